@@ -1,0 +1,337 @@
+//! The manifests as people write them. The JSON schema is made from these types, and their comments are what an editor
+//! shows, so they speak to whoever writes a manifest.
+//!
+//! Not here: what the texts must look like beyond their shape ([`crate::validate`]), and the model that comes of it
+//! ([`crate::stack`], [`crate::fleet`]).
+
+use crate::{
+    parameter::Parameter,
+    stack::{Capability, DeletionPolicy},
+    typed::At,
+};
+use serde::{Deserialize, de::IgnoredAny};
+use std::collections::BTreeMap;
+
+/// Texts by key.
+pub(crate) type Texts = BTreeMap<At<String>, At<String>>;
+
+/// A text that may stand there as a number or truth value; it is taken as it is written.
+#[cfg(feature = "schema")]
+pub(crate) struct Scalar;
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Scalar {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["string", "number", "boolean"] })
+    }
+}
+
+/// The version of this format.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) enum ApiVersion {
+    #[serde(rename = "holdfast/v1")]
+    V1,
+}
+
+/// The word that `kind` has in one kind of manifest.
+macro_rules! kind {
+    ($name:ident, $word:ident) => {
+        #[derive(Debug, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+        pub(crate) enum $name {
+            $word,
+        }
+    };
+}
+
+kind!(StackKind, Stack);
+kind!(FleetKind, Fleet);
+kind!(AccountsKind, Accounts);
+
+/// One CloudFormation stack, in every account and region that it is meant for.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Stack"))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct StackManifest {
+    /// Always `holdfast/v1`.
+    #[serde(rename = "apiVersion")]
+    pub(crate) _api_version: ApiVersion,
+    /// Always `Stack`.
+    #[serde(rename = "kind")]
+    pub(crate) _kind: StackKind,
+    /// What the manifest is called.
+    pub(crate) metadata: Metadata,
+    /// What is asked for.
+    pub(crate) spec: StackSpec,
+}
+
+/// Who there is. At most one per repository.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Fleet"))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct FleetManifest {
+    /// Always `holdfast/v1`.
+    #[serde(rename = "apiVersion")]
+    pub(crate) _api_version: ApiVersion,
+    /// Always `Fleet`.
+    #[serde(rename = "kind")]
+    pub(crate) _kind: FleetKind,
+    /// What the manifest is called; for people only.
+    #[serde(rename = "metadata")]
+    pub(crate) _metadata: Option<FileMetadata>,
+    /// Who there is.
+    pub(crate) spec: FleetSpec,
+}
+
+/// Some of the fleet's accounts. Any number of these may stand beside the Fleet, or without one.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Accounts"))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct AccountsManifest {
+    /// Always `holdfast/v1`.
+    #[serde(rename = "apiVersion")]
+    pub(crate) _api_version: ApiVersion,
+    /// Always `Accounts`.
+    #[serde(rename = "kind")]
+    pub(crate) _kind: AccountsKind,
+    /// What the manifest is called; for people only.
+    #[serde(rename = "metadata")]
+    pub(crate) _metadata: Option<FileMetadata>,
+    /// Who there is.
+    pub(crate) spec: AccountsSpec,
+}
+
+/// What a stack's manifest is called.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Metadata {
+    /// The manifest's identity inside the repository. Renaming or moving the file changes nothing; changing this name
+    /// asks for another stack.
+    #[cfg_attr(feature = "schema", schemars(length(max = 128), regex(pattern = "^[a-zA-Z][-a-zA-Z0-9]*$")))]
+    pub(crate) name: At<String>,
+    /// Labels of the manifest, for people and tools.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Scalar>"))]
+    pub(crate) labels: Texts,
+}
+
+/// What a file about accounts is called.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct FileMetadata {
+    /// For people only.
+    #[serde(rename = "name")]
+    pub(crate) _name: Option<String>,
+    /// For people and tools.
+    #[serde(default, rename = "labels")]
+    pub(crate) _labels: BTreeMap<String, String>,
+}
+
+/// What is asked for.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct StackSpec {
+    /// What CloudFormation calls the stack; `metadata.name` unless said otherwise.
+    #[cfg_attr(feature = "schema", schemars(length(max = 128), regex(pattern = "^[a-zA-Z][-a-zA-Z0-9]*$")))]
+    pub(crate) stack_name: Option<At<String>>,
+    /// The CloudFormation template.
+    pub(crate) template: Template,
+    /// Which accounts the stack is for; absent means every account.
+    pub(crate) targets: Option<Targets>,
+    /// Which regions it is for; absent means the region that the account's agent is at home in.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), inner(regex(pattern = "^[a-z]+(-[a-z]+)+-[0-9]+$"))))]
+    pub(crate) regions: Option<At<Vec<At<String>>>>,
+    /// The template's parameters, by key: a literal (a list is joined with commas), `{label: …}`, `{output: …}` or
+    /// `{ssm: …}`. Secrets belong in Secrets Manager or Parameter Store, as dynamic references in the template.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = 200)))]
+    pub(crate) parameters: BTreeMap<At<String>, At<Parameter>>,
+    /// The stack's tags; CloudFormation hands them on to the stack's resources. `aws:` and `holdfast:` are reserved.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Scalar>", extend("maxProperties" = 50)))]
+    pub(crate) tags: Texts,
+    /// What the template may do beyond the ordinary. Never implied.
+    #[serde(default)]
+    pub(crate) capabilities: Vec<At<Capability>>,
+    /// The service role that CloudFormation acts as.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^arn:\\S+$")))]
+    pub(crate) role_arn: Option<At<String>>,
+    /// Names of manifests whose stacks must be in place first. A reference to an output implies it.
+    #[serde(default)]
+    pub(crate) depends_on: Vec<At<String>>,
+    /// Whether the stack may go when its manifest leaves the repository.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(extend("default" = false)))]
+    pub(crate) prune: bool,
+    /// What becomes of the stack when it goes: `orphan` leaves it standing and lets go of it, `delete` deletes it.
+    #[serde(default)]
+    pub(crate) deletion_policy: DeletionPolicy,
+    /// How much one change may destroy without naming it. Can only tighten the account's own limits.
+    pub(crate) limits: Option<Limits>,
+    /// The destruction that this commit spells out, resource by resource.
+    #[serde(default)]
+    pub(crate) allow: Vec<At<Allowed>>,
+    /// CloudFormation's rollback triggers.
+    pub(crate) rollback: Option<Rollback>,
+    /// Names of controls that the stack provides, such as `CIS-3.1`.
+    #[serde(default)]
+    pub(crate) provides: Vec<At<String>>,
+    /// How long one change may take before it is called late, such as `90s`, `30m` or `2h`. Default `60m`, at least `1m`.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9]+[smhd]$")))]
+    pub(crate) timeout: Option<At<String>>,
+    /// Leaves the stack as it is, whatever the repository says.
+    pub(crate) suspend: Option<Suspend>,
+
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub(crate) artifacts: Option<At<IgnoredAny>>,
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub(crate) checks: Option<At<IgnoredAny>>,
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub(crate) drift: Option<At<IgnoredAny>>,
+}
+
+/// The CloudFormation template.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Template {
+    /// Its path, YAML or JSON, relative to the manifest's own folder; at most 1,000,000 bytes.
+    pub(crate) path: At<String>,
+}
+
+/// Which accounts a stack is for. Everything said must hold.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Targets {
+    /// Only these accounts.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), inner(regex(pattern = "^[0-9]{12}$"))))]
+    pub(crate) accounts: Option<At<Vec<At<String>>>>,
+    /// Only accounts that carry all of these labels.
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Scalar>"))]
+    pub(crate) labels: Option<At<Texts>>,
+    /// Not these.
+    pub(crate) exclude: Option<Exclude>,
+}
+
+/// Which accounts a stack is not for. Either is enough.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Exclude {
+    /// Not these accounts.
+    #[cfg_attr(feature = "schema", schemars(inner(regex(pattern = "^[0-9]{12}$"))))]
+    pub(crate) accounts: Vec<At<String>>,
+    /// Not accounts that carry all of these labels.
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Scalar>"))]
+    pub(crate) labels: Texts,
+}
+
+/// How much one change may destroy without naming it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// How many resources one change may remove.
+    pub(crate) removals: Option<u32>,
+    /// How many resources one change may replace.
+    pub(crate) replacements: Option<u32>,
+}
+
+/// One resource that this commit may destroy: exactly one of the two.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("minProperties" = 1, "maxProperties" = 1)))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Allowed {
+    /// The logical id of a resource that may be removed.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-zA-Z0-9]{1,255}$")))]
+    pub(crate) remove: Option<At<String>>,
+    /// The logical id of a resource that may be replaced.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-zA-Z0-9]{1,255}$")))]
+    pub(crate) replace: Option<At<String>>,
+}
+
+/// CloudFormation's rollback triggers.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rollback {
+    /// ARNs of the alarms that undo the change when they fire; at most five.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 5), inner(regex(pattern = "^arn:\\S+$"))))]
+    pub(crate) alarms: Vec<At<String>>,
+    /// How long they are watched after the change, in whole minutes, such as `10m`; at most `3h`. Default: only during
+    /// the change.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9]+[smhd]$")))]
+    pub(crate) monitor: Option<At<String>>,
+}
+
+/// Why the stack is left as it is.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Suspend {
+    /// The reason, for whoever wonders.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 256)))]
+    pub(crate) reason: At<String>,
+}
+
+/// Who there is.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FleetSpec {
+    /// The accounts; more may stand in files of `kind: Accounts`.
+    #[serde(default)]
+    pub(crate) accounts: Vec<Account>,
+
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub(crate) rings: Option<At<IgnoredAny>>,
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub(crate) windows: Option<At<IgnoredAny>>,
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub(crate) pins: Option<At<IgnoredAny>>,
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub(crate) quarantine: Option<At<IgnoredAny>>,
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub(crate) brake: Option<At<IgnoredAny>>,
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub(crate) trust: Option<At<IgnoredAny>>,
+}
+
+/// Some of the fleet's accounts.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccountsSpec {
+    /// The accounts.
+    pub(crate) accounts: Vec<Account>,
+}
+
+/// One AWS account.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Account {
+    /// Its twelve digits, in quotes.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9]{12}$")))]
+    pub(crate) id: At<String>,
+    /// What people call it.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128)))]
+    pub(crate) name: Option<At<String>>,
+    /// What targets and `{label: …}` parameters look at.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Scalar>"))]
+    pub(crate) labels: Texts,
+}

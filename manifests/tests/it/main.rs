@@ -1,0 +1,43 @@
+//! What the crate promises to those who use it: the manifests that it reads, the problems that it tells, the reports
+//! that it carries.
+#![expect(clippy::expect_used, reason = "a test that can't go on says why")]
+
+mod problems;
+mod repository;
+mod wild;
+mod wire;
+
+use manifests::{
+    id::RepoPath,
+    parse::{Content, File, Repository, Tree},
+};
+use std::collections::BTreeMap;
+
+/// The files of a commit that are no manifests, with their sizes.
+#[derive(Default)]
+struct Others(BTreeMap<RepoPath, u64>);
+
+impl Tree for Others {
+    fn size(&self, path: &RepoPath) -> Option<u64> {
+        self.0.get(path).copied()
+    }
+}
+
+/// Reads these files, beside the templates `stacks/t.yaml` (small), `stacks/large.yaml` and `stacks/huge.yaml`.
+fn parse<B: AsRef<[u8]>>(files: &[(&str, B)]) -> Repository {
+    let sizes = [("stacks/t.yaml", 600), ("stacks/large.yaml", 1_000_000), ("stacks/huge.yaml", 1_000_001)];
+    let others = Others(sizes.map(|(path, size)| (path.parse().expect("a path"), size)).into());
+    let files: Vec<File<'_>> = files
+        .iter()
+        .map(|(path, bytes)| File { path: path.parse().expect("a path"), content: Content::Bytes(bytes.as_ref()) })
+        .collect();
+    manifests::parse::parse(&files, &others)
+}
+
+/// A stack's manifest with these further lines below `spec`.
+fn stack(name: &str, more: &str) -> String {
+    let more: String = more.lines().map(|line| format!("  {line}\n")).collect();
+    format!(
+        "apiVersion: holdfast/v1\nkind: Stack\nmetadata: {{name: {name}}}\nspec:\n  template: {{path: t.yaml}}\n{more}"
+    )
+}
