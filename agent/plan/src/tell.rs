@@ -1,0 +1,144 @@
+//! A turn → its report, and whether anybody needs to hear it.
+
+use crate::{
+    memory::Memory,
+    plan::{Plan, Row, Stand},
+    select::Account,
+    watch::quote,
+};
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use jiff::{SignedDuration, Timestamp};
+use manifests::{
+    id::{Digest, StackKey},
+    problem::Problem,
+    report::{Agent, Happening, Report, Source, StackReport, State},
+};
+
+/// Everything that a report is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn<'a> {
+    /// Whose turn it was.
+    pub account: &'a Account,
+    /// The agent's version.
+    pub version: &'a str,
+    /// The repository, and where in it the account stands.
+    pub source: &'a Source,
+    /// The last plan of the turn; empty when it did not come to one.
+    pub plan: &'a Plan,
+    /// Controls that a stack provides, by stack.
+    pub provides: &'a BTreeMap<StackKey, Vec<String>>,
+    /// What could not be read in the repository.
+    pub problems: &'a [Problem],
+    /// What is remembered at the end of the turn.
+    pub memory: &'a Memory,
+    /// AWS calls and git requests of the turn.
+    pub calls: &'a BTreeMap<String, u64>,
+    /// When the agent looks next.
+    pub next: Option<Timestamp>,
+}
+
+/// How many problems and happenings one report carries at most, so that it stays far below the 256 KiB of a message.
+const PROBLEMS: usize = 50;
+/// See [`PROBLEMS`].
+const HAPPENINGS: usize = 100;
+
+/// The report of a turn. Its sequence is the memory's, which has counted it already.
+pub fn tell(turn: &Turn<'_>) -> Report {
+    let stacks: Vec<StackReport> = turn.plan.rows.iter().map(|(key, row)| stack(turn, key, row)).collect();
+    let source = turn.source.trouble.as_ref().map(|trouble| (State::Unknown, trouble.clone()));
+    let problem = turn.problems.first().map(|problem| (State::Failed, first_line(problem, turn.problems.len())));
+    let worst = stacks.iter().rev().max_by_key(|stack| stack.state).filter(|stack| stack.state != State::InSync);
+    let worst = worst.map(|stack| (stack.state, format!("{}/{}: {}", stack.region, stack.stack, why_of(stack))));
+    let (state, why) = [source, problem, worst].into_iter().flatten().max_by_key(|(state, _)| *state).unzip();
+    let happened = &turn.memory.outbox;
+    Report {
+        account: turn.account.id.clone(),
+        account_name: turn.account.name.clone(),
+        epoch: turn.memory.epoch.clone(),
+        sequence: turn.memory.sequence,
+        agent: Agent { version: turn.version.to_string(), region: turn.account.home.clone() },
+        source: turn.source.clone(),
+        state: state.unwrap_or(State::InSync),
+        why,
+        stacks,
+        problems: turn.problems.iter().take(PROBLEMS).cloned().collect(),
+        problems_total: turn.problems.len() as u64,
+        happened: happened.iter().take(HAPPENINGS).cloned().collect(),
+        calls: turn.calls.clone(),
+        next: turn.next,
+    }
+}
+
+fn stack(turn: &Turn<'_>, key: &StackKey, row: &Row) -> StackReport {
+    let held = turn.memory.of(key).and_then(|known| known.held.as_ref()).filter(|_| row.state() == State::Held);
+    StackReport {
+        manifest: row.manifest.clone(),
+        region: key.region.clone(),
+        stack: key.stack.clone(),
+        state: row.state(),
+        why: match &row.stand {
+            Stand::Settled => None,
+            Stand::Due(action) => Some(format!("is {} next", action.started().doing())),
+            Stand::Not(why) => Some(why.to_string()),
+        },
+        status: row.status.clone(),
+        fingerprint: row.fingerprint.map(|fingerprint| fingerprint.to_string()),
+        plan: held.map(|held| held.plan.clone()),
+        provides: turn.provides.get(key).cloned().unwrap_or_default(),
+    }
+}
+
+fn why_of(stack: &StackReport) -> &str {
+    stack.why.as_deref().unwrap_or("is not in sync")
+}
+
+fn first_line(problem: &Problem, total: usize) -> String {
+    let problem = Problem { hint: None, ..problem.clone() };
+    let more = if total > 1 { format!(" (and {} more)", total - 1) } else { String::new() };
+    format!("{}{more}", quote(&problem.to_string()))
+}
+
+/// The digest of what a report says of the account: what changes with every turn (numbers, times) left out.
+pub fn said(report: &Report) -> String {
+    let Report { account, account_name, epoch, source, state, why, stacks, problems, problems_total, .. } = report;
+    let Source { repository, branch, applied, attempted, answered: _, signature, trouble } = source;
+    let text = format!(
+        "{account:?}{account_name:?}{epoch:?}{repository:?}{branch:?}{applied:?}{attempted:?}{signature:?}{trouble:?}\
+         {state:?}{why:?}{stacks:?}{problems:?}{problems_total}"
+    );
+    Digest::of(text.as_bytes()).short(16)
+}
+
+/// Whether anybody needs to hear it: something happened, something reads differently, or it has been quiet for long.
+pub fn is_due(report: &Report, memory: &Memory, heartbeat: SignedDuration, now: Timestamp) -> bool {
+    let Some(told) = &memory.told else { return true };
+    !report.happened.is_empty() || told.said != said(report) || now.duration_since(told.at) >= heartbeat
+}
+
+/// Notes that something happened, for the next report. When nobody has listened for very long, the oldest goes: the
+/// report's whole picture still says how everything stands.
+pub fn note(memory: &mut Memory, happening: Happening) {
+    memory.outbox.push(happening);
+    let over = memory.outbox.len().saturating_sub(HAPPENINGS);
+    memory.outbox.drain(..over);
+}
+
+/// Whether every stack is as this commit says, so that the commit can be called applied.
+pub fn reached(plan: &Plan, problems: &[Problem]) -> bool {
+    let there = |row: &Row| match row.state() {
+        State::InSync | State::Healed | State::Excepted => true,
+        State::Pending
+        | State::Applying
+        | State::Unknown
+        | State::Drifted
+        | State::Held
+        | State::Failed
+        | State::NeedsAPerson => false,
+    };
+    problems.is_empty() && plan.rows.values().all(there)
+}

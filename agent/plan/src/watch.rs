@@ -1,0 +1,140 @@
+//! What became of what was started: one more look, one step further.
+//!
+//! Not here: any waiting. The shell looks again when it likes; a turn that ends, or an agent that is killed, leaves the
+//! question to the next look.
+
+use crate::{
+    asked::Fingerprint,
+    facts::{FailedEvent, Found, FoundStack},
+    memory::{Known, Memory, Pending, Started, generation},
+    plan::{stance_of, word},
+    stance::Stance,
+};
+use alloc::{format, string::String, vec::Vec};
+use jiff::{SignedDuration, Timestamp};
+use manifests::id::StackKey;
+
+/// How long a start may stay invisible: AWS publishes no bound on how stale `DescribeStacks` may be; the CDK found three
+/// reads to be enough. After that it is taken for a start that never happened (the agent was killed before it).
+pub const UNSEEN: SignedDuration = SignedDuration::from_secs(45);
+
+/// Something that was started and has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Which stack.
+    pub key: StackKey,
+    /// What was started.
+    pub pending: Pending,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How something ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// As asked.
+    Done {
+        /// The stack as it is now, if it shows no change set's name by which a later look could tell what it is.
+        settled: Option<Fingerprint>,
+    },
+    /// Not as asked; CloudFormation's word and reason, and the stack whose events say more.
+    Failed {
+        /// The stack's status.
+        status: String,
+        /// Its reason.
+        reason: Option<String>,
+        /// The stack's ARN.
+        stack_id: Option<String>,
+    },
+    /// It never began: it is planned again.
+    Never,
+}
+
+/// What has ended, of all that was started.
+pub fn ended(memory: &Memory, found: &Found, now: Timestamp) -> Vec<Ended> {
+    let pending = memory.stacks().into_iter().filter_map(|(key, known)| Some((key, known.pending.as_ref()?)));
+    pending
+        .filter(|(key, _)| found.regions.contains(&key.region))
+        .filter_map(|(key, pending)| {
+            let end = end(pending, found.stacks.get(key), now)?;
+            Some(Ended { key: key.clone(), pending: pending.clone(), end })
+        })
+        .collect()
+}
+
+/// How it ended; `None` while it goes on.
+fn end(pending: &Pending, found: Option<&FoundStack>, now: Timestamp) -> Option<End> {
+    let unseen = || (now.duration_since(pending.since) > UNSEEN).then_some(End::Never);
+    let untouched = found.map(generation) == pending.generation;
+    let removal = matches!(pending.act, Started::Clear | Started::Remove);
+    let Some(found) = found.filter(|found| stance_of(found) != Some(Stance::Absent)) else {
+        return if removal { Some(End::Done { settled: None }) } else { unseen() };
+    };
+    match stance_of(found)? {
+        Stance::Busy => None,
+        Stance::Absent | Stance::Shell => unseen(),
+        _ if untouched => unseen(),
+        Stance::Ready if removal => unseen(),
+        Stance::Ready => Some(End::Done { settled: unnamed(pending, found) }),
+        Stance::Undone | Stance::Stillborn | Stance::Stuck(_) => {
+            Some(End::Failed { status: word(found), reason: found.reason.clone(), stack_id: Some(found.id.clone()) })
+        }
+    }
+}
+
+/// The generation to remember, when the stack itself does not say which request it carries.
+fn unnamed(pending: &Pending, found: &FoundStack) -> Option<Fingerprint> {
+    let named = found.change_set.as_deref().and_then(Fingerprint::of_change_set);
+    (named != pending.fingerprint).then(|| generation(found))
+}
+
+/// Why an operation failed, as one sentence: the first failed event that is a cause and not an effect.
+pub fn root_cause(status: &str, reason: Option<&str>, events: &[FailedEvent]) -> String {
+    // CloudFormation cancels what runs beside the first failure, and sums all of it up on the stack itself.
+    let effect = |event: &&FailedEvent| {
+        event.reason.contains("cancelled") || event.reason.starts_with("The following resource(s) failed")
+    };
+    let cause = events.iter().find(|event| !effect(event)).or(events.first());
+    match (cause, reason) {
+        (Some(event), _) => format!("{status}: {} ({}): {}", event.logical, event.kind, quote(&event.reason)),
+        (None, Some(reason)) => format!("{status}: {}", quote(reason)),
+        (None, None) => format!("{status}, and CloudFormation says nothing about why"),
+    }
+}
+
+/// Somebody else's words inside a sentence of ours: one line, no control characters, 300 characters at most.
+pub fn quote(words: &str) -> String {
+    const MOST: usize = 300;
+    let line: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect();
+    let line = line.trim().trim_end_matches('.');
+    if words.chars().count() > MOST { format!("{line}…") } else { line.into() }
+}
+
+/// Writes into memory how something ended.
+pub fn settle(known: &mut Known, ended: &Ended, why: Option<String>, now: Timestamp) {
+    let Some(fingerprint) = ended.pending.fingerprint else {
+        known.pending = None;
+        return;
+    };
+    match &ended.end {
+        End::Done { settled } => {
+            let cleared = matches!(ended.pending.act, Started::Clear | Started::Remove);
+            known.settled = settled.map(|generation| crate::memory::Settled { fingerprint, generation });
+            known.held = None;
+            // A stack that was cleared away is created again, and that attempt is counted with those before it.
+            known.failed = known.failed.take().filter(|_| cleared);
+        }
+        End::Failed { .. } => {
+            let why = why.unwrap_or_default();
+            known.failed = Some(crate::memory::Failed {
+                fingerprint,
+                attempts: ended.pending.attempt,
+                at: now,
+                why,
+                refused: false,
+            });
+        }
+        End::Never => {}
+    }
+    known.pending = None;
+}

@@ -1,0 +1,274 @@
+//! Every wait, hold and refusal is one sentence that says what ends it: the same in the terminal, the log, the report
+//! and the hub. This file is where those sentences are.
+
+use crate::{asked::Fingerprint, memory::Started, stance::WayOut};
+use alloc::string::String;
+use core::fmt;
+use jiff::Timestamp;
+use manifests::{
+    id::{AccountId, Name, Region, StackKey},
+    report::State,
+    stack::Location,
+};
+
+/// Why a stack is not in sync.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// It is being changed, by us.
+    Applying {
+        /// What is going on.
+        act: Started,
+        /// Since when.
+        since: Timestamp,
+        /// CloudFormation's word for it.
+        status: String,
+    },
+    /// It is being changed, longer than its manifest allows.
+    Late {
+        /// Since when.
+        since: Timestamp,
+        /// CloudFormation's word for it.
+        status: String,
+    },
+    /// It is being changed, by somebody else.
+    Busy {
+        /// CloudFormation's word for it.
+        status: String,
+    },
+    /// Its turn comes when others are done: only so many are changed at a time.
+    ForSeat,
+    /// A stack that it depends on is not in place.
+    ForStack {
+        /// Which.
+        stack: StackKey,
+        /// How that one stands.
+        state: State,
+    },
+    /// A manifest that it depends on can't be read.
+    ForManifest {
+        /// Which.
+        manifest: Name,
+    },
+    /// Its removal comes after all other changes.
+    ForOthers,
+    /// A failed change is tried again later.
+    ForRetry {
+        /// When.
+        at: Timestamp,
+        /// What did not work.
+        why: String,
+    },
+    /// The manifest says so.
+    Suspended {
+        /// Its reason.
+        reason: String,
+        /// Where.
+        at: Location,
+    },
+    /// Its manifest left the repository, and nothing said that the stack may go with it.
+    Kept {
+        /// Its manifest.
+        manifest: Name,
+    },
+    /// Its manifest left, it may go, but something forbids to conclude that nobody wants it.
+    NotPruned {
+        /// Its manifest.
+        manifest: Name,
+        /// What forbids it.
+        because: &'static str,
+    },
+    /// A limit stopped the change.
+    Held(String),
+    /// The account has no such label.
+    NoLabel {
+        /// Which.
+        label: String,
+        /// Which account.
+        account: AccountId,
+    },
+    /// There is no such SSM parameter.
+    NoParameter {
+        /// Which.
+        name: String,
+        /// Where.
+        region: Region,
+    },
+    /// The other stack has no such output.
+    NoOutput {
+        /// Its manifest.
+        manifest: Name,
+        /// The output.
+        output: String,
+        /// Where it was looked for.
+        region: Region,
+    },
+    /// It depends on a manifest that has no stack in this account.
+    NotHere {
+        /// Which.
+        manifest: Name,
+    },
+    /// The manifest can't be read.
+    Broken(String),
+    /// The change was refused, or did not work and was undone.
+    Failed {
+        /// What was asked.
+        fingerprint: Fingerprint,
+        /// How often it was tried.
+        attempts: u32,
+        /// CloudFormation's words.
+        why: String,
+    },
+    /// Only a person can go on from here.
+    Stuck {
+        /// CloudFormation's word for it.
+        status: String,
+        /// CloudFormation's reason.
+        reason: Option<String>,
+        /// How.
+        way_out: WayOut,
+    },
+    /// A stack of that name exists that is not ours.
+    Conflict {
+        /// Whose it is, if its tags say.
+        owner: Option<String>,
+    },
+    /// It is part of another stack.
+    Nested,
+    /// Its status is a word that this version does not know.
+    UnknownStatus(String),
+    /// This turn has destroyed its share.
+    ForBudget,
+    /// AWS refused what it was asked for this stack.
+    Refused(String),
+    /// AWS did not do what it was asked for this stack, and may another time.
+    Trouble(String),
+    /// Something could not be read.
+    Unreadable {
+        /// Where.
+        region: Region,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Why {
+    /// How a stack stands of which this is said.
+    pub fn state(&self) -> State {
+        match self {
+            Self::Applying { .. } => State::Applying,
+            Self::Busy { .. }
+            | Self::ForSeat
+            | Self::ForStack { .. }
+            | Self::ForManifest { .. }
+            | Self::ForOthers
+            | Self::ForBudget => State::Pending,
+            Self::Suspended { .. } | Self::Kept { .. } => State::Excepted,
+            Self::UnknownStatus(_) | Self::Unreadable { .. } | Self::Trouble(_) | Self::NotPruned { .. } => {
+                State::Unknown
+            }
+            Self::Held(_) => State::Held,
+            Self::NoLabel { .. }
+            | Self::NoParameter { .. }
+            | Self::NoOutput { .. }
+            | Self::NotHere { .. }
+            | Self::Broken(_)
+            | Self::Refused(_)
+            | Self::ForRetry { .. }
+            | Self::Failed { .. } => State::Failed,
+            Self::Late { .. } | Self::Stuck { .. } | Self::Conflict { .. } | Self::Nested => State::NeedsAPerson,
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Applying { act, since, status } => {
+                write!(f, "{} since {since:.0} ({status}); ends when CloudFormation is done", act.doing())
+            }
+            Self::Late { since, status } => write!(
+                f,
+                "{status} since {since:.0}, longer than its `timeout`; ends when CloudFormation is done or a person cancels it"
+            ),
+            Self::Busy { status } => {
+                write!(f, "somebody else is changing it ({status}); ends when CloudFormation is done")
+            }
+            Self::ForSeat => f.write_str("waits for one of the stacks being changed now to be done"),
+            Self::ForStack { stack, state } => write!(f, "waits for {stack} to be in sync (it is {})", state.as_str()),
+            Self::ForManifest { manifest } => {
+                write!(f, "waits for the manifest `{manifest}`, which can't be read; ends when it can")
+            }
+            Self::ForOthers => f.write_str("is removed once every other change is done"),
+            Self::ForRetry { at, why } => write!(f, "{why}; tried again at {at:.0}"),
+            Self::Suspended { reason, at } => {
+                write!(f, "suspended: {reason}; ends when `suspend` leaves {at}")
+            }
+            Self::Kept { manifest } => write!(
+                f,
+                "its manifest `{manifest}` left the repository; the stack stays, because that manifest did not say \
+                 `prune: true` with `deletionPolicy: delete`"
+            ),
+            Self::NotPruned { manifest, because } => {
+                write!(f, "its manifest `{manifest}` is not in the repository, but the stack stays: {because}")
+            }
+            Self::Held(why) | Self::Broken(why) => f.write_str(why),
+            Self::ForBudget => {
+                f.write_str("this turn has destroyed as much as the account allows in one; ends with the next turn")
+            }
+            Self::Refused(why) => write!(f, "{why}; ends when that is mended"),
+            Self::Trouble(why) => write!(f, "{why}; tried again next turn"),
+            Self::NoLabel { label, account } => {
+                write!(f, "account {account} has no label `{label}`; ends when the fleet file gives it one")
+            }
+            Self::NoParameter { name, region } => {
+                write!(f, "SSM parameter `{name}` does not exist in {region}; ends when it does")
+            }
+            Self::NoOutput { manifest, output, region } => {
+                write!(f, "`{manifest}` has no output `{output}` in {region}; ends when its template gives it one")
+            }
+            Self::NotHere { manifest } => write!(
+                f,
+                "depends on `{manifest}`, which has no stack in this account; ends when its `targets` or `regions` do"
+            ),
+            Self::Failed { fingerprint: _, attempts, why } => {
+                let times = if *attempts == 1 { "once" } else { "several times" };
+                write!(f, "{why}; tried {times}, ends with a commit that asks for something else")
+            }
+            Self::Stuck { status, reason, way_out } => {
+                let because = reason.as_deref().map_or(String::new(), |reason| alloc::format!(" ({reason})"));
+                write!(f, "{status}{because}; {}", way_out.advice())
+            }
+            Self::Conflict { owner } => {
+                let whose = owner.as_deref().map_or_else(
+                    || String::from("carries no `holdfast:owner` tag"),
+                    |owner| alloc::format!("belongs to the installation `{owner}`"),
+                );
+                write!(
+                    f,
+                    "a stack of this name exists and {whose}: it is left alone until it goes or the manifest takes another `stackName`"
+                )
+            }
+            Self::Nested => f.write_str(
+                "is part of another stack and can't be managed by itself; give the manifest another `stackName`",
+            ),
+            Self::UnknownStatus(word) => {
+                write!(f, "is in status {word}, which this version does not know; it is left alone")
+            }
+            Self::Unreadable { region, why } => {
+                write!(f, "could not be looked at in {region}: {why}; ends when that succeeds")
+            }
+        }
+    }
+}
+
+impl Started {
+    /// What is being done, as the beginning of a sentence.
+    pub fn doing(self) -> &'static str {
+        match self {
+            Self::Create => "being created",
+            Self::Update => "being updated",
+            Self::Clear => "being cleared away, because it never came up,",
+            Self::Remove => "being deleted",
+        }
+    }
+}
