@@ -1,0 +1,256 @@
+//! The command line: what there is to say, and what is done when it is said.
+
+use crate::{
+    cloud::count::Calls,
+    config::{Config, ConfigError, Flags},
+    error::{CommandError, Exit, chain},
+    folder,
+    forecast::{self, Verdict, forecast},
+    run::run,
+    shipped::{Shipped, Watcher, aws, configuration},
+    show::{self, Output, Style, progress::Progress},
+    turn::{Settings, Sight, Standing, survey, turn},
+};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Brings one AWS account to what a git repository of CloudFormation stack manifests says, and keeps it there.
+#[derive(Debug, Parser)]
+#[command(name = "holdfast", version, about, max_term_width = 110, after_help = AFTER)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// The configuration.
+    #[command(flatten)]
+    pub flags: Flags,
+    /// How to print results
+    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Output,
+    /// How to log to standard error: `error`, `warn`, `info`, `debug`, or a filter as in `agent=debug,gix=info`
+    #[arg(long, global = true, env = "HOLDFAST_LOG", default_value = "warn", value_name = "FILTER")]
+    pub log: String,
+    /// Log as JSON
+    #[arg(long, global = true, env = "HOLDFAST_LOG_JSON")]
+    pub log_json: bool,
+}
+
+const AFTER: &str = "Exit codes: 0 done or in sync · 1 something failed · 2 changes (plan --detailed-exitcode) · \
+3 held, or a person is needed · 4 not everything is in place yet · 64 usage · 75 repository or AWS could not be reached · \
+77 credentials, permission or account · 78 configuration";
+
+/// What there is to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Turn after turn, until stopped (SIGINT or SIGTERM; a turn that is under way is finished first)
+    Run,
+    /// Make one turn: look, decide, act, tell
+    Once,
+    /// Show what a turn would do, resource by resource; executes nothing
+    Plan {
+        /// Exit with 0 when there is nothing to do, 2 when there are changes, 3 when one would be held
+        #[arg(long)]
+        detailed_exitcode: bool,
+    },
+    /// Show how every stack stands; changes nothing
+    Status,
+    /// Check a folder of manifests without an account
+    Validate {
+        /// The folder
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Print the version
+    Version,
+}
+
+/// Does what was said.
+pub async fn execute(cli: Cli) -> Exit {
+    let output = cli.output;
+    let done = match cli.command {
+        Command::Version => Ok(version(output)),
+        Command::Validate { folder } => validate(&folder, output),
+        Command::Run => daemon(cli.flags).await,
+        Command::Once => once(cli.flags, output).await,
+        Command::Status => status(cli.flags, output).await,
+        Command::Plan { detailed_exitcode } => plan(cli.flags, output, detailed_exitcode).await,
+    };
+    done.unwrap_or_else(|error| {
+        complain(&error, output);
+        error.exit()
+    })
+}
+
+/// An error, once, with what to do about it. As JSON it is a result like any other.
+fn complain(error: &CommandError, output: Output) {
+    let text = chain(error);
+    match output {
+        Output::Json => show::json(&serde_json::json!({ "error": text, "hint": error.hint() })),
+        Output::Text => {
+            let style = Style::stderr();
+            let hint = error.hint().map(|hint| format!("\n\n{} {hint}", style.paint(show::Ink::Bold, "hint:")));
+            show::err(&format!("{} {text}{}", style.paint(show::Ink::Bad, "error:"), hint.unwrap_or_default()));
+        }
+    }
+}
+
+fn version(output: Output) -> Exit {
+    let version = env!("CARGO_PKG_VERSION");
+    match output {
+        Output::Text => show::out(&format!("holdfast {version}")),
+        Output::Json => show::json(&serde_json::json!({ "version": version })),
+    }
+    Exit::Done
+}
+
+fn validate(path: &std::path::Path, output: Output) -> Result<Exit, CommandError> {
+    let what = || format!("the folder {} can't be read", path.display());
+    let repository = folder::read(path).map_err(|source| CommandError::Local { what: what(), source })?;
+    let problems = &repository.problems;
+    let accounts = repository.fleet.as_ref().map_or(0, |fleet| fleet.accounts.len());
+    match output {
+        Output::Json => show::json(&serde_json::json!({
+            "stacks": repository.stacks.keys().collect::<Vec<_>>(),
+            "accounts": accounts,
+            "problems": problems,
+        })),
+        Output::Text => {
+            for problem in problems {
+                show::out(&format!("{} {problem}", Style::stdout().paint(show::Ink::Bad, "problem:")));
+            }
+            let (stacks, accounts) = (repository.stacks.len(), show::counted(accounts, "account"));
+            let problems = show::counted(problems.len(), "problem");
+            show::out(&format!("{}, {accounts}, {problems}", show::counted(stacks, "stack manifest")));
+        }
+    }
+    Ok(if problems.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+async fn daemon(flags: Flags) -> Result<Exit, CommandError> {
+    let (config, aws) = configured(flags).await?;
+    let (world, settings) = Shipped::new(&config, &aws, Calls::default(), Log)?;
+    run(&world, &settings, config.interval, stop()).await?;
+    Ok(Exit::Done)
+}
+
+async fn once(flags: Flags, output: Output) -> Result<Exit, CommandError> {
+    let report = match output {
+        Output::Text => {
+            let (world, settings) = world(flags, Progress::new()).await?;
+            turn(&world, &settings, &mut Standing::default()).await?
+        }
+        Output::Json => {
+            let (world, settings) = world(flags, Log).await?;
+            turn(&world, &settings, &mut Standing::default()).await?
+        }
+    };
+    print(&report, output, false);
+    Ok(Exit::of(report.state))
+}
+
+async fn status(flags: Flags, output: Output) -> Result<Exit, CommandError> {
+    let (world, settings) = world(flags, Log).await?;
+    let report = survey(&world, &settings, &mut Standing::default()).await?;
+    print(&report, output, true);
+    Ok(Exit::of(report.state))
+}
+
+fn print(report: &manifests::report::Report, output: Output, all: bool) {
+    match output {
+        Output::Text => show::out(&show::report::report(report, Style::stdout(), all)),
+        Output::Json => show::json(report),
+    }
+}
+
+async fn plan(flags: Flags, output: Output, detailed: bool) -> Result<Exit, CommandError> {
+    let (world, settings) = world(flags, Log).await?;
+    let forecast = forecast(&world, &settings, &mut Standing::default()).await?;
+    match output {
+        Output::Text => show::out(&show::forecast::text(&forecast, Style::stdout())),
+        Output::Json => show::json(&show::forecast::json(&forecast)),
+    }
+    Ok(exit_of(&forecast, detailed))
+}
+
+/// A plan that could not be made is an error; what it found is an exit code only for those who ask.
+fn exit_of(forecast: &forecast::Forecast, detailed: bool) -> Exit {
+    let any = |is: fn(&Verdict) -> bool| forecast.changes.iter().any(|change| is(&change.verdict));
+    if forecast.commit.is_none() {
+        Exit::Unreachable
+    } else if !forecast.problems.is_empty() || any(|verdict| matches!(verdict, Verdict::Not(_))) {
+        Exit::Failed
+    } else if detailed && any(|verdict| matches!(verdict, Verdict::Held(_))) {
+        Exit::Held
+    } else if detailed && any(|verdict| *verdict != Verdict::NoChanges) {
+        Exit::Changes
+    } else {
+        Exit::Done
+    }
+}
+
+async fn world<V: Watcher>(flags: Flags, watcher: V) -> Result<(Shipped<V>, Settings), CommandError> {
+    let (config, aws) = configured(flags).await?;
+    Shipped::new(&config, &aws, Calls::default(), watcher)
+}
+
+/// Flags, environment, file or parameter, defaults. AWS is asked last, and only for what nobody said: finding out the
+/// region can take seconds on a machine that is not in AWS.
+async fn configured(flags: Flags) -> Result<(Config, aws_config::SdkConfig), CommandError> {
+    let place = flags.config.clone();
+    if let Some(name) = place.as_deref().and_then(|place| place.strip_prefix("ssm:")) {
+        let text = configuration(&aws(flags.region.as_deref()).await, name).await?;
+        let config = flags.over(Some((&format!("ssm:{name}"), &text)))?;
+        let aws = aws(config.region.as_ref().map(AsRef::as_ref)).await;
+        return Ok((config, aws));
+    }
+    let text = match &place {
+        None => None,
+        Some(path) => {
+            let read = std::fs::read_to_string(path);
+            Some(read.map_err(|source| ConfigError::File { path: path.clone().into(), source })?)
+        }
+    };
+    let config = flags.over(place.as_deref().zip(text.as_deref()))?;
+    config.repository()?;
+    let aws = aws(config.region.as_ref().map(AsRef::as_ref)).await;
+    Ok((config, aws))
+}
+
+/// Resolves when somebody wants the daemon to stop.
+async fn stop() {
+    let mut terminated = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminated) => terminated,
+        Err(error) => {
+            tracing::error!(%error, "SIGTERM can't be listened for; stop with SIGINT");
+            return drop(tokio::signal::ctrl_c().await);
+        }
+    };
+    tokio::select! {
+        // Cancel-safe, both: a signal that came is remembered by the process.
+        _ = terminated.recv() => (),
+        _ = tokio::signal::ctrl_c() => (),
+    }
+}
+
+/// Writes what a turn sees to the log.
+struct Log;
+
+impl Watcher for Log {
+    fn see(&self, sight: &Sight<'_>) {
+        match sight {
+            Sight::Commit(commit) => tracing::debug!(%commit, "working towards"),
+            Sight::Planned(plan) => tracing::debug!(stacks = plan.rows.len(), steps = plan.steps.len(), "planned"),
+            Sight::Started(key, act) => tracing::info!(stack = %key, act = ?act, "started"),
+            Sight::Happened(happening) => {
+                tracing::info!(what = ?happening.what, sentence = %happening.sentence, "happened");
+            }
+            Sight::Told(report) => tracing::info!(
+                state = report.state.as_str(),
+                why = report.why.as_deref().unwrap_or_default(),
+                sequence = report.sequence,
+                calls = report.calls.values().sum::<u64>(),
+                "turn done"
+            ),
+        }
+    }
+}

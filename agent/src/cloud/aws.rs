@@ -1,0 +1,255 @@
+//! The account over the AWS SDK: one client a region, each call counted, each error put into one of our kinds.
+//!
+//! Retries are the SDK's (adaptive: a throttled account slows us down before it slows its people down); nothing here
+//! retries. What SDK shapes mean in our words is in `map`.
+
+use super::{ChangeSetRequest, Cloud, CloudError, Template, Trouble, count::Calls, map, trouble::trouble};
+use aws_config::SdkConfig;
+use aws_sdk_cloudformation as cfn;
+use cfn::types::ChangeSetType;
+use manifests::id::{AccountId, Region, StackKey};
+use plan::{
+    facts::{ChangeSet, FailedEvent, FoundStack},
+    permit::{Act, Permit},
+};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
+
+/// One AWS account, through the credentials that the SDK found.
+pub struct Aws {
+    config: SdkConfig,
+    calls: Calls,
+    /// The bucket for templates over 51,200 bytes, if there is one; it has to be in the stack's region.
+    bucket: Option<String>,
+    clients: RefCell<BTreeMap<Region, cfn::Client>>,
+}
+
+impl Aws {
+    /// An account over this configuration.
+    pub fn new(config: SdkConfig, calls: Calls, bucket: Option<String>) -> Self {
+        Self { config, calls, bucket, clients: RefCell::default() }
+    }
+
+    fn cfn(&self, region: &Region) -> cfn::Client {
+        let mut clients = self.clients.borrow_mut();
+        let client = clients.entry(region.clone()).or_insert_with(|| {
+            let config = cfn::config::Builder::from(&self.config)
+                .region(cfn::config::Region::new(region.to_string()))
+                .interceptor(self.calls.clone());
+            cfn::Client::from_conf(config.build())
+        });
+        client.clone()
+    }
+}
+
+impl Cloud for Aws {
+    async fn account(&self) -> Result<AccountId, CloudError> {
+        const CALL: &str = "sts:GetCallerIdentity";
+        let config = aws_sdk_sts::config::Builder::from(&self.config).interceptor(self.calls.clone());
+        let sts = aws_sdk_sts::Client::from_conf(config.build());
+        let answer = sts.get_caller_identity().send().await.map_err(|error| trouble(CALL, &error))?;
+        let account = answer.account().unwrap_or_default();
+        account.parse().map_err(|error| CloudError::odd(CALL, &error))
+    }
+
+    async fn stacks(&self, region: &Region) -> Result<Vec<(StackKey, FoundStack)>, CloudError> {
+        const CALL: &str = "cloudformation:DescribeStacks";
+        let client = self.cfn(region);
+        let mut stacks = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let request = client.describe_stacks().set_next_token(token.clone());
+            let page = request.send().await.map_err(|error| trouble(CALL, &error))?;
+            for stack in page.stacks() {
+                stacks.push(map::stack(region, stack).map_err(|why| CloudError::odd(CALL, &why))?);
+            }
+            // A token that comes again would page for ever.
+            match page.next_token().filter(|next| !next.is_empty()) {
+                None => return Ok(stacks),
+                Some(next) if token.as_deref() == Some(next) => {
+                    return Err(CloudError::odd(CALL, &"the same page token came twice"));
+                }
+                Some(next) => token = Some(next.to_owned()),
+            }
+        }
+    }
+
+    async fn create_change_set(&self, request: &ChangeSetRequest<'_>) -> Result<(), CloudError> {
+        const CALL: &str = "cloudformation:CreateChangeSet";
+        let ChangeSetRequest { key, create, name, template, asked, description } = *request;
+        // No `OnStackFailure`: it excludes `DisableRollback`, which execution always sends.
+        let call = self
+            .cfn(&key.region)
+            .create_change_set()
+            .stack_name(key.stack.as_str())
+            .change_set_name(name)
+            .client_token(name)
+            .description(description)
+            .change_set_type(if create { ChangeSetType::Create } else { ChangeSetType::Update })
+            .set_role_arn(asked.role.as_ref().map(ToString::to_string))
+            .set_parameters(Some(map::parameters(&asked.parameters)))
+            .set_tags(Some(map::tags(&asked.tags)))
+            .set_capabilities(Some(map::capabilities(&asked.capabilities)))
+            // Always sent, also when empty: a configuration that is left out stays as it was.
+            .rollback_configuration(map::rollback(&asked.alarms, asked.monitor_min));
+        let call = match template {
+            Template::Inline(body) => call.template_body(body),
+            Template::Url(url) => call.template_url(url),
+        };
+        match call.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match trouble(CALL, &error) {
+                error if error.problem == Trouble::AlreadyExists => Ok(()),
+                error => Err(error),
+            },
+        }
+    }
+
+    async fn change_set(&self, key: &StackKey, name: &str, values: bool) -> Result<ChangeSet, CloudError> {
+        const CALL: &str = "cloudformation:DescribeChangeSet";
+        let client = self.cfn(&key.region);
+        let mut all: Option<ChangeSet> = None;
+        let mut token: Option<String> = None;
+        loop {
+            let mut request = client.describe_change_set().stack_name(key.stack.as_str()).change_set_name(name);
+            // The plain description is asked for by leaving the parameter out: some emulators take `false` for `true`.
+            if values {
+                request = request.include_property_values(true);
+            }
+            let page = request.set_next_token(token.take()).send().await.map_err(|error| trouble(CALL, &error))?;
+            let next = page.next_token().filter(|next| !next.is_empty()).map(ToOwned::to_owned);
+            let page = map::change_set(&page).map_err(|why| CloudError::odd(CALL, &why))?;
+            match &mut all {
+                None => all = Some(page),
+                Some(all) => all.changes.extend(page.changes),
+            }
+            token = next;
+            if token.is_none() {
+                return all.ok_or_else(|| CloudError::odd(CALL, &"the answer was empty"));
+            }
+        }
+    }
+
+    async fn delete_change_set(&self, key: &StackKey, name: &str) -> Result<(), CloudError> {
+        let call = self.cfn(&key.region).delete_change_set().stack_name(key.stack.as_str()).change_set_name(name);
+        match call.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match trouble("cloudformation:DeleteChangeSet", &error) {
+                error if error.problem == Trouble::NotFound => Ok(()),
+                error => Err(error),
+            },
+        }
+    }
+
+    async fn act(&self, permit: &Permit) -> Result<(), CloudError> {
+        let client = self.cfn(&permit.key().region);
+        match permit.act() {
+            Act::Execute { change_set, stack_id: _ } => {
+                const CALL: &str = "cloudformation:ExecuteChangeSet";
+                // `DisableRollback` is always sent: its documented default is not the one that everybody expects.
+                // `RetainExceptOnCreate`: a failed creation leaves nothing behind whose name would block the next.
+                let call = client
+                    .execute_change_set()
+                    .change_set_name(change_set)
+                    .client_request_token(permit.token())
+                    .disable_rollback(false)
+                    .retain_except_on_create(true);
+                call.send().await.map(drop).map_err(|error| trouble(CALL, &error))
+            }
+            Act::Delete { stack_id } => {
+                let call = client.delete_stack().stack_name(stack_id).client_request_token(permit.token());
+                call.send().await.map(drop).map_err(|error| trouble("cloudformation:DeleteStack", &error))
+            }
+        }
+    }
+
+    async fn delete_shell(&self, key: &StackKey, stack_id: &str) -> Result<(), CloudError> {
+        const CALL: &str = "cloudformation:DeleteStack";
+        let client = self.cfn(&key.region);
+        let answer = client.describe_stacks().stack_name(stack_id).send().await;
+        let answer = answer.map_err(|error| trouble("cloudformation:DescribeStacks", &error))?;
+        let shell = cfn::types::StackStatus::ReviewInProgress;
+        if answer.stacks().iter().any(|stack| stack.stack_status() != Some(&shell)) {
+            return Err(CloudError::odd(CALL, &"the stack is more than a shell"));
+        }
+        client.delete_stack().stack_name(stack_id).send().await.map(drop).map_err(|error| trouble(CALL, &error))
+    }
+
+    async fn failed_events(&self, key: &StackKey, stack_id: &str, token: &str) -> Result<Vec<FailedEvent>, CloudError> {
+        const CALL: &str = "cloudformation:DescribeStackEvents";
+        // Newest first. The operation's own events are on the first pages; a stack's whole history is not needed.
+        const PAGES: usize = 5;
+        let client = self.cfn(&key.region);
+        let mut events = Vec::new();
+        let mut next: Option<String> = None;
+        for _ in 0..PAGES {
+            let request = client.describe_stack_events().stack_name(stack_id).set_next_token(next.take());
+            let page = request.send().await.map_err(|error| trouble(CALL, &error))?;
+            events.extend(page.stack_events().iter().cloned());
+            next = page.next_token().map(ToOwned::to_owned);
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(map::failed_events(&events, token))
+    }
+
+    async fn parameters(
+        &self,
+        region: &Region,
+        names: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, String>, CloudError> {
+        const CALL: &str = "ssm:GetParameters";
+        const PER_CALL: usize = 10;
+        let config = aws_sdk_ssm::config::Builder::from(&self.config)
+            .region(aws_sdk_ssm::config::Region::new(region.to_string()))
+            .interceptor(self.calls.clone());
+        let ssm = aws_sdk_ssm::Client::from_conf(config.build());
+        let names: Vec<String> = names.iter().cloned().collect();
+        let mut values = BTreeMap::new();
+        for names in names.chunks(PER_CALL) {
+            let answer = ssm.get_parameters().set_names(Some(names.to_vec())).send().await;
+            let answer = answer.map_err(|error| trouble(CALL, &error))?;
+            for parameter in answer.parameters() {
+                if parameter.r#type() == Some(&aws_sdk_ssm::types::ParameterType::SecureString) {
+                    let name = parameter.name().unwrap_or_default();
+                    let why = format!(
+                        "`{name}` is a SecureString; refer to it in the template as `{{{{resolve:ssm-secure:{name}}}}}`"
+                    );
+                    return Err(CloudError { call: CALL, problem: Trouble::Invalid, message: why });
+                }
+                if let (Some(name), Some(value)) = (parameter.name(), parameter.value()) {
+                    values.insert(name.to_owned(), value.to_owned());
+                }
+            }
+        }
+        Ok(values)
+    }
+
+    async fn upload(&self, region: &Region, key: &str, body: &[u8]) -> Result<String, CloudError> {
+        const CALL: &str = "s3:PutObject";
+        let Some(bucket) = &self.bucket else {
+            let why = "the template is larger than 51,200 bytes, and no `templateBucket` is configured";
+            return Err(CloudError { call: CALL, problem: Trouble::Invalid, message: why.into() });
+        };
+        let endpoint = self.config.endpoint_url();
+        let config = aws_sdk_s3::config::Builder::from(&self.config)
+            .region(aws_sdk_s3::config::Region::new(region.to_string()))
+            // A local endpoint has no name for each bucket.
+            .force_path_style(endpoint.is_some())
+            .interceptor(self.calls.clone());
+        let s3 = aws_sdk_s3::Client::from_conf(config.build());
+        let put = s3.put_object().bucket(bucket).key(key).body(body.to_vec().into());
+        put.send().await.map_err(|error| trouble(CALL, &error))?;
+        Ok(match endpoint {
+            Some(endpoint) => format!("{}/{bucket}/{key}", endpoint.trim_end_matches('/')),
+            None => format!("https://{bucket}.s3.{region}.amazonaws.com/{key}"),
+        })
+    }
+
+    fn calls(&self) -> BTreeMap<String, u64> {
+        self.calls.so_far()
+    }
+}

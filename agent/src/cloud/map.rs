@@ -1,0 +1,159 @@
+//! SDK shapes ↔ our words. A word that CloudFormation learned after us is kept as a text where a person sees it, and
+//! becomes `None` where a decision is made of it; the decision then assumes the worst.
+
+use aws_sdk_cloudformation::{
+    operation::describe_change_set::DescribeChangeSetOutput,
+    types::{self as sdk, ChangeSetStatus as SdkStatus, ExecutionStatus, ResourceStatus},
+};
+use jiff::Timestamp;
+use manifests::{
+    id::{Arn, Region, StackKey},
+    stack::Capability,
+};
+use plan::facts::{
+    Action, Change, ChangeSet, ChangeSetStatus, Detail, FailedEvent, FoundStack, PolicyAction, Replacement, Status,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn stack(region: &Region, stack: &sdk::Stack) -> Result<(StackKey, FoundStack), String> {
+    let name = stack.stack_name().unwrap_or_default();
+    let key = StackKey { region: region.clone(), stack: name.parse().map_err(|error| format!("{error}"))? };
+    let word = stack.stack_status().map_or("", |status| status.as_str());
+    let pairs = |pairs: Vec<(Option<&str>, Option<&str>)>| -> BTreeMap<String, String> {
+        let known = pairs.into_iter().filter_map(|(key, value)| Some((key?.to_owned(), value?.to_owned())));
+        known.collect()
+    };
+    let found = FoundStack {
+        id: stack.stack_id().unwrap_or_default().to_owned(),
+        status: Status::from_word(word).ok_or_else(|| word.to_owned()),
+        reason: text(stack.stack_status_reason()),
+        change_set: stack.change_set_id().and_then(change_set_name),
+        created: stack.creation_time().and_then(time),
+        updated: stack.last_updated_time().and_then(time),
+        tags: pairs(stack.tags().iter().map(|tag| (tag.key(), tag.value())).collect()),
+        outputs: pairs(stack.outputs().iter().map(|output| (output.output_key(), output.output_value())).collect()),
+        nested: text(stack.parent_id()).is_some(),
+    };
+    Ok((key, found))
+}
+
+/// `arn:aws:cloudformation:<region>:<account>:changeSet/<name>/<uuid>` → name.
+fn change_set_name(arn: &str) -> Option<String> {
+    let (_, rest) = arn.split_once(":changeSet/")?;
+    rest.split('/').next().map(ToOwned::to_owned)
+}
+
+/// An absent text and an empty one are the same: emulators send the empty element where AWS sends none.
+fn text(text: Option<&str>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).map(ToOwned::to_owned)
+}
+
+fn time(time: &aws_smithy_types::DateTime) -> Option<Timestamp> {
+    let nanos = i32::try_from(time.subsec_nanos()).ok()?;
+    Timestamp::new(time.secs(), nanos).ok()
+}
+
+pub(super) fn parameters(parameters: &BTreeMap<String, String>) -> Vec<sdk::Parameter> {
+    let parameter = |(key, value)| sdk::Parameter::builder().parameter_key(key).parameter_value(value).build();
+    parameters.iter().map(parameter).collect()
+}
+
+pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<sdk::Tag> {
+    tags.iter().map(|(key, value)| sdk::Tag::builder().key(key).value(value).build()).collect()
+}
+
+pub(super) fn capabilities(capabilities: &BTreeSet<Capability>) -> Vec<sdk::Capability> {
+    capabilities.iter().map(|capability| sdk::Capability::from(capability.as_str())).collect()
+}
+
+pub(super) fn rollback(alarms: &[Arn], monitor_min: u64) -> sdk::RollbackConfiguration {
+    let trigger =
+        |arn: &Arn| sdk::RollbackTrigger::builder().arn(arn.as_str()).r#type("AWS::CloudWatch::Alarm").build();
+    let minutes = i32::try_from(monitor_min).unwrap_or(i32::MAX);
+    let rollback =
+        sdk::RollbackConfiguration::builder().set_rollback_triggers(Some(alarms.iter().map(trigger).collect()));
+    // A monitoring time without an alarm is refused by some, and means nothing to the rest.
+    if alarms.is_empty() { rollback.build() } else { rollback.monitoring_time_in_minutes(minutes).build() }
+}
+
+pub(super) fn change_set(set: &DescribeChangeSetOutput) -> Result<ChangeSet, String> {
+    let changes = set.changes().iter().filter_map(|change| change.resource_change());
+    Ok(ChangeSet {
+        id: set.change_set_id().unwrap_or_default().to_owned(),
+        stack_id: set.stack_id().unwrap_or_default().to_owned(),
+        status: change_set_status(set.status(), set.execution_status()),
+        reason: text(set.status_reason()),
+        changes: changes.map(change).collect::<Result<_, _>>()?,
+    })
+}
+
+fn change_set_status(status: Option<&SdkStatus>, execution: Option<&ExecutionStatus>) -> ChangeSetStatus {
+    match (status, execution) {
+        (Some(SdkStatus::CreatePending | SdkStatus::CreateInProgress), _) => ChangeSetStatus::Pending,
+        (Some(SdkStatus::Failed), _) => ChangeSetStatus::Failed,
+        (Some(SdkStatus::CreateComplete), Some(ExecutionStatus::Available)) => ChangeSetStatus::Ready,
+        _ => ChangeSetStatus::Gone,
+    }
+}
+
+fn change(change: &sdk::ResourceChange) -> Result<Change, String> {
+    let logical = change.logical_resource_id().unwrap_or_default();
+    Ok(Change {
+        action: change.action().and_then(|word| Action::from_word(word.as_str())),
+        logical: logical.parse().map_err(|error| format!("{error}"))?,
+        physical: text(change.physical_resource_id()),
+        kind: change.resource_type().unwrap_or_default().to_owned(),
+        // A word that we don't know counts as the worst.
+        replacement: change
+            .replacement()
+            .map(|word| Replacement::from_word(word.as_str()).unwrap_or(Replacement::True)),
+        policy: change.policy_action().and_then(|word| PolicyAction::from_word(word.as_str())),
+        details: change.details().iter().filter_map(|detail| detail.target()).map(detail).collect(),
+    })
+}
+
+fn detail(target: &sdk::ResourceTargetDefinition) -> Detail {
+    Detail {
+        attribute: target.attribute().map_or_else(String::new, |word| word.as_str().to_owned()),
+        name: text(target.name()),
+        before: target.before_value().map(ToOwned::to_owned),
+        after: target.after_value().map(ToOwned::to_owned),
+        recreation: target.requires_recreation().map(|word| word.as_str().to_owned()),
+    }
+}
+
+/// The failed events of one operation, oldest first. An emulator that copies no token gives all of the newest
+/// operation: those since the stack itself was last said to begin something.
+pub(super) fn failed_events(newest_first: &[sdk::StackEvent], token: &str) -> Vec<FailedEvent> {
+    let tokens = newest_first.iter().any(|event| event.client_request_token() == Some(token));
+    let ours: Vec<&sdk::StackEvent> = match tokens {
+        true => newest_first.iter().filter(|event| event.client_request_token() == Some(token)).collect(),
+        false => newest_first.iter().take_while(|event| !begins(event)).collect(),
+    };
+    let failed = ours.into_iter().rev().filter(|event| {
+        matches!(
+            event.resource_status(),
+            Some(ResourceStatus::CreateFailed | ResourceStatus::UpdateFailed | ResourceStatus::DeleteFailed)
+        )
+    });
+    failed.filter_map(failed_event).collect()
+}
+
+/// Whether an operation (not its rollback) begins with this event.
+fn begins(event: &sdk::StackEvent) -> bool {
+    let itself = event.physical_resource_id().is_some() && event.physical_resource_id() == event.stack_id();
+    let begun = matches!(
+        event.resource_status(),
+        Some(ResourceStatus::CreateInProgress | ResourceStatus::UpdateInProgress | ResourceStatus::DeleteInProgress)
+    );
+    itself && begun
+}
+
+fn failed_event(event: &sdk::StackEvent) -> Option<FailedEvent> {
+    Some(FailedEvent {
+        at: event.timestamp().and_then(time)?,
+        logical: event.logical_resource_id().unwrap_or_default().to_owned(),
+        kind: event.resource_type().unwrap_or_default().to_owned(),
+        reason: event.resource_status_reason().unwrap_or_default().to_owned(),
+    })
+}

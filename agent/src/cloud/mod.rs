@@ -1,0 +1,160 @@
+//! The account, as the agent may touch it: the list of everything that Holdfast ever asks of AWS for its stacks.
+//!
+//! [`Cloud`] is implemented twice: by `aws` over the SDK, and by the simulated account in memory, for thousands of
+//! turns a second. Whatever is not in this trait, Holdfast can't do.
+
+pub mod aws;
+pub mod count;
+mod map;
+pub(crate) mod trouble;
+
+use jiff::Timestamp;
+use manifests::id::{AccountId, Region, StackKey};
+use plan::{
+    asked::Asked,
+    facts::{ChangeSet, FailedEvent, FoundStack},
+    permit::Permit,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One AWS account. Every method is one intent; paging, retries and pacing are the implementation's.
+pub trait Cloud {
+    /// Whose credentials these are (`sts:GetCallerIdentity`).
+    fn account(&self) -> impl Future<Output = Result<AccountId, CloudError>>;
+
+    /// Every stack of a region, all pages or an error (`cloudformation:DescribeStacks`).
+    fn stacks(&self, region: &Region) -> impl Future<Output = Result<Vec<(StackKey, FoundStack)>, CloudError>>;
+
+    /// Asks for a change set. One of the same name that exists already is the same request: its name is its
+    /// fingerprint (`cloudformation:CreateChangeSet`).
+    fn create_change_set(&self, request: &ChangeSetRequest<'_>) -> impl Future<Output = Result<(), CloudError>>;
+
+    /// A change set by name, all pages. With `values`, property values before and after are asked for too: for people
+    /// only, because CloudFormation then leaves out whole resources at times (`cloudformation:DescribeChangeSet`).
+    fn change_set(
+        &self,
+        key: &StackKey,
+        name: &str,
+        values: bool,
+    ) -> impl Future<Output = Result<ChangeSet, CloudError>>;
+
+    /// Deletes a change set by name; one that is gone already is fine (`cloudformation:DeleteChangeSet`).
+    fn delete_change_set(&self, key: &StackKey, name: &str) -> impl Future<Output = Result<(), CloudError>>;
+
+    /// Does what the guard permitted (`cloudformation:ExecuteChangeSet`, `cloudformation:DeleteStack`).
+    fn act(&self, permit: &Permit) -> impl Future<Output = Result<(), CloudError>>;
+
+    /// Deletes a stack that was never more than a shell for a change set (`REVIEW_IN_PROGRESS`), by ARN. The
+    /// implementation refuses any other (`cloudformation:DeleteStack`).
+    fn delete_shell(&self, key: &StackKey, stack_id: &str) -> impl Future<Output = Result<(), CloudError>>;
+
+    /// The failed events of the operation that carried this token, oldest first
+    /// (`cloudformation:DescribeStackEvents`).
+    fn failed_events(
+        &self,
+        key: &StackKey,
+        stack_id: &str,
+        token: &str,
+    ) -> impl Future<Output = Result<Vec<FailedEvent>, CloudError>>;
+
+    /// Values of `String` and `StringList` parameters; a name that is absent from the answer does not exist
+    /// (`ssm:GetParameters`). A `SecureString` is never read: it is answered as an error that says so.
+    fn parameters(
+        &self,
+        region: &Region,
+        names: &BTreeSet<String>,
+    ) -> impl Future<Output = Result<BTreeMap<String, String>, CloudError>>;
+
+    /// Puts a template where CloudFormation can read it and answers its URL (`s3:PutObject`), for templates over
+    /// 51,200 bytes.
+    fn upload(&self, region: &Region, key: &str, body: &[u8]) -> impl Future<Output = Result<String, CloudError>>;
+
+    /// How often each call was made so far, retries included, by `service:Action`.
+    fn calls(&self) -> BTreeMap<String, u64>;
+}
+
+/// One `CreateChangeSet`.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangeSetRequest<'a> {
+    /// Which stack.
+    pub key: &'a StackKey,
+    /// `CREATE` for a stack that is not there (or is only a shell), `UPDATE` for one that is.
+    pub create: bool,
+    /// The change set's name.
+    pub name: &'a str,
+    /// The template.
+    pub template: Template<'a>,
+    /// Everything else.
+    pub asked: &'a Asked,
+    /// For people: commit and manifest, at most 1,024 characters.
+    pub description: &'a str,
+}
+
+/// How a template travels.
+#[derive(Debug, Clone, Copy)]
+pub enum Template<'a> {
+    /// In the request, up to 51,200 bytes.
+    Inline(&'a str),
+    /// From an S3 object, up to 1 MB.
+    Url(&'a str),
+}
+
+/// Why a call to AWS did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{call} {problem}: {message}")]
+pub struct CloudError {
+    /// `service:Action`, as an IAM policy spells it.
+    pub call: &'static str,
+    /// What kind of failure it is.
+    pub problem: Trouble,
+    /// AWS's own words, or the connection's.
+    pub message: String,
+}
+
+/// What kinds of failure there are, by what can be done about them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// The answer did not come, or AWS was busy (throttling, 5xx, timeout, reset) after the SDK's own retries. Whether
+    /// the work was done is not known: look again.
+    Unavailable,
+    /// A permission is missing.
+    Denied,
+    /// The credentials are missing, expired or not valid.
+    Credentials,
+    /// What was named does not exist.
+    NotFound,
+    /// The stack is in a state that does not allow it now.
+    Busy,
+    /// Something of that name exists already.
+    AlreadyExists,
+    /// The request itself is wrong (template, parameters, capabilities): it stays wrong until the commit changes.
+    Invalid,
+    /// A quota.
+    Limit,
+    /// Anything else.
+    Other,
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Unavailable => "was not answered",
+            Self::Denied => "was denied",
+            Self::Credentials => "was refused for its credentials",
+            Self::NotFound => "found nothing",
+            Self::Busy => "came while the stack is busy",
+            Self::AlreadyExists => "found it there already",
+            Self::Invalid => "was not accepted",
+            Self::Limit => "ran into a quota",
+            Self::Other => "failed",
+        })
+    }
+}
+
+/// Reads the time and sleeps: the one door to the clock, so that a test can be its keeper.
+pub trait Clock {
+    /// Now.
+    fn now(&self) -> Timestamp;
+    /// Comes back after about that long.
+    fn sleep(&self, time: std::time::Duration) -> impl Future<Output = ()>;
+}

@@ -1,0 +1,337 @@
+//! The configuration: flags, then environment, then a file, then defaults, resolved once.
+//!
+//! All of it is the account's own; nothing here is read from the manifests repository. What is a secret is never in it,
+//! only where the secret is.
+
+use clap::Args;
+use manifests::id::{AccountId, Malformed, Region, RepoPath};
+use plan::guard::Limits;
+use serde::Deserialize;
+use std::{path::PathBuf, time::Duration};
+
+/// The flags that every command takes. Each is also an environment variable and a key of the configuration file.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Configuration (flag, environment, or the file's key of the same name in camelCase)")]
+pub struct Flags {
+    /// Configuration file (YAML), or `ssm:/name` for an SSM parameter that holds one
+    #[arg(long, global = true, env = "HOLDFAST_CONFIG", value_name = "FILE")]
+    pub config: Option<String>,
+    /// The manifests repository: https, ssh, or a path
+    #[arg(long, global = true, env = "HOLDFAST_REPOSITORY", value_name = "URL", hide_env_values = true)]
+    pub repository: Option<String>,
+    /// The branch to follow [default: main]
+    #[arg(long, global = true, env = "HOLDFAST_BRANCH")]
+    pub branch: Option<String>,
+    /// The folder in it that holds the manifests [default: all of it]
+    #[arg(long, global = true, env = "HOLDFAST_PATH", value_name = "FOLDER")]
+    pub path: Option<String>,
+    /// User name for git over https; without one, the secret is sent as a bearer token
+    #[arg(long, global = true, env = "HOLDFAST_GIT_USER", value_name = "NAME")]
+    pub git_user: Option<String>,
+    /// SSM SecureString that holds the git password or token (or set HOLDFAST_GIT_SECRET)
+    #[arg(long, global = true, env = "HOLDFAST_GIT_SECRET_PARAMETER", value_name = "NAME")]
+    pub git_secret_parameter: Option<String>,
+    /// PEM file of further certificate authorities for git over https
+    #[arg(long, global = true, env = "HOLDFAST_GIT_AUTHORITIES", value_name = "FILE")]
+    pub git_authorities: Option<PathBuf>,
+    /// Where git objects are kept between turns [default: a folder of the user's cache]
+    #[arg(long, global = true, env = "HOLDFAST_CACHE", value_name = "FOLDER")]
+    pub cache: Option<PathBuf>,
+    /// The account this agent is for; refuses to run in another
+    #[arg(long, global = true, env = "HOLDFAST_ACCOUNT", value_name = "ID")]
+    pub account: Option<String>,
+    /// The home region [default: the AWS configuration's]
+    #[arg(long, global = true, env = "HOLDFAST_REGION")]
+    pub region: Option<String>,
+    /// Where the agent remembers: `ssm:/name` or `file:PATH` [default: ssm:/holdfast/memory]
+    #[arg(long, global = true, env = "HOLDFAST_MEMORY", value_name = "PLACE")]
+    pub memory: Option<String>,
+    /// SNS topic that reports go to
+    #[arg(long, global = true, env = "HOLDFAST_TOPIC", value_name = "ARN")]
+    pub topic: Option<String>,
+    /// Bucket for templates over 51,200 bytes
+    #[arg(long, global = true, env = "HOLDFAST_TEMPLATE_BUCKET", value_name = "NAME")]
+    pub template_bucket: Option<String>,
+    /// Name of this installation, the value of the tag holdfast:owner [default: holdfast]
+    #[arg(long, global = true, env = "HOLDFAST_OWNER", value_name = "NAME")]
+    pub owner: Option<String>,
+    /// How long to rest between turns [default: 60s]
+    #[arg(long, global = true, env = "HOLDFAST_INTERVAL", value_name = "TIME")]
+    pub interval: Option<String>,
+    /// How long to stay quiet at most while nothing changes [default: 1h]
+    #[arg(long, global = true, env = "HOLDFAST_HEARTBEAT", value_name = "TIME")]
+    pub heartbeat: Option<String>,
+    /// How long one turn goes on watching [default: 15m]
+    #[arg(long, global = true, env = "HOLDFAST_TURN", value_name = "TIME")]
+    pub turn: Option<String>,
+    /// How many stacks are changed at a time [default: 4]
+    #[arg(long, global = true, env = "HOLDFAST_CONCURRENCY", value_name = "N")]
+    pub concurrency: Option<usize>,
+    /// How often one request is tried before it takes another commit [default: 2]
+    #[arg(long, global = true, env = "HOLDFAST_ATTEMPTS", value_name = "N")]
+    pub attempts: Option<u32>,
+    /// How long after a failure it is tried again [default: 15m]
+    #[arg(long, global = true, env = "HOLDFAST_RETRY_AFTER", value_name = "TIME")]
+    pub retry_after: Option<String>,
+}
+
+/// The configuration file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct File {
+    repository: Option<String>,
+    branch: Option<String>,
+    path: Option<String>,
+    git_user: Option<String>,
+    git_secret_parameter: Option<String>,
+    git_authorities: Option<PathBuf>,
+    cache: Option<PathBuf>,
+    account: Option<String>,
+    region: Option<String>,
+    memory: Option<String>,
+    topic: Option<String>,
+    template_bucket: Option<String>,
+    owner: Option<String>,
+    interval: Option<String>,
+    heartbeat: Option<String>,
+    turn: Option<String>,
+    concurrency: Option<usize>,
+    attempts: Option<u32>,
+    retry_after: Option<String>,
+    /// Only here: limits are the account owner's, and belong where an account owner keeps things.
+    limits: Limits,
+}
+
+/// The configuration, complete.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The repository's URL, as written.
+    pub repository: Option<String>,
+    /// The branch.
+    pub branch: String,
+    /// The folder with the manifests.
+    pub path: Option<RepoPath>,
+    /// User name for git.
+    pub git_user: Option<String>,
+    /// SSM parameter with the git secret.
+    pub git_secret_parameter: Option<String>,
+    /// Further certificate authorities.
+    pub git_authorities: Option<PathBuf>,
+    /// Where git objects are kept.
+    pub cache: PathBuf,
+    /// The account it is for.
+    pub account: Option<AccountId>,
+    /// The home region, if it is not the AWS configuration's.
+    pub region: Option<Region>,
+    /// Where memory is kept.
+    pub memory: MemoryPlace,
+    /// Where reports go.
+    pub topic: Option<String>,
+    /// Where large templates go.
+    pub template_bucket: Option<String>,
+    /// The installation's name.
+    pub owner: String,
+    /// The rest between turns.
+    pub interval: Duration,
+    /// The longest silence.
+    pub heartbeat: Duration,
+    /// The longest turn.
+    pub turn: Duration,
+    /// How many stacks at a time.
+    pub concurrency: usize,
+    /// How many attempts.
+    pub attempts: u32,
+    /// How long between them.
+    pub retry_after: Duration,
+    /// How much may be destroyed.
+    pub limits: Limits,
+}
+
+/// Where memory is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MemoryPlace {
+    /// An SSM parameter.
+    Parameter(String),
+    /// A file.
+    File(PathBuf),
+}
+
+/// Why the configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("the configuration file {} can't be read", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The SSM parameter could not be read.
+    #[error("the configuration parameter `{name}` can't be read: {why}")]
+    Parameter {
+        /// Which.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// It is not what a configuration looks like.
+    #[error("{place}: {why}")]
+    Content {
+        /// Where it was read.
+        place: String,
+        /// What is wrong, with line and column.
+        why: String,
+    },
+    /// A value is not what it should be.
+    #[error("`{key}`: {why}")]
+    Value {
+        /// Which setting, as its flag.
+        key: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl Flags {
+    /// The configuration: these flags (and the environment), over this text of a file, over the defaults.
+    ///
+    /// # Errors
+    /// When any of it can't be understood.
+    pub fn over(self, file: Option<(&str, &str)>) -> Result<Config, ConfigError> {
+        let file: File = match file {
+            None => File::default(),
+            Some((_, text)) if text.trim().is_empty() => File::default(),
+            Some((place, text)) => serde_saphyr::from_str(text)
+                .map_err(|error| ConfigError::Content { place: place.to_owned(), why: error.to_string() })?,
+        };
+        let time = |key, text: Option<String>, default: u64| match text {
+            None => Ok(Duration::from_secs(default)),
+            Some(text) => manifests::id::duration(&text).map_err(|error| value(key, &error)),
+        };
+        let concurrency = self.concurrency.or(file.concurrency).unwrap_or(4);
+        if concurrency == 0 {
+            return Err(ConfigError::Value {
+                key: "--concurrency",
+                why: "at least one stack has to be changed at a time".into(),
+            });
+        }
+        Ok(Config {
+            repository: self.repository.or(file.repository),
+            branch: self.branch.or(file.branch).unwrap_or_else(|| "main".into()),
+            path: parsed("--path", self.path.or(file.path))?,
+            git_user: self.git_user.or(file.git_user),
+            git_secret_parameter: self.git_secret_parameter.or(file.git_secret_parameter),
+            git_authorities: self.git_authorities.or(file.git_authorities),
+            cache: self.cache.or(file.cache).unwrap_or_else(default_cache),
+            account: parsed("--account", self.account.or(file.account))?,
+            region: parsed("--region", self.region.or(file.region))?,
+            memory: memory_place(self.memory.or(file.memory))?,
+            topic: self.topic.or(file.topic),
+            template_bucket: self.template_bucket.or(file.template_bucket),
+            owner: owner(self.owner.or(file.owner))?,
+            interval: time("--interval", self.interval.or(file.interval), 60)?,
+            heartbeat: time("--heartbeat", self.heartbeat.or(file.heartbeat), 3_600)?,
+            turn: time("--turn", self.turn.or(file.turn), 900)?,
+            concurrency,
+            attempts: self.attempts.or(file.attempts).unwrap_or(2).max(1),
+            retry_after: time("--retry-after", self.retry_after.or(file.retry_after), 900)?,
+            limits: file.limits,
+        })
+    }
+}
+
+impl Config {
+    /// The repository, without which there is nothing to do.
+    ///
+    /// # Errors
+    /// When nobody said.
+    pub fn repository(&self) -> Result<&str, ConfigError> {
+        let none = || ConfigError::Value {
+            key: "--repository",
+            why: "nobody said which manifests repository to follow".into(),
+        };
+        self.repository.as_deref().ok_or_else(none)
+    }
+}
+
+fn value(key: &'static str, why: &Malformed) -> ConfigError {
+    ConfigError::Value { key, why: why.to_string() }
+}
+
+fn parsed<T: std::str::FromStr<Err = Malformed>>(
+    key: &'static str,
+    text: Option<String>,
+) -> Result<Option<T>, ConfigError> {
+    text.map(|text| text.parse()).transpose().map_err(|error| value(key, &error))
+}
+
+fn memory_place(text: Option<String>) -> Result<MemoryPlace, ConfigError> {
+    let text = text.unwrap_or_else(|| "ssm:/holdfast/memory".into());
+    match text.split_once(':') {
+        Some(("ssm", name)) if name.starts_with('/') => Ok(MemoryPlace::Parameter(name.to_owned())),
+        Some(("file", path)) if !path.is_empty() => Ok(MemoryPlace::File(path.into())),
+        _ => {
+            Err(ConfigError::Value { key: "--memory", why: format!("`{text}` is neither `ssm:/name` nor `file:PATH`") })
+        }
+    }
+}
+
+/// The owner travels as a tag's value.
+fn owner(text: Option<String>) -> Result<String, ConfigError> {
+    let text = text.unwrap_or_else(|| "holdfast".into());
+    let fits =
+        !text.is_empty() && text.len() <= 128 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if fits {
+        return Ok(text);
+    }
+    Err(ConfigError::Value { key: "--owner", why: "may hold letters, digits and `-_.`, at most 128".into() })
+}
+
+/// `$XDG_CACHE_HOME/holdfast`, `~/.cache/holdfast`, or a folder for temporary files where there is no home (Lambda).
+fn default_cache() -> PathBuf {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    home.unwrap_or_else(std::env::temp_dir).join("holdfast")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(flags: Flags, file: &str, expect: &str) {
+        let config = flags.over(Some(("holdfast.yaml", file)));
+        let text = config.map_or_else(|error| error.to_string(), |config| format!("{config:?}"));
+        assert!(text.contains(expect), "{text}");
+    }
+
+    fn branch(name: &str) -> Flags {
+        Flags { branch: Some(name.into()), ..Flags::default() }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        check(branch("flag"), "branch: file", "branch: \"flag\"");
+        check(Flags::default(), "branch: file", "branch: \"file\"");
+        check(Flags::default(), "", "branch: \"main\"");
+    }
+
+    #[test]
+    fn nothing_unspelled_may_go_unless_the_account_says_so() {
+        check(Flags::default(), "", "removals_per_change: 0, replacements_per_change: 0");
+        check(Flags::default(), "limits: {removalsPerChange: 2}", "removals_per_change: 2");
+    }
+
+    #[test]
+    fn a_mistake_says_where_it_is() {
+        check(Flags::default(), "branch: main\nintervall: 60s\n", "holdfast.yaml: ");
+        check(Flags::default(), "branch: main\nintervall: 60s\n", "intervall");
+        check(Flags::default(), "interval: 60", "`--interval`");
+        check(Flags::default(), "account: '12'", "`--account`");
+        check(Flags::default(), "memory: somewhere", "neither `ssm:/name` nor `file:PATH`");
+        check(Flags::default(), "concurrency: 0", "`--concurrency`");
+        check(Flags::default(), "owner: 'a b'", "`--owner`");
+    }
+}

@@ -1,0 +1,64 @@
+//! A folder of manifests on this machine, read as a commit would be: for `holdfast validate` before there is a commit.
+
+use manifests::{
+    id::RepoPath,
+    parse::{self, Content, File, MAX_FILE, Repository, Tree},
+};
+use std::{collections::BTreeMap, io, path::Path};
+
+/// Every file below a folder. Links are not followed, `.git` is not entered.
+#[derive(Debug, Default)]
+struct Folder {
+    sizes: BTreeMap<RepoPath, u64>,
+    manifests: BTreeMap<RepoPath, Result<Vec<u8>, u64>>,
+}
+
+impl Tree for Folder {
+    fn size(&self, path: &RepoPath) -> Option<u64> {
+        self.sizes.get(path).copied()
+    }
+}
+
+/// Reads all manifests below a folder.
+///
+/// # Errors
+/// When it can't be read.
+pub(crate) fn read(root: &Path) -> io::Result<Repository> {
+    let mut folder = Folder::default();
+    let mut folders = vec![(root.to_path_buf(), String::new())];
+    while let Some((path, prefix)) = folders.pop() {
+        for entry in std::fs::read_dir(&path)? {
+            let entry = entry?;
+            let Some(name) = entry.file_name().to_str().map(|name| format!("{prefix}{name}")) else { continue };
+            let kind = entry.file_type()?;
+            if kind.is_dir() && name != ".git" {
+                folders.push((entry.path(), format!("{name}/")));
+            } else if kind.is_file() {
+                folder.file(&entry.path(), &name)?;
+            }
+        }
+    }
+    let files: Vec<File<'_>> = folder.manifests.iter().map(|(path, content)| file(path, content)).collect();
+    Ok(parse::parse(&files, &folder))
+}
+
+fn file<'a>(path: &RepoPath, content: &'a Result<Vec<u8>, u64>) -> File<'a> {
+    let content = match content {
+        Ok(bytes) => Content::Bytes(bytes),
+        Err(size) => Content::TooLarge(*size),
+    };
+    File { path: path.clone(), content }
+}
+
+impl Folder {
+    fn file(&mut self, path: &Path, name: &str) -> io::Result<()> {
+        let Ok(name) = name.parse::<RepoPath>() else { return Ok(()) };
+        let size = path.metadata()?.len();
+        if [".yaml", ".yml"].iter().any(|end| name.as_str().ends_with(end)) {
+            let content = if size > MAX_FILE { Err(size) } else { Ok(std::fs::read(path)?) };
+            self.manifests.insert(name.clone(), content);
+        }
+        self.sizes.insert(name, size);
+        Ok(())
+    }
+}

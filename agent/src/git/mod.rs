@@ -1,0 +1,207 @@
+//! The manifests repository, as the agent sees it: one branch's head, and the files of a commit.
+//!
+//! Objects only: no checkout, no symbolic link, no submodule. No child process either, save `ssh` for an ssh URL.
+//! What is offered here is not yet accepted: whether a commit may be believed is decided elsewhere, and this module
+//! only says how it relates to the one that was believed before.
+
+pub mod credentials;
+mod descent;
+pub mod error;
+mod http;
+mod leash;
+mod local;
+mod mirror;
+mod remote;
+mod session;
+pub mod tree;
+
+pub use leash::Traffic;
+
+use credentials::{Credentials, Keyring};
+use error::{Fault, FetchError, ReadError};
+use local::Local;
+use manifests::id::{CommitId, RepoPath};
+use remote::Remote;
+use std::{path::PathBuf, time::Duration};
+use tree::Tree;
+
+/// Where manifests come from.
+pub trait Source {
+    /// Asks for the branch's head, and fetches what is new about it. `last` is the commit that was accepted last.
+    fn offered(&self, last: Option<&CommitId>) -> impl Future<Output = Result<Offered, FetchError>>;
+
+    /// What a commit holds: the bytes of its manifests, the sizes of all its files.
+    fn tree(&self, commit: &CommitId) -> impl Future<Output = Result<Tree, ReadError>>;
+
+    /// One file of a commit, if it has at most `limit` bytes.
+    fn blob(&self, commit: &CommitId, path: &RepoPath, limit: u64) -> impl Future<Output = Result<Vec<u8>, ReadError>>;
+
+    /// What all of this has cost so far.
+    fn traffic(&self) -> Traffic;
+}
+
+/// A commit that was offered. Nobody has verified it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// The branch's head.
+    pub commit: CommitId,
+    /// How it relates to the commit that was accepted last.
+    pub descent: Descent,
+}
+
+/// How an offered commit relates to the one that was accepted last, as far as objects can prove it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Descent {
+    /// None was accepted before.
+    First,
+    /// It is the same.
+    Same,
+    /// It descends from the accepted one.
+    Forward,
+    /// It does not: the branch was rewritten, set back, or belongs to another repository.
+    Rewound,
+    /// Not enough of the history could be had to tell.
+    NotProven {
+        /// Why, in a clause.
+        why: String,
+    },
+}
+
+/// Where a source is, as configured.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// `https://…`, `ssh://…`, `user@host:path`, `file://…` or a plain path; a password in it is used, and never shown.
+    pub url: String,
+    /// The branch, without `refs/heads/`.
+    pub branch: String,
+    /// The folder with the manifests; `None` is the whole repository.
+    pub path: Option<RepoPath>,
+    /// A folder for the local copy of a remote's objects; this process will be the only one to use it.
+    pub cache: PathBuf,
+    /// PEM certificates of authorities that are trusted beside the system's.
+    pub authorities: Option<PathBuf>,
+    /// The program for ssh URLs, found in `PATH` unless it is a path itself.
+    pub ssh: PathBuf,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// What one look at a remote, and one commit, may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest that one look may take.
+    pub deadline: Duration,
+    /// The longest that nothing may come.
+    pub idle: Duration,
+    /// The most bytes that one look may bring.
+    pub bytes: u64,
+    /// The largest object that is ever unpacked.
+    pub object_bytes: u64,
+    /// How many commits back one look goes to prove descent.
+    pub depth: u32,
+    /// Files and folders in a commit.
+    pub entries: u64,
+    /// Folders inside folders.
+    pub nesting: u64,
+    /// `*.yaml` files below the configured path.
+    pub manifests: u64,
+    /// Bytes of one manifest.
+    pub manifest_bytes: u64,
+    /// Bytes of all manifests.
+    pub total_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: u64 = 1 << 20;
+        Self {
+            deadline: Duration::from_secs(120),
+            idle: Duration::from_secs(20),
+            bytes: 256 * MIB,
+            object_bytes: 64 * MIB,
+            depth: 16_384,
+            entries: 100_000,
+            nesting: 64,
+            manifests: 20_000,
+            manifest_bytes: MIB,
+            total_bytes: 64 * MIB,
+        }
+    }
+}
+
+/// A source at a URL.
+pub struct Repository<K>(Place<K>);
+
+enum Place<K> {
+    Local(Local),
+    Remote(Box<Remote<K>>),
+}
+
+impl<K: Keyring> Repository<K> {
+    /// Prepares to look there. Neither the network nor the disk is touched yet, save to read the certificates.
+    ///
+    /// # Errors
+    /// When the URL or the branch's name can't be used.
+    pub fn new(origin: Origin, keyring: K) -> Result<Self, FetchError> {
+        let branch = format!("refs/heads/{}", origin.branch);
+        gix::validate::reference::name(branch.as_str().into())
+            .map_err(|_| FetchError::new(Fault::NoBranch, format!("`{}` is not a branch name", origin.branch)))?;
+        // The text is not repeated: it may hold a password.
+        let unusable = |_| FetchError::new(Fault::Refused, "the repository's URL can't be read as one");
+        let mut url = gix::url::parse(origin.url.as_str()).map_err(unusable)?;
+        Ok(Self(match &url.scheme {
+            gix::url::Scheme::File => Place::Local(Local::new(&url, origin)),
+            gix::url::Scheme::Http | gix::url::Scheme::Https => {
+                let (user, password) = (url.set_user(None), url.set_password(None));
+                let user = user.unwrap_or_default();
+                let written = match password {
+                    Some(password) => Credentials::Basic { user, password },
+                    None if user.is_empty() => Credentials::None,
+                    None => Credentials::Basic { user, password: String::new() },
+                };
+                Place::Remote(Box::new(Remote::new(url, origin, keyring, written)?))
+            }
+            gix::url::Scheme::Ssh => {
+                url.set_password(None);
+                Place::Remote(Box::new(Remote::new(url, origin, keyring, Credentials::None)?))
+            }
+            gix::url::Scheme::Git
+            | gix::url::Scheme::Ext
+            | gix::url::Scheme::Helper(_)
+            | gix::url::Scheme::HelperUrl(_) => {
+                let message = "the repository's URL is neither https, ssh nor a path";
+                return Err(FetchError::new(Fault::Refused, message).hint("use https or ssh"));
+            }
+        }))
+    }
+}
+
+impl<K: Keyring> Source for Repository<K> {
+    async fn offered(&self, last: Option<&CommitId>) -> Result<Offered, FetchError> {
+        match &self.0 {
+            Place::Local(local) => local.offered(last).await,
+            Place::Remote(remote) => remote.offered(last).await,
+        }
+    }
+
+    async fn tree(&self, commit: &CommitId) -> Result<Tree, ReadError> {
+        match &self.0 {
+            Place::Local(local) => local.tree(commit).await,
+            Place::Remote(remote) => remote.tree(commit).await,
+        }
+    }
+
+    async fn blob(&self, commit: &CommitId, path: &RepoPath, limit: u64) -> Result<Vec<u8>, ReadError> {
+        match &self.0 {
+            Place::Local(local) => local.blob(commit, path, limit).await,
+            Place::Remote(remote) => remote.blob(commit, path, limit).await,
+        }
+    }
+
+    fn traffic(&self) -> Traffic {
+        match &self.0 {
+            Place::Local(_) => Traffic::default(),
+            Place::Remote(remote) => remote.traffic(),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! A repository behind http, https or ssh: asked for one branch's head, mirrored as far as that needs.
+//!
+//! gix blocks, so each look runs on a thread of its own, while the caller's runtime serves the connection. An ssh
+//! connection is a child process that gix waits for: when the deadline passes, the caller gets its answer, but the
+//! thread ends only with the process.
+
+use super::{
+    Descent, Limits, Offered, Origin,
+    credentials::{Credentials, Keyring},
+    descent::{Relation, relation},
+    error::{Fault, FetchError, ReadError},
+    http,
+    leash::{Interest, Meter, Terms, Traffic},
+    mirror::Mirror,
+    session::Session,
+    tree::{self, Tree},
+};
+use gix::ObjectId;
+use manifests::id::{CommitId, RepoPath};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, TryLockError},
+    time::Duration,
+};
+use tokio::{task::spawn_blocking, time::timeout_at};
+
+/// How long a look that reached its deadline gets to say so itself.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How far back the first step goes that looks for the accepted commit; each further step goes twice as far.
+const FIRST_STEP: u32 = 64;
+
+/// A remote repository and its local copy.
+pub(super) struct Remote<K> {
+    keyring: K,
+    /// What the configured URL said, for when the keyring is empty.
+    written: Credentials,
+    site: Arc<Site>,
+    copy: Arc<Mutex<Copy>>,
+    meter: Arc<Meter>,
+}
+
+/// Where it is.
+pub(super) struct Site {
+    /// Without user and password, unless ssh needs the user.
+    pub(super) url: gix::Url,
+    pub(super) origin: Origin,
+    pub(super) client: reqwest::Client,
+}
+
+/// The mirror, once it is open, and what it told last.
+#[derive(Default)]
+struct Copy {
+    mirror: Option<Mirror>,
+    /// Proving descent may take several requests; a branch that stands still is not asked twice.
+    decided: Option<(ObjectId, Offered)>,
+}
+
+impl<K: Keyring> Remote<K> {
+    pub(super) fn new(url: gix::Url, origin: Origin, keyring: K, written: Credentials) -> Result<Self, FetchError> {
+        let client = http::client(origin.authorities.as_deref())?;
+        let origin = Origin { url: url.to_bstring().to_string(), ..origin };
+        let site = Arc::new(Site { url, origin, client });
+        Ok(Self { keyring, written, site, copy: Arc::default(), meter: Arc::default() })
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        self.meter.read()
+    }
+
+    async fn credentials(&self) -> Result<Credentials, FetchError> {
+        let found = self.keyring.credentials().await.map_err(|why| FetchError::new(Fault::Unauthorized, why))?;
+        let credentials = if found == Credentials::None { self.written.clone() } else { found };
+        credentials.fit_for(&self.site.url)?;
+        Ok(credentials)
+    }
+
+    pub(super) async fn offered(&self, last: Option<&CommitId>) -> Result<Offered, FetchError> {
+        let credentials = self.credentials().await?;
+        let (terms, interest) = Terms::new(&self.site.origin.limits, Arc::clone(&self.meter));
+        let deadline = terms.deadline() + GRACE;
+        let (site, copy) = (Arc::clone(&self.site), Arc::clone(&self.copy));
+        let last = last.map(object_id).transpose()?;
+        let work = spawn_blocking(move || {
+            let session = Session::new(&site, &credentials, terms);
+            let looked = lock(&copy).map_err(|why| FetchError::new(Fault::Local, why));
+            let looked = looked.and_then(|mut copy| copy.look(&site, &session, last));
+            looked.map_err(|error| FetchError {
+                message: format!("{}: {}", site.origin.url, credentials.redact(&error.message)),
+                ..error
+            })
+        });
+        let done = timeout_at(deadline, work).await;
+        drop::<Interest>(interest);
+        match done {
+            Ok(Ok(looked)) => looked,
+            Ok(Err(stopped)) => Err(self.error(Fault::Broken, &format!("the fetch stopped unexpectedly ({stopped})"))),
+            Err(_) => Err(self.error(Fault::Slow, "the git server did not get done before the deadline")),
+        }
+    }
+
+    fn error(&self, kind: Fault, what: &str) -> FetchError {
+        FetchError::new(kind, format!("{}: {what}", self.site.origin.url))
+    }
+
+    pub(super) async fn tree(&self, commit: &CommitId) -> Result<Tree, ReadError> {
+        let (commit, path) = (commit.clone(), self.site.origin.path.clone());
+        self.read(move |repository, limits| tree::read(repository, &commit, path.as_ref(), limits)).await
+    }
+
+    pub(super) async fn blob(&self, commit: &CommitId, path: &RepoPath, limit: u64) -> Result<Vec<u8>, ReadError> {
+        let (commit, path) = (commit.clone(), path.clone());
+        self.read(move |repository, _| tree::blob(repository, &commit, &path, limit)).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&gix::Repository, &Limits) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let (site, copy) = (Arc::clone(&self.site), Arc::clone(&self.copy));
+        let work = spawn_blocking(move || {
+            let mut copy = lock(&copy).map_err(ReadError::Local)?;
+            let mirror = copy.mirror(&site).map_err(|error| ReadError::Local(error.message))?;
+            let read = read(&mirror.repository(), &site.origin.limits);
+            if matches!(read, Err(ReadError::Broken(_))) {
+                mirror.suspect();
+            }
+            read
+        });
+        work.await.unwrap_or_else(|stopped| Err(ReadError::Broken(stopped.to_string())))
+    }
+}
+
+impl Copy {
+    fn mirror(&mut self, site: &Site) -> Result<&mut Mirror, FetchError> {
+        let origin = &site.origin;
+        let open = || Mirror::open(&origin.cache, &origin.url, origin.limits.object_bytes);
+        Ok(match &mut self.mirror {
+            Some(mirror) => mirror,
+            empty => empty.insert(open()?),
+        })
+    }
+
+    /// One look at the remote. A copy that is worn or turns out to be damaged is replaced, once.
+    fn look(&mut self, site: &Site, session: &Session<'_>, last: Option<ObjectId>) -> Result<Offered, FetchError> {
+        let decided = self.decided.take();
+        let mirror = self.mirror(site)?;
+        let objects = site.origin.limits.object_bytes;
+        let look = |repository: &gix::Repository| {
+            let head = session.fetch(repository, None)?;
+            match (&decided, last) {
+                (Some((before, offered)), Some(last)) if *before == last && offered.commit == commit_id(head) => {
+                    Ok(offered.clone())
+                }
+                _ => offer(session, repository, last, head, site.origin.limits.depth),
+            }
+        };
+        let looked = if mirror.is_worn() {
+            mirror.renew(objects, look)
+        } else {
+            match look(&mirror.repository()) {
+                // Whatever is broken did not break on the way here.
+                Err(error) if error.kind == Fault::Broken && session.connection_held() => mirror.renew(objects, look),
+                looked => looked,
+            }
+        };
+        if looked.is_err() {
+            mirror.sweep()?;
+        }
+        self.decided = looked.as_ref().ok().cloned().and_then(|offered| Some((last?, offered)));
+        looked
+    }
+}
+
+/// Decides how the head relates to `last`; fetches more of its history, in steps, while that can't be told.
+fn offer(
+    session: &Session<'_>,
+    repository: &gix::Repository,
+    last: Option<ObjectId>,
+    mut head: ObjectId,
+    depth: u32,
+) -> Result<Offered, FetchError> {
+    let offered = |head, descent| Ok(Offered { commit: commit_id(head), descent });
+    let not_proven = |head, why: String| offered(head, Descent::NotProven { why });
+    let Some(last) = last else { return offered(head, Descent::First) };
+    let (mut step, mut reached) = (FIRST_STEP.min(depth), 1);
+    loop {
+        if head == last {
+            return offered(head, Descent::Same);
+        }
+        match relation(repository, last, head).map_err(|why| FetchError::new(Fault::Broken, why))? {
+            Relation::Forward => return offered(head, Descent::Forward),
+            Relation::Rewound => return offered(head, Descent::Rewound),
+            Relation::TooLong => return not_proven(head, "the history between the two is too long".to_owned()),
+            Relation::Cut if reached >= depth => {
+                return not_proven(head, format!("it is not among the last {reached} generations of the branch"));
+            }
+            Relation::Cut => match session.fetch(repository, Some(step)) {
+                Ok(now) => head = now,
+                Err(error) if error.kind == Fault::TooMuch => return not_proven(head, error.message),
+                Err(error) => return Err(error),
+            },
+        }
+        (reached, step) = (step, step.saturating_mul(2).min(depth));
+    }
+}
+
+fn lock(copy: &Mutex<Copy>) -> Result<MutexGuard<'_, Copy>, String> {
+    match copy.try_lock() {
+        Ok(copy) => Ok(copy),
+        Err(TryLockError::Poisoned(poisoned)) => {
+            copy.clear_poison();
+            let mut copy = poisoned.into_inner();
+            // Whatever was damaged enough to make gix panic is not read twice.
+            copy.mirror.iter_mut().for_each(Mirror::suspect);
+            Ok(copy)
+        }
+        Err(TryLockError::WouldBlock) => Err("an earlier fetch has not ended yet".to_owned()),
+    }
+}
+
+/// # Errors
+/// When it is a SHA-256 id, which no repository that can be read here has.
+pub(super) fn object_id(commit: &CommitId) -> Result<ObjectId, FetchError> {
+    ObjectId::from_hex(commit.as_str().as_bytes()).map_err(|_| {
+        let message = format!("commit {} is from a SHA-256 repository, which is not supported", commit.short());
+        FetchError::new(Fault::Protocol, message)
+    })
+}
+
+pub(super) fn commit_id(id: ObjectId) -> CommitId {
+    id.to_string().parse().expect("an object id prints as lower-case hex")
+}

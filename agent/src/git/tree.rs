@@ -1,0 +1,253 @@
+//! A commit's files, read by object id from one tree and never put on a disk.
+//!
+//! Not here: what is in them. Every `*.yaml` and `*.yml` below the configured path might be a manifest. What can't be
+//! one, although its name says so, is a [`Problem`]; what makes the whole commit doubtful is a [`ReadError`].
+
+use super::{
+    Limits,
+    error::{ReadError, Unusable, cause},
+    remote::object_id,
+};
+use gix::{
+    ObjectId, Repository,
+    objs::{Data, Kind, TreeRefIter, tree::EntryKind},
+};
+use manifests::{
+    id::{CommitId, RepoPath},
+    problem::Problem,
+};
+use std::collections::BTreeMap;
+
+/// What a commit holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree {
+    /// The bytes of every `*.yaml` and `*.yml` file below the configured path.
+    pub manifests: BTreeMap<RepoPath, Vec<u8>>,
+    /// The size in bytes of every file of the repository; links and submodules are no files.
+    pub sizes: BTreeMap<RepoPath, u64>,
+    /// What is below the configured path and can't be read, although it may hold a manifest.
+    pub problems: Vec<Problem>,
+}
+
+impl manifests::parse::Tree for Tree {
+    fn size(&self, path: &RepoPath) -> Option<u64> {
+        self.sizes.get(path).copied()
+    }
+}
+
+/// Reads a commit's tree, and the manifests below `path`.
+pub(super) fn read(
+    repository: &Repository,
+    commit: &CommitId,
+    path: Option<&RepoPath>,
+    limits: &Limits,
+) -> Result<Tree, ReadError> {
+    let root = root(repository, commit)?;
+    let mut walk = Walk { repository, commit, path, limits, entries: 0, bytes: 0, tree: Tree::default() };
+    let mut folders = vec![(String::new(), root, 0)];
+    let mut found = path.is_none();
+    while let Some((prefix, id, depth)) = folders.pop() {
+        found |= path.is_some_and(|path| prefix.strip_suffix('/') == Some(path.as_str()));
+        for (name, id) in walk.folder(&prefix, id)? {
+            walk.at_most(depth + 1, limits.nesting, "folders inside each other")?;
+            folders.push((format!("{prefix}{name}/"), id, depth + 1));
+        }
+    }
+    if let Some(path) = path.filter(|_| !found) {
+        return Err(ReadError::NoPath { path: path.clone(), commit: commit.clone() });
+    }
+    let mut tree = walk.tree;
+    if tree.manifests.is_empty() && tree.problems.is_empty() {
+        return Err(ReadError::NoManifests { path: path.cloned(), commit: commit.clone() });
+    }
+    tree.problems.sort();
+    Ok(tree)
+}
+
+/// Reads one file of a commit.
+pub(super) fn blob(
+    repository: &Repository,
+    commit: &CommitId,
+    path: &RepoPath,
+    limit: u64,
+) -> Result<Vec<u8>, ReadError> {
+    let unusable = |why| Err(ReadError::File { path: path.clone(), why });
+    let mut at = (EntryKind::Tree, root(repository, commit)?);
+    for part in path.as_str().split('/') {
+        let (EntryKind::Tree, folder) = at else { return unusable(Unusable::Missing) };
+        let data = object(repository, folder, Kind::Tree)?;
+        let mut found = None;
+        for entry in TreeRefIter::from_bytes(&data, gix::hash::Kind::Sha1) {
+            let entry = entry.map_err(|error| ReadError::Broken(cause(&error)))?;
+            if entry.filename == part {
+                found = Some((entry.mode.kind(), entry.oid.to_owned()));
+            }
+        }
+        let Some(found) = found else { return unusable(Unusable::Missing) };
+        at = found;
+    }
+    let id = match at {
+        (EntryKind::Blob | EntryKind::BlobExecutable, id) => id,
+        (EntryKind::Tree, _) => return unusable(Unusable::Folder),
+        (EntryKind::Link, _) => return unusable(Unusable::Link),
+        (EntryKind::Commit, _) => return unusable(Unusable::Submodule),
+    };
+    let size = size(repository, id)?;
+    if size > limit {
+        return unusable(Unusable::TooLarge { size, limit });
+    }
+    let data = object(repository, id, Kind::Blob)?;
+    if is_pointer(&data) { unusable(Unusable::Pointer) } else { Ok(data) }
+}
+
+struct Walk<'a> {
+    repository: &'a Repository,
+    commit: &'a CommitId,
+    path: Option<&'a RepoPath>,
+    limits: &'a Limits,
+    entries: u64,
+    bytes: u64,
+    tree: Tree,
+}
+
+impl Walk<'_> {
+    /// Takes in one folder, and answers the folders in it.
+    fn folder(&mut self, prefix: &str, id: ObjectId) -> Result<Vec<(String, ObjectId)>, ReadError> {
+        let data = object(self.repository, id, Kind::Tree)?;
+        let (mut folders, mut names) = (Vec::new(), BTreeMap::<String, String>::new());
+        for entry in TreeRefIter::from_bytes(&data, gix::hash::Kind::Sha1) {
+            let entry = entry.map_err(|error| ReadError::Broken(cause(&error)))?;
+            self.entries += 1;
+            self.at_most(self.entries, self.limits.entries, "files and folders")?;
+            let (kind, id) = (entry.mode.kind(), entry.oid.to_owned());
+            let lossy = entry.filename.to_string();
+            let name = std::str::from_utf8(entry.filename).ok().filter(|name| !name.contains('/'));
+            let Some(path) = name.and_then(|name| format!("{prefix}{name}").parse::<RepoPath>().ok()) else {
+                self.problem(shown(prefix, &lossy), kind, Unusable::Name);
+                continue;
+            };
+            if self.counts(&path, kind)
+                && let Some(one) = names.insert(lossy.to_lowercase(), lossy.clone())
+            {
+                let folder = if prefix.is_empty() { "/" } else { prefix }.to_owned();
+                return Err(ReadError::Ambiguous { folder, one, other: lossy });
+            }
+            match kind {
+                EntryKind::Tree => folders.push((lossy, id)),
+                EntryKind::Blob | EntryKind::BlobExecutable => self.file(path, id)?,
+                EntryKind::Link => self.problem(path, kind, Unusable::Link),
+                EntryKind::Commit => self.problem(path, kind, Unusable::Submodule),
+            }
+        }
+        Ok(folders)
+    }
+
+    fn file(&mut self, path: RepoPath, id: ObjectId) -> Result<(), ReadError> {
+        let size = size(self.repository, id)?;
+        if self.is_below(&path) && is_yaml(path.as_str()) {
+            self.manifest(&path, id, size)?;
+        }
+        self.tree.sizes.insert(path, size);
+        Ok(())
+    }
+
+    fn manifest(&mut self, path: &RepoPath, id: ObjectId, size: u64) -> Result<(), ReadError> {
+        let limit = self.limits.manifest_bytes;
+        if size > limit {
+            self.problem(path.clone(), EntryKind::Blob, Unusable::TooLarge { size, limit });
+            return Ok(());
+        }
+        self.bytes += size;
+        self.at_most(self.bytes, self.limits.total_bytes, "bytes of manifests")?;
+        self.at_most(self.tree.manifests.len() as u64 + 1, self.limits.manifests, "`*.yaml` files")?;
+        let data = object(self.repository, id, Kind::Blob)?;
+        if is_pointer(&data) {
+            self.problem(path.clone(), EntryKind::Blob, Unusable::Pointer);
+        } else {
+            self.tree.manifests.insert(path.clone(), data);
+        }
+        Ok(())
+    }
+
+    /// Whether a manifest may be behind an entry: a YAML file, a folder, or a link or submodule in place of either.
+    fn counts(&self, path: &RepoPath, kind: EntryKind) -> bool {
+        let text = path.as_str();
+        let name = text.rsplit('/').next().unwrap_or(text);
+        let may_be = match kind {
+            EntryKind::Tree | EntryKind::Commit => true,
+            EntryKind::Blob | EntryKind::BlobExecutable => is_yaml(name),
+            EntryKind::Link => is_yaml(name) || !name.contains('.'),
+        };
+        may_be && self.is_below(path)
+    }
+
+    fn is_below(&self, path: &RepoPath) -> bool {
+        let rest =
+            |folder: &RepoPath| path.as_str().strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        self.path.is_none_or(rest)
+    }
+
+    fn problem(&mut self, file: RepoPath, kind: EntryKind, why: Unusable) {
+        if self.counts(&file, kind) {
+            let problem = Problem { file, line: 0, column: 0, message: why.to_string(), hint: None, manifest: None };
+            self.tree.problems.push(problem);
+        }
+    }
+
+    fn at_most(&self, amount: u64, limit: u64, what: &'static str) -> Result<(), ReadError> {
+        let excess = || ReadError::TooMuch { commit: self.commit.clone(), limit, what };
+        if amount > limit { Err(excess()) } else { Ok(()) }
+    }
+}
+
+fn root(repository: &Repository, commit: &CommitId) -> Result<ObjectId, ReadError> {
+    let id = object_id(commit).map_err(|error| ReadError::Local(error.message))?;
+    if !repository.has_object(id) {
+        return Err(ReadError::NoCommit(commit.clone()));
+    }
+    let data = object(repository, id, Kind::Commit)?;
+    gix::objs::CommitRefIter::from_bytes(&data, gix::hash::Kind::Sha1)
+        .tree_id()
+        .map_err(|error| ReadError::Broken(cause(&error)))
+}
+
+/// The size of an object, from its header.
+fn size(repository: &Repository, id: ObjectId) -> Result<u64, ReadError> {
+    repository.find_header(id).map(|header| header.size()).map_err(|error| ReadError::Broken(cause(&error)))
+}
+
+/// An object's bytes, when they are what its id says.
+fn object(repository: &Repository, id: ObjectId, kind: Kind) -> Result<Vec<u8>, ReadError> {
+    let mut object = repository.find_object(id).map_err(|error| ReadError::Broken(cause(&error)))?;
+    if object.kind != kind {
+        return Err(ReadError::Broken(format!("{id} is a {}, not a {kind}", object.kind)));
+    }
+    let data = Data::new(&object.data, kind, id.kind());
+    data.verify_checksum(&id).map_err(|error| ReadError::Broken(cause(&error)))?;
+    Ok(std::mem::take(&mut object.data))
+}
+
+fn is_yaml(name: &str) -> bool {
+    name.ends_with(".yaml") || name.ends_with(".yml")
+}
+
+/// Whether these bytes stand for a file that Git LFS keeps elsewhere.
+fn is_pointer(data: &[u8]) -> bool {
+    data.starts_with(b"version https://git-lfs.github.com/spec/")
+}
+
+/// A path that may be written, in place of one that may not.
+fn shown(prefix: &str, name: &str) -> RepoPath {
+    let end = if name.ends_with(".yml") {
+        ".yml"
+    } else if is_yaml(name) {
+        ".yaml"
+    } else {
+        ""
+    };
+    let stem = name.strip_suffix(end).unwrap_or(name).chars().take(80);
+    let stem: String = stem.map(|c| if c.is_control() || matches!(c, '/' | '\\') { '\u{fffd}' } else { c }).collect();
+    let within = |folder: &str| format!("{folder}{stem}\u{fffd}{end}").parse();
+    // The path as a whole may be what is too long.
+    within(prefix).or_else(|_| within("")).expect("a short name without special characters is a path")
+}

@@ -1,0 +1,20 @@
+//! Brings one AWS account to what a commit says, and reports what came of it.
+pub mod accept;
+pub mod cli;
+pub mod clock;
+pub mod cloud;
+pub mod config;
+pub mod error;
+mod folder;
+pub mod forecast;
+pub mod git;
+pub mod memory;
+pub mod pace;
+mod preview;
+pub mod reading;
+mod rounds;
+pub mod run;
+pub mod send;
+pub mod shipped;
+pub mod show;
+pub mod turn;

@@ -1,0 +1,46 @@
+//! `holdfast`: arguments, log, runtime, exit code.
+
+use agent::{
+    cli::{Cli, execute},
+    error::Exit,
+    show,
+};
+use clap::Parser;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // `--help` and `--version` come this way too, and are no mistake.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return ExitCode::from(exit as u8);
+        }
+    };
+    log(&cli);
+    // One thread: a turn is a straight line, and everything that waits, waits side by side on it.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let exit = match runtime {
+        Ok(runtime) => runtime.block_on(execute(cli)),
+        Err(error) => {
+            show::err(&format!("error: the runtime could not be started: {error}"));
+            Exit::Failed
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// A level alone is ours; what the libraries say below an error is for those who ask for it by name. (The AWS SDK logs
+/// whole answers, which nobody should find in a log by accident.)
+fn log(cli: &Cli) {
+    let level = cli.log.parse::<tracing_subscriber::filter::LevelFilter>();
+    let filter = level.map_or_else(|_| cli.log.clone(), |level| format!("error,agent={level}"));
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
+        show::err(&format!("warning: `--log {}` is no filter ({error}); logging warnings", cli.log));
+        EnvFilter::new("error,agent=warn")
+    });
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if cli.log_json { log.json().init() } else { log.init() }
+}

@@ -1,0 +1,224 @@
+//! Where memory is kept: an SSM parameter in an account, a file elsewhere; checksummed, versioned.
+//!
+//! A memory that is missing begins anew; one that can't be understood is said to be lost and begins anew too, because
+//! all of it can be lost without harm. One that can't be *read* stops the turn: whoever can't read it can't write it
+//! before the act that it accounts for.
+
+use crate::cloud::{CloudError, count::Calls};
+use manifests::id::Digest;
+use plan::memory::Memory;
+use serde::{Deserialize, Serialize};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+/// Keeps memory between turns.
+pub trait Store {
+    /// What was kept; `None` when nothing was, or when it can't be understood.
+    fn load(&self) -> impl Future<Output = Result<Option<Memory>, StoreError>>;
+    /// Keeps this. When it returns, it is kept.
+    fn save(&self, memory: &Memory) -> impl Future<Output = Result<(), StoreError>>;
+}
+
+/// Why memory could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// In SSM.
+    #[error("the agent's memory `{parameter}` could not be reached")]
+    Parameter {
+        /// Which parameter.
+        parameter: String,
+        /// Why.
+        #[source]
+        source: CloudError,
+    },
+    /// In a file.
+    #[error("the agent's memory {} could not be reached", .path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// The two places.
+pub enum Place {
+    /// An SSM parameter of the account.
+    Parameter {
+        /// SSM in the home region.
+        ssm: aws_sdk_ssm::Client,
+        /// Its name.
+        name: String,
+    },
+    /// A file.
+    File(PathBuf),
+}
+
+/// What is written: a version, a checksum, the memory.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    version: u32,
+    sha256: String,
+    memory: serde_json::Value,
+}
+
+const VERSION: u32 = 1;
+/// The most that a standard parameter holds; above it (and up to 8 KB) the advanced tier is asked for.
+const STANDARD: usize = 4096;
+/// The most that any parameter holds.
+const MOST: usize = 8192;
+
+impl Place {
+    /// A parameter of the account behind this configuration.
+    pub fn parameter(config: &aws_config::SdkConfig, calls: &Calls, name: String) -> Self {
+        let config = aws_sdk_ssm::config::Builder::from(config).interceptor(calls.clone());
+        Self::Parameter { ssm: aws_sdk_ssm::Client::from_conf(config.build()), name }
+    }
+}
+
+impl Store for Place {
+    async fn load(&self) -> Result<Option<Memory>, StoreError> {
+        let text = match self {
+            Self::Parameter { ssm, name } => match ssm.get_parameter().name(name).send().await {
+                Ok(answer) => answer.parameter.and_then(|parameter| parameter.value),
+                Err(error) if error.as_service_error().is_some_and(|error| error.is_parameter_not_found()) => None,
+                Err(error) => return Err(unreachable(name, "ssm:GetParameter", &error)),
+            },
+            Self::File(path) => match std::fs::read_to_string(path) {
+                Ok(text) => Some(text),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                Err(source) => return Err(StoreError::File { path: path.clone(), source }),
+            },
+        };
+        let memory = text.as_deref().map(open);
+        if matches!(memory, Some(None)) {
+            tracing::warn!(
+                "the agent's memory can't be understood and begins anew; nothing is lost but a few change sets"
+            );
+        }
+        Ok(memory.flatten())
+    }
+
+    async fn save(&self, memory: &Memory) -> Result<(), StoreError> {
+        match self {
+            Self::Parameter { ssm, name } => {
+                use aws_sdk_ssm::types::{ParameterTier, ParameterType};
+                let text = fitting(memory, MOST);
+                let tier = if text.len() > STANDARD { ParameterTier::Advanced } else { ParameterTier::Standard };
+                let put = ssm.put_parameter().name(name).value(text).r#type(ParameterType::String).tier(tier);
+                let put = put.overwrite(true).send().await;
+                put.map(drop).map_err(|error| unreachable(name, "ssm:PutParameter", &error))
+            }
+            Self::File(path) => {
+                let text = seal(memory);
+                replace(path, text.as_bytes()).map_err(|source| StoreError::File { path: path.clone(), source })
+            }
+        }
+    }
+}
+
+fn unreachable<E, R>(name: &str, call: &'static str, error: &aws_sdk_ssm::error::SdkError<E, R>) -> StoreError
+where
+    E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
+{
+    StoreError::Parameter { parameter: name.to_owned(), source: crate::cloud::trouble::trouble(call, error) }
+}
+
+/// Memory as a text, under its checksum.
+fn seal(memory: &Memory) -> String {
+    let memory = serde_json::to_value(memory).unwrap_or_default();
+    let sha256 = Digest::of(memory.to_string().as_bytes()).to_string();
+    serde_json::json!({ "version": VERSION, "sha256": sha256, "memory": memory }).to_string()
+}
+
+/// The other way; `None` when it is not what was written, or another version wrote it.
+fn open(text: &str) -> Option<Memory> {
+    let sealed: Sealed = serde_json::from_str(text).ok()?;
+    let intact = Digest::of(sealed.memory.to_string().as_bytes()).to_string() == sealed.sha256;
+    (intact && sealed.version == VERSION).then(|| serde_json::from_value(sealed.memory).ok()).flatten()
+}
+
+/// Memory in at most that many bytes: what happened is forgotten first (oldest first), because the report's picture
+/// still shows how everything stands.
+fn fitting(memory: &Memory, most: usize) -> String {
+    let mut memory = memory.clone();
+    loop {
+        let text = seal(&memory);
+        if text.len() <= most || memory.outbox.is_empty() {
+            return text;
+        }
+        memory.outbox.remove(0);
+    }
+}
+
+/// A file is either the old one or the new one, whatever happens in between; nobody else may read it.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let beside = path.with_extension("new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn remembering(happened: usize) -> Memory {
+        let mut memory = Memory::new("e1".into());
+        for number in 0..happened {
+            let at = jiff::Timestamp::UNIX_EPOCH;
+            let what = manifests::report::What::Created;
+            let sentence = format!("{number}: {}", "x".repeat(100));
+            memory.outbox.push(manifests::report::Happening {
+                at,
+                what,
+                region: None,
+                stack: None,
+                commit: None,
+                sentence,
+            });
+        }
+        memory
+    }
+
+    #[test]
+    fn what_is_sealed_opens_again() {
+        assert_eq!(open(&seal(&remembering(3))), Some(remembering(3)));
+    }
+
+    #[test]
+    fn a_changed_byte_or_another_version_is_not_believed() {
+        let text = seal(&remembering(1));
+        assert_eq!(open(&text.replace("e1", "e2")), None);
+        assert_eq!(open(&text.replace("\"version\":1", "\"version\":2")), None);
+        assert_eq!(open(""), None);
+    }
+
+    #[test]
+    fn too_much_forgets_the_oldest_first_and_nothing_else() {
+        let kept = open(&fitting(&remembering(100), MOST)).unwrap();
+        assert!(!kept.outbox.is_empty() && kept.outbox.len() < 100);
+        assert!(kept.outbox.last().unwrap().sentence.starts_with("99:"));
+        assert_eq!(kept.epoch, "e1");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_there_whole_or_as_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::File(folder.path().join("deep/memory.json"));
+        assert_eq!(place.load().await.unwrap(), None);
+        place.save(&remembering(2)).await.unwrap();
+        assert_eq!(place.load().await.unwrap(), Some(remembering(2)));
+    }
+}

@@ -1,0 +1,165 @@
+//! Has CloudFormation say what a step would do: one change set, waited for, described plainly.
+
+use crate::{
+    cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Template, Trouble as Kind},
+    git::Source,
+    pace::Pace,
+    reading::{Reading, TEMPLATE_BYTES},
+    rounds::trouble,
+    turn::{Settings, World},
+};
+use jiff::SignedDuration;
+use manifests::stack::Stack;
+use plan::{
+    facts::ChangeSet,
+    plan::{Action, Step},
+    preview::{Outcome, Preview, outcome},
+    select::Selected,
+    why::Why,
+};
+
+/// The most that travels inside a request (CloudFormation quotas); larger templates go through a bucket.
+const INLINE_BYTES: usize = 51_200;
+/// The longest that a change set is waited for. CloudFormation takes seconds; nested and macro templates take minutes.
+const LONGEST: SignedDuration = SignedDuration::from_mins(5);
+
+/// What came of previewing a step.
+#[derive(Debug)]
+pub(crate) enum Made<'a> {
+    /// A change set to judge.
+    Ready(Preview<'a>),
+    /// Nothing to preview: a whole stack goes.
+    Deletion {
+        /// Its ARN.
+        stack_id: String,
+    },
+    /// The stack is what is asked already.
+    NoChanges,
+    /// The request is wrong.
+    Refused(String),
+    /// It could not be had this time.
+    Trouble(Why),
+}
+
+/// Previews a step.
+pub(crate) async fn make<'a, W: World>(
+    world: &W,
+    settings: &Settings,
+    step: &'a Step,
+    selected: &'a Selected,
+    reading: &Reading,
+) -> Made<'a> {
+    let stack_id = match &step.action {
+        Action::Clear { stack_id } | Action::Remove { stack_id } => stack_id.clone(),
+        Action::Create(_) | Action::Update(_) => {
+            let Some(wanted) = selected.wanted.get(&step.key) else {
+                return Made::Trouble(Why::Trouble("it is no longer wanted".into()));
+            };
+            return change_set(world, settings, step, &wanted.manifest, reading).await.unwrap_or_else(|made| made);
+        }
+    };
+    Made::Deletion { stack_id }
+}
+
+/// Asks for the change set and waits until it is made; the error is an outcome too.
+async fn change_set<'a, W: World>(
+    world: &W,
+    settings: &Settings,
+    step: &'a Step,
+    manifest: &'a Stack,
+    reading: &Reading,
+) -> Result<Made<'a>, Made<'a>> {
+    let Some(asked) = step.action.asked() else { return Ok(Made::NoChanges) };
+    let name = asked.fingerprint().change_set();
+    request(world, step, manifest, reading, &name).await?;
+    let set = described(world, settings, step, &name).await?;
+    Ok(match outcome(&set) {
+        Outcome::Ready => Made::Ready(Preview { step, manifest, set }),
+        Outcome::Pending => Made::Trouble(Why::Trouble("its change set is still being made".into())),
+        Outcome::NoChanges => {
+            discard(world, step, &name).await;
+            Made::NoChanges
+        }
+        Outcome::Refused(why) => {
+            discard(world, step, &name).await;
+            Made::Refused(why)
+        }
+        Outcome::Stale => {
+            discard(world, step, &name).await;
+            Made::Trouble(Why::Trouble("the stack has moved since its change set was made".into()))
+        }
+    })
+}
+
+/// Creates the change set of a step under this name.
+pub(crate) async fn request<'a, W: World>(
+    world: &W,
+    step: &Step,
+    manifest: &Stack,
+    reading: &Reading,
+    name: &str,
+) -> Result<(), Made<'a>> {
+    let Some(asked) = step.action.asked() else { return Ok(()) };
+    let bytes = world.source().blob(&reading.commit, &manifest.template, TEMPLATE_BYTES).await;
+    let bytes = bytes.map_err(|error| Made::Trouble(Why::Trouble(error.to_string())))?;
+    let text = std::str::from_utf8(&bytes);
+    let text = text.map_err(|_| Made::Refused(format!("template `{}` is not UTF-8", manifest.template)))?;
+    let url = match text.len() > INLINE_BYTES {
+        true => {
+            let key = format!("templates/{}", asked.template);
+            Some(world.cloud().upload(&step.key.region, &key, &bytes).await.map_err(|error| made_of(&error))?)
+        }
+        false => None,
+    };
+    let description = format!("{} at {} ({})", manifest.name, reading.commit, manifest.at.file);
+    let request = ChangeSetRequest {
+        key: &step.key,
+        create: matches!(step.action, Action::Create(_)),
+        name,
+        template: url.as_deref().map_or(Template::Inline(text), Template::Url),
+        asked,
+        description: &description,
+    };
+    world.cloud().create_change_set(&request).await.map_err(|error| made_of(&error))
+}
+
+/// A change set, once it is made: plainly described, because that is what the guard has to see.
+pub(crate) async fn described<'a, W: World>(
+    world: &W,
+    settings: &Settings,
+    step: &Step,
+    name: &str,
+) -> Result<ChangeSet, Made<'a>> {
+    let mut pace = Pace::new(settings.poll);
+    let until = world.clock().now().checked_add(LONGEST).unwrap_or(jiff::Timestamp::MAX);
+    loop {
+        let set = world.cloud().change_set(&step.key, name, false).await;
+        let set = set.map_err(|error| Made::Trouble(trouble(&error)))?;
+        if outcome(&set) != Outcome::Pending || world.clock().now() >= until {
+            return Ok(set);
+        }
+        world.clock().sleep(pace.wait()).await;
+    }
+}
+
+/// Deletes a change set that nobody will execute. One that stays behind harms nobody, so a failure is only noted.
+async fn discard<W: World>(world: &W, step: &Step, name: &str) {
+    if let Err(error) = world.cloud().delete_change_set(&step.key, name).await {
+        tracing::warn!(stack = %step.key, %error, "a change set stays behind");
+    }
+}
+
+/// What a refused `CreateChangeSet` means: a request that is wrong stays wrong until the commit changes.
+fn made_of<'a>(error: &CloudError) -> Made<'a> {
+    match error.problem {
+        Kind::Invalid => Made::Refused(error.to_string()),
+        Kind::Unavailable
+        | Kind::Denied
+        | Kind::Credentials
+        | Kind::NotFound
+        | Kind::Busy
+        | Kind::AlreadyExists
+        | Kind::Limit
+        | Kind::Other => Made::Trouble(trouble(error)),
+    }
+}

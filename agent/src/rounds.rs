@@ -1,0 +1,427 @@
+//! The inside of a turn: look, plan, preview, guard, apply, and again while something is under way.
+//!
+//! What is remembered is written before the act that it accounts for: a start that is not in memory did not happen.
+
+use crate::{
+    cloud::{Clock, Cloud, CloudError, Trouble as Kind},
+    memory::{Store, StoreError},
+    pace::Pace,
+    preview::{self, Made},
+    reading::Reading,
+    send::Sink,
+    turn::{Settings, Sight, Stopped, Trouble, World, costs, spent},
+};
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use manifests::{
+    id::{CommitId, StackKey},
+    problem::Problem,
+    report::{Happening, Report, Signature, Source as Where, What},
+};
+use plan::{
+    facts::Found,
+    guard::{Budget, Judgement, judge, judge_deletion},
+    lint::lint,
+    memory::{Memory, Pending, Settled, Started, WasHeld},
+    permit::Permit,
+    plan::{Facts, Plan, Row, Step, plan},
+    resolve::{Values, references},
+    select::{Account, Selected, regions, select},
+    tell,
+    watch::{self, End, Ended},
+    why::Why,
+};
+use std::collections::BTreeMap;
+
+/// One turn's work on the account.
+pub(crate) struct Rounds<'a, W> {
+    world: &'a W,
+    settings: &'a Settings,
+    memory: Memory,
+    kept: Memory,
+    began: Timestamp,
+    calls: BTreeMap<String, u64>,
+    budget: Budget,
+    stopped: BTreeMap<StackKey, Why>,
+    plan: Plan,
+    provides: BTreeMap<StackKey, Vec<String>>,
+}
+
+impl<'a, W: World> Rounds<'a, W> {
+    /// A turn that began then, when so many calls had been made.
+    pub(crate) fn new(
+        world: &'a W,
+        settings: &'a Settings,
+        memory: Memory,
+        (began, calls): (Timestamp, BTreeMap<String, u64>),
+    ) -> Self {
+        Self {
+            world,
+            settings,
+            kept: memory.clone(),
+            memory,
+            began,
+            calls,
+            budget: Budget::new(&settings.policy.limits),
+            stopped: BTreeMap::new(),
+            plan: Plan::default(),
+            provides: BTreeMap::new(),
+        }
+    }
+
+    /// Brings the account to what was read, as far as this turn gets.
+    pub(crate) async fn run(&mut self, reading: &Reading, account: &Account) -> Result<(), Stopped> {
+        let selected = selected(self.world, reading, account).await;
+        self.provides = provides(&selected);
+        let values = values(self.world, &selected).await;
+        let mut pace = Pace::new(self.settings.poll);
+        let deadline = self.began.checked_add(self.settings.turn).unwrap_or(Timestamp::MAX);
+        loop {
+            let found = look(self.world, reading, account).await;
+            if self.end(&found, &reading.commit).await {
+                pace.restart();
+            }
+            self.decide(&selected, &found, &values)?;
+            let mut steps = std::mem::take(&mut self.plan.steps);
+            let mut started = false;
+            // What turns out to need nothing, or is held, makes room for others; nothing moved, so nobody looks again.
+            while !steps.is_empty() && !started {
+                started = self.perform(&steps, &selected, reading).await?;
+                if !started {
+                    self.decide(&selected, &found, &values)?;
+                    steps = std::mem::take(&mut self.plan.steps);
+                }
+            }
+            let under_way = started || self.plan.rows.values().any(Row::in_flight);
+            if !under_way || self.world.clock().now() >= deadline {
+                self.memory.keep(|key| selected.wanted.contains_key(key) || self.plan.rows.contains_key(key));
+                if tell::reached(&self.plan, reading.problems()) {
+                    self.memory.applied = Some(reading.commit.clone());
+                }
+                return Ok(());
+            }
+            self.world.clock().sleep(pace.wait()).await;
+        }
+    }
+
+    /// wanted × found × remembered → the plan, checked from outside before anything is done.
+    fn decide(&mut self, selected: &Selected, found: &Found, values: &Values) -> Result<(), Stopped> {
+        let facts = Facts {
+            selected,
+            found,
+            values,
+            memory: &self.memory,
+            stopped: &self.stopped,
+            policy: &self.settings.policy,
+            now: self.world.clock().now(),
+        };
+        let plan = plan(&facts);
+        let notes = lint(&plan, &facts);
+        self.world.show(&Sight::Planned(&plan));
+        self.plan = plan;
+        match notes.first() {
+            Some(note) => Err(Stopped::Unsound(note.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes what has ended since the last look. Answers whether anything did.
+    async fn end(&mut self, found: &Found, commit: &CommitId) -> bool {
+        let now = self.world.clock().now();
+        let all = watch::ended(&self.memory, found, now);
+        for ended in &all {
+            let why = self.why(ended).await;
+            self.memory.change(&ended.key, |known| watch::settle(known, ended, why.clone(), now));
+            if let Some((what, sentence)) = sentence(ended, why.as_deref()) {
+                let commit = ended.pending.commit.clone().unwrap_or_else(|| commit.clone());
+                self.note(&ended.key, what, commit, sentence);
+            }
+        }
+        !all.is_empty()
+    }
+
+    /// Why it failed, if it did: asked of the operation's events.
+    async fn why(&self, ended: &Ended) -> Option<String> {
+        let End::Failed { status, reason, stack_id } = &ended.end else { return None };
+        let id = stack_id.as_deref().unwrap_or_default();
+        let events = self.world.cloud().failed_events(&ended.key, id, &ended.pending.token).await;
+        Some(watch::root_cause(status, reason.as_deref(), &events.unwrap_or_default()))
+    }
+
+    /// Previews steps, has them judged, remembers what is about to start, and starts it. Answers whether anything was.
+    async fn perform(&mut self, steps: &[Step], selected: &Selected, reading: &Reading) -> Result<bool, Stopped> {
+        let previews = steps.iter().map(|step| preview::make(self.world, self.settings, step, selected, reading));
+        let made: Vec<Made<'_>> = join_all(previews).await;
+        let mut permits = Vec::new();
+        for (step, made) in steps.iter().zip(made) {
+            permits.extend(self.judge(step, made, &reading.commit));
+        }
+        self.keep().await?;
+        let acts = permits.iter().map(|permit| self.world.cloud().act(permit));
+        let outcomes = join_all(acts).await;
+        let mut started = false;
+        for (permit, outcome) in permits.iter().zip(outcomes) {
+            started |= self.started(permit, outcome);
+        }
+        Ok(started)
+    }
+
+    /// What comes of one preview: a permit, or a place in memory that says why not.
+    fn judge(&mut self, step: &Step, made: Made<'_>, commit: &CommitId) -> Option<Permit> {
+        let limits = &self.settings.policy.limits;
+        let key = &step.key;
+        let judgement = match made {
+            Made::Ready(preview) => judge(&preview, limits, &mut self.budget),
+            Made::Deletion { stack_id } => judge_deletion(step, &stack_id, &mut self.budget),
+            Made::NoChanges => {
+                let settled = step.action.asked().map(|asked| asked.fingerprint()).zip(step.generation);
+                self.memory.change(key, |known| {
+                    known.settled = settled.map(|(fingerprint, generation)| Settled { fingerprint, generation });
+                    (known.held, known.failed) = (None, None);
+                });
+                if settled.is_none() {
+                    self.stopped.insert(key.clone(), Why::Refused("the template makes no resource at all".into()));
+                }
+                return None;
+            }
+            Made::Refused(why) => {
+                self.refuse(step, why, commit);
+                return None;
+            }
+            Made::Trouble(why) => {
+                self.stopped.insert(key.clone(), why);
+                return None;
+            }
+        };
+        match judgement {
+            Judgement::Permitted(permit) => {
+                self.remember(step, &permit, commit);
+                Some(permit)
+            }
+            Judgement::Held(held) => {
+                let known = WasHeld { case: held.case, why: held.why.clone(), plan: held.plan.short(16) };
+                self.note(key, What::Held, commit.clone(), held.why);
+                self.memory.change(key, |memory| memory.held = Some(known));
+                None
+            }
+            Judgement::NextTurn => {
+                self.stopped.insert(key.clone(), Why::ForBudget);
+                None
+            }
+        }
+    }
+
+    /// CloudFormation refused the request itself; only another commit can help.
+    fn refuse(&mut self, step: &Step, why: String, commit: &CommitId) {
+        let Some(fingerprint) = step.action.asked().map(|asked| asked.fingerprint()) else { return };
+        let (at, attempts) = (self.world.clock().now(), step.attempt);
+        self.note(&step.key, What::Failed, commit.clone(), why.clone());
+        let failed = plan::memory::Failed { fingerprint, attempts, at, why, refused: true };
+        self.memory.change(&step.key, |known| known.failed = Some(failed));
+    }
+
+    /// Writes down what is about to start.
+    fn remember(&mut self, step: &Step, permit: &Permit, commit: &CommitId) {
+        let pending = Pending {
+            act: step.action.started(),
+            fingerprint: step.action.asked().map(|asked| asked.fingerprint()),
+            generation: step.generation,
+            token: permit.token().to_owned(),
+            since: self.world.clock().now(),
+            attempt: step.attempt,
+            commit: Some(commit.clone()),
+        };
+        self.memory.change(&step.key, |known| {
+            known.pending = Some(pending);
+            known.held = None;
+        });
+    }
+
+    /// Whether a start may have happened. An answer that never came says nothing: the next look will.
+    fn started(&mut self, permit: &Permit, outcome: Result<(), CloudError>) -> bool {
+        let key = permit.key();
+        match outcome {
+            Ok(()) => {}
+            Err(error) if error.problem == Kind::Unavailable => {
+                tracing::warn!(stack = %key, %error, "it is not known whether it was started");
+            }
+            Err(error) => {
+                self.memory.change(key, |known| known.pending = None);
+                self.stopped.insert(key.clone(), trouble(&error));
+                return false;
+            }
+        }
+        let pending = self.memory.of(key).and_then(|known| known.pending.as_ref());
+        if let Some(pending) = pending {
+            self.world.show(&Sight::Started(key, pending.act));
+        }
+        true
+    }
+
+    fn note(&mut self, key: &StackKey, what: What, commit: CommitId, sentence: String) {
+        let happening = Happening {
+            at: self.world.clock().now(),
+            what,
+            region: Some(key.region.clone()),
+            stack: Some(key.stack.clone()),
+            commit: Some(commit),
+            sentence,
+        };
+        self.world.show(&Sight::Happened(&happening));
+        tell::note(&mut self.memory, happening);
+    }
+
+    /// Writes memory, if it has changed.
+    async fn keep(&mut self) -> Result<(), StoreError> {
+        if self.memory != self.kept {
+            self.world.store().save(&self.memory).await?;
+            self.kept = self.memory.clone();
+        }
+        Ok(())
+    }
+
+    /// The same, without doing anything: one look, one plan. Answers what it was made for.
+    pub(crate) async fn survey(&mut self, reading: &Reading, account: &Account) -> Result<Selected, Stopped> {
+        let selected = selected(self.world, reading, account).await;
+        self.provides = provides(&selected);
+        let values = values(self.world, &selected).await;
+        let found = look(self.world, reading, account).await;
+        self.end(&found, &reading.commit).await;
+        self.decide(&selected, &found, &values)?;
+        Ok(selected)
+    }
+
+    /// The plan that was made last.
+    pub(crate) fn into_plan(self) -> Plan {
+        self.plan
+    }
+
+    /// The account as this turn leaves it.
+    pub(crate) fn report(&self, account: &Account, problems: &[Problem], trouble: Option<Trouble>) -> Report {
+        let source = self.source(trouble);
+        let calls = spent(&self.calls, &costs(self.world));
+        tell::tell(&tell::Turn {
+            account,
+            version: self.settings.version,
+            source: &source,
+            plan: &self.plan,
+            provides: &self.provides,
+            problems,
+            memory: &self.memory,
+            calls: &calls,
+            next: None,
+        })
+    }
+
+    /// The report; sent when somebody needs to hear it.
+    pub(crate) async fn tell(
+        mut self,
+        account: &Account,
+        problems: &[Problem],
+        trouble: Option<Trouble>,
+    ) -> Result<Report, Stopped> {
+        let now = self.world.clock().now();
+        let mut report = self.report(account, problems, trouble);
+        if tell::is_due(&report, &self.memory, self.settings.heartbeat, now) {
+            self.memory.sequence += 1;
+            report.sequence = self.memory.sequence;
+            // The number is used up before the report is out, so that no two reports ever carry the same.
+            self.keep().await?;
+            match self.world.sink().send(&report.clone().into_event(now)).await {
+                Ok(()) => {
+                    self.memory.outbox.clear();
+                    self.memory.told = Some(plan::memory::Told { at: now, said: tell::said(&report) });
+                }
+                Err(error) => tracing::warn!(%error, "the report did not arrive; it is told again next turn"),
+            }
+        }
+        self.keep().await?;
+        Ok(report)
+    }
+
+    fn source(&self, trouble: Option<Trouble>) -> Where {
+        let branch = &self.settings.branch;
+        let revision = |commit: &CommitId| format!("{branch}@sha1:{commit}");
+        let age = self.memory.answered.map(|at| format!("; the remote last answered at {at:.0}"));
+        Where {
+            repository: self.settings.repository.clone(),
+            branch: branch.clone(),
+            applied: self.memory.applied.as_ref().map(revision),
+            attempted: self.memory.accepted.as_ref().map(revision),
+            answered: self.memory.answered,
+            signature: Signature::NotChecked,
+            trouble: trouble.map(|trouble| match trouble {
+                Trouble::Fetch(error) => format!("{error}{}", age.unwrap_or_default()),
+                Trouble::Refused(refused) => refused.to_string(),
+                Trouble::Reading(error) => error.to_string(),
+            }),
+        }
+    }
+}
+
+/// What the commit asks of this account, its templates read.
+pub(crate) async fn selected<W: World>(world: &W, reading: &Reading, account: &Account) -> Selected {
+    let mine = reading.repository.stacks.values().filter(|stack| plan::select::is_for(&stack.targets, account));
+    reading.templates(world.source(), mine.map(|stack| &stack.template)).await;
+    select(&reading.repository, account.clone(), |path| reading.template(path))
+}
+
+/// Values of the SSM parameters that manifests refer to.
+pub(crate) async fn values<W: World>(world: &W, selected: &Selected) -> Values {
+    let mut values = Values::default();
+    for (region, names) in references(selected) {
+        match world.cloud().parameters(&region, &names).await {
+            Ok(read) => drop(values.read.insert(region, read)),
+            Err(error) => drop(values.unreadable.insert(region, error.to_string())),
+        }
+    }
+    values
+}
+
+/// One listing a region, side by side. A region that can't be listed whole is not concluded from.
+pub(crate) async fn look<W: World>(world: &W, reading: &Reading, account: &Account) -> Found {
+    let regions = regions(&reading.repository, account);
+    let listings = join_all(regions.iter().map(|region| world.cloud().stacks(region))).await;
+    let mut found = Found::default();
+    for (region, listing) in regions.into_iter().zip(listings) {
+        match listing {
+            Ok(stacks) => {
+                found.regions.insert(region);
+                found.stacks.extend(stacks);
+            }
+            Err(error) => drop(found.unreadable.insert(region, said(&error))),
+        }
+    }
+    found
+}
+
+fn provides(selected: &Selected) -> BTreeMap<StackKey, Vec<String>> {
+    let wanted = selected.wanted.iter();
+    wanted.map(|(key, wanted)| (key.clone(), wanted.manifest.provides.iter().cloned().collect())).collect()
+}
+
+/// An error as a sentence, with what to do about it.
+pub(crate) fn said(error: &CloudError) -> String {
+    error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))
+}
+
+/// What an error means for the one stack that it is about.
+pub(crate) fn trouble(error: &CloudError) -> Why {
+    match error.problem {
+        Kind::Denied | Kind::Invalid | Kind::Limit => Why::Refused(said(error)),
+        Kind::Unavailable | Kind::Credentials | Kind::NotFound | Kind::Busy | Kind::AlreadyExists | Kind::Other => {
+            Why::Trouble(said(error))
+        }
+    }
+}
+
+/// What the report says of something that ended.
+fn sentence(ended: &Ended, why: Option<&str>) -> Option<(What, String)> {
+    Some(match (&ended.end, ended.pending.act) {
+        (End::Never, _) | (End::Done { .. }, Started::Clear) => return None,
+        (End::Done { .. }, Started::Create) => (What::Created, "was created".into()),
+        (End::Done { .. }, Started::Update) => (What::Updated, "was updated".into()),
+        (End::Done { .. }, Started::Remove) => (What::Deleted, "was deleted".into()),
+        (End::Failed { status, .. }, _) => (What::Failed, why.unwrap_or(status).to_owned()),
+    })
+}

@@ -1,0 +1,249 @@
+//! The world that ships: git over gix, AWS over its SDK, memory in SSM or a file, reports to SNS, the machine's clock.
+
+use crate::{
+    clock::SystemClock,
+    cloud::{aws::Aws, count::Calls, trouble::trouble},
+    config::{Config, ConfigError, MemoryPlace},
+    error::CommandError,
+    git::{
+        Limits, Origin, Repository,
+        credentials::{Credentials, Keyring},
+    },
+    memory::Place,
+    pace::Pacing,
+    send::Outlet,
+    turn::{Settings, Sight, World},
+};
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use jiff::SignedDuration;
+use manifests::id::Region;
+use plan::plan::Policy;
+use std::time::Duration;
+
+/// Shows what a turn sees to whoever watches.
+pub trait Watcher {
+    /// One sight.
+    fn see(&self, sight: &Sight<'_>);
+}
+
+/// The world that ships.
+pub struct Shipped<V> {
+    source: Repository<Secret>,
+    cloud: Aws,
+    store: Place,
+    sink: Outlet,
+    clock: SystemClock,
+    watcher: V,
+}
+
+impl<V: Watcher> Shipped<V> {
+    /// Prepares every door. Nothing is asked of anybody yet.
+    ///
+    /// # Errors
+    /// When the repository's URL or the region is missing or can't be used.
+    pub fn new(config: &Config, aws: &SdkConfig, calls: Calls, watcher: V) -> Result<(Self, Settings), CommandError> {
+        let url = config.repository()?.to_owned();
+        let home = home(config, aws)?;
+        let settings = settings(config, &url, home.clone());
+        let aws = aws.to_builder().region(aws_config::Region::new(home.to_string())).build();
+        let origin = Origin {
+            url,
+            branch: config.branch.clone(),
+            path: config.path.clone(),
+            cache: config.cache.clone(),
+            authorities: config.git_authorities.clone(),
+            ssh: "ssh".into(),
+            limits: Limits::default(),
+        };
+        let store = match &config.memory {
+            MemoryPlace::Parameter(name) => Place::parameter(&aws, &calls, name.clone()),
+            MemoryPlace::File(path) => Place::File(path.clone()),
+        };
+        let sink = config.topic.as_ref().map_or(Outlet::Nowhere, |arn| Outlet::topic(&aws, &calls, arn));
+        let shipped = Self {
+            source: Repository::new(origin, Secret::new(config, &aws, &calls))?,
+            cloud: Aws::new(aws, calls, config.template_bucket.clone()),
+            store,
+            sink,
+            clock: SystemClock,
+            watcher,
+        };
+        Ok((shipped, settings))
+    }
+}
+
+impl<V: Watcher> World for Shipped<V> {
+    type Source = Repository<Secret>;
+    type Cloud = Aws;
+    type Store = Place;
+    type Sink = Outlet;
+    type Clock = SystemClock;
+
+    fn source(&self) -> &Self::Source {
+        &self.source
+    }
+
+    fn cloud(&self) -> &Self::Cloud {
+        &self.cloud
+    }
+
+    fn store(&self) -> &Self::Store {
+        &self.store
+    }
+
+    fn sink(&self) -> &Self::Sink {
+        &self.sink
+    }
+
+    fn clock(&self) -> &Self::Clock {
+        &self.clock
+    }
+
+    fn show(&self, sight: &Sight<'_>) {
+        self.watcher.see(sight);
+    }
+}
+
+/// The AWS configuration, as every AWS program finds it: environment, profile, container, instance. A region that is
+/// known already is not looked for.
+pub async fn aws(region: Option<&str>) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .read_timeout(Duration::from_secs(30))
+        .operation_attempt_timeout(Duration::from_secs(30))
+        .operation_timeout(Duration::from_secs(180));
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
+    if let Some(region) = region {
+        loader = loader.region(aws_config::Region::new(region.to_owned()));
+    }
+    loader
+        .retry_config(RetryConfig::adaptive().with_max_attempts(6).with_max_backoff(Duration::from_secs(20)))
+        .timeout_config(timeouts.build())
+        .load()
+        .await
+}
+
+/// Reads a configuration that is kept in SSM.
+///
+/// # Errors
+/// When it can't be read.
+pub async fn configuration(aws: &SdkConfig, name: &str) -> Result<String, ConfigError> {
+    let ssm = aws_sdk_ssm::Client::new(aws);
+    let answer = ssm.get_parameter().name(name).with_decryption(true).send().await;
+    let answer = answer.map_err(|error| {
+        let why = trouble("ssm:GetParameter", &error).to_string();
+        ConfigError::Parameter { name: name.to_owned(), why }
+    })?;
+    Ok(answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default())
+}
+
+fn missing(key: &'static str, why: &str) -> ConfigError {
+    ConfigError::Value { key, why: why.into() }
+}
+
+fn home(config: &Config, aws: &SdkConfig) -> Result<Region, ConfigError> {
+    if let Some(region) = &config.region {
+        return Ok(region.clone());
+    }
+    let region =
+        aws.region().ok_or_else(|| missing("--region", "no region is configured (AWS_REGION, a profile, or this)"))?;
+    region.as_ref().parse().map_err(|error: manifests::id::Malformed| missing("--region", &error.to_string()))
+}
+
+fn settings(config: &Config, url: &str, home: Region) -> Settings {
+    let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    Settings {
+        version: env!("CARGO_PKG_VERSION"),
+        repository: without_secret(url),
+        branch: config.branch.clone(),
+        home,
+        account: config.account.clone(),
+        policy: Policy {
+            owner: config.owner.clone(),
+            concurrency: config.concurrency,
+            attempts: config.attempts,
+            retry_after: signed(config.retry_after),
+            limits: config.limits,
+        },
+        turn: signed(config.turn),
+        poll: Pacing { first: Duration::from_millis(500), most: Duration::from_secs(10), jitter: 0.3 },
+        heartbeat: signed(config.heartbeat),
+    }
+}
+
+/// A URL as it may be shown: whatever stands before its host's `@` is left out.
+fn without_secret(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_once('/').map_or((rest, None), |(authority, path)| (authority, Some(path)));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
+}
+
+/// Where the git secret is; read anew for every look at the remote, because tokens are rotated.
+pub struct Secret {
+    user: Option<String>,
+    place: SecretPlace,
+}
+
+enum SecretPlace {
+    None,
+    Environment,
+    Parameter { ssm: Box<aws_sdk_ssm::Client>, name: String },
+}
+
+/// The environment variable that may hold the git secret. It is no flag: flags are seen by everyone on a machine.
+const SECRET: &str = "HOLDFAST_GIT_SECRET";
+
+impl Secret {
+    fn new(config: &Config, aws: &SdkConfig, calls: &Calls) -> Self {
+        let place = match &config.git_secret_parameter {
+            Some(name) => {
+                let client = aws_sdk_ssm::config::Builder::from(aws).interceptor(calls.clone()).build();
+                SecretPlace::Parameter { ssm: Box::new(aws_sdk_ssm::Client::from_conf(client)), name: name.clone() }
+            }
+            None if std::env::var_os(SECRET).is_some() => SecretPlace::Environment,
+            None => SecretPlace::None,
+        };
+        Self { user: config.git_user.clone(), place }
+    }
+}
+
+impl Keyring for Secret {
+    async fn credentials(&self) -> Result<Credentials, String> {
+        let secret = match &self.place {
+            SecretPlace::None => return Ok(Credentials::None),
+            SecretPlace::Environment => std::env::var(SECRET).map_err(|_| format!("{SECRET} is not text"))?,
+            SecretPlace::Parameter { ssm, name } => {
+                let answer = ssm.get_parameter().name(name).with_decryption(true).send().await;
+                let answer = answer.map_err(|error| {
+                    format!("the git secret `{name}` can't be read: {}", trouble("ssm:GetParameter", &error))
+                })?;
+                answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default()
+            }
+        };
+        let secret = secret.trim().to_owned();
+        Ok(match &self.user {
+            Some(user) => Credentials::Basic { user: user.clone(), password: secret },
+            None => Credentials::Bearer(secret),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(url: &str, expect: &str) {
+        assert_eq!(without_secret(url), expect);
+    }
+
+    #[test]
+    fn a_url_is_shown_without_what_stands_before_its_host() {
+        check("https://user:canary@git.example/a/b", "https://git.example/a/b");
+        check("https://canary@git.example", "https://git.example");
+        check("https://git.example/a@b", "https://git.example/a@b");
+        check("git@git.example:a/b", "git@git.example:a/b");
+        check("/srv/manifests", "/srv/manifests");
+    }
+}

@@ -1,0 +1,251 @@
+//! A forecast in the look of Terraform: destruction first, properties before and after, counts and digest last.
+
+use super::{Ink, Style, counted};
+use crate::forecast::{Forecast, StackChange, Verdict};
+use manifests::id::StackKey;
+use plan::{
+    facts::{Action, Change, Detail, Replacement},
+    guard::{Harm, harm},
+    memory::Started,
+    plan::Stand,
+};
+use serde_json::json;
+use std::fmt::Write;
+
+/// For people.
+pub fn text(forecast: &Forecast, style: Style) -> String {
+    let mut text = String::new();
+    for change in by_danger(forecast) {
+        stack(&mut text, change, style);
+    }
+    for (key, row) in &forecast.plan.rows {
+        if let Stand::Not(why) = &row.stand {
+            let state = style.paint(Ink::Change, row.state().as_str());
+            let _ = writeln!(text, "  {key}: {state}: {why}");
+        }
+    }
+    for problem in &forecast.problems {
+        let _ = writeln!(text, "{} {problem}", style.paint(Ink::Bad, "problem:"));
+    }
+    if let Some(trouble) = &forecast.trouble {
+        let _ = writeln!(text, "{} {trouble}", style.paint(Ink::Bad, "trouble:"));
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let _ = writeln!(text, "{}", style.paint(Ink::Bold, &verdict(forecast)));
+    text
+}
+
+/// How many resources are added, changed, replaced and removed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Added, or imported.
+    pub add: usize,
+    /// Changed in place.
+    pub change: usize,
+    /// Replaced, or maybe.
+    pub replace: usize,
+    /// Removed.
+    pub remove: usize,
+}
+
+/// Counts over all changes.
+pub fn counts(forecast: &Forecast) -> Counts {
+    let mut counts = Counts::default();
+    for change in forecast.changes.iter().flat_map(|change| &change.changes) {
+        match (harm(change), change.action) {
+            (Harm::Removes | Harm::Orphans, _) => counts.remove += 1,
+            (Harm::Replaces, _) => counts.replace += 1,
+            (Harm::Nothing, Some(Action::Add | Action::Import)) => counts.add += 1,
+            (Harm::Nothing, _) => counts.change += 1,
+        }
+    }
+    counts
+}
+
+/// One sentence; also the last line, for machines that read text.
+pub fn verdict(forecast: &Forecast) -> String {
+    let Some(commit) = &forecast.commit else {
+        return "Nothing is planned: there is no commit to plan for.".into();
+    };
+    let Counts { add, change, replace, remove } = counts(forecast);
+    let held = forecast.changes.iter().filter(|change| matches!(change.verdict, Verdict::Held(_))).count();
+    let deleted = forecast.changes.iter().filter(|change| change.act == Started::Remove).count();
+    let not = forecast.plan.rows.values().filter(|row| matches!(row.stand, Stand::Not(_))).count();
+    let settled = forecast.plan.rows.values().filter(|row| row.stand == Stand::Settled).count();
+    format!(
+        "Plan {}: {}; {} to add, {change} to change, {replace} to replace, {remove} to remove, {} to delete; \
+         {settled} in sync, {held} held, {not} not planned. digest {}",
+        commit.short(),
+        counted(forecast.plan.rows.len(), "stack"),
+        add,
+        counted(deleted, "stack"),
+        forecast.digest.short(16),
+    )
+}
+
+fn by_danger(forecast: &Forecast) -> Vec<&StackChange> {
+    let worst = |change: &&StackChange| {
+        let harm = change.changes.iter().map(harm).min().unwrap_or(Harm::Nothing);
+        (change.act != Started::Remove, harm, change.key.clone())
+    };
+    let mut changes: Vec<&StackChange> =
+        forecast.changes.iter().filter(|change| change.verdict != Verdict::NoChanges).collect();
+    changes.sort_by_key(worst);
+    changes
+}
+
+fn stack(text: &mut String, change: &StackChange, style: Style) {
+    let (ink, mark, what) = match change.act {
+        Started::Create => (Ink::Good, "+", "will be created"),
+        Started::Update => (Ink::Change, "~", "will be updated"),
+        Started::Clear => (Ink::Bad, "-", "never came up and will be cleared away"),
+        Started::Remove => (Ink::Bad, "-", "will be DELETED, because its manifest left the repository"),
+    };
+    let StackKey { region, stack } = &change.key;
+    let _ = writeln!(text, "{} {} ({region}) {what}", style.paint(ink, mark), style.paint(Ink::Bold, stack.as_str()));
+    for change in &change.changes {
+        resource(text, change, style);
+    }
+    match &change.verdict {
+        Verdict::Permitted | Verdict::NoChanges => {}
+        Verdict::Held(why) => {
+            let _ = writeln!(text, "    {} {why}", style.paint(Ink::Bad, "HELD:"));
+        }
+        Verdict::NextTurn => {
+            let _ = writeln!(text, "    waits for the turn after: one turn may destroy only so much");
+        }
+        Verdict::Not(why) => {
+            let _ = writeln!(text, "    {} {why}", style.paint(Ink::Bad, "not possible:"));
+        }
+    }
+    text.push('\n');
+}
+
+fn resource(text: &mut String, change: &Change, style: Style) {
+    let (ink, mark, note) = match (harm(change), change.action) {
+        (Harm::Removes, _) => (Ink::Bad, "  -", " (removed)"),
+        (Harm::Orphans, _) => (Ink::Change, "  -", " (leaves the stack, stays in the account)"),
+        (Harm::Replaces, _) if change.replacement == Some(Replacement::True) => (Ink::Bad, "-/+", " (REPLACED)"),
+        (Harm::Replaces, _) => (Ink::Bad, "-/+", " (may be replaced)"),
+        (Harm::Nothing, Some(Action::Add)) => (Ink::Good, "  +", ""),
+        (Harm::Nothing, Some(Action::Import)) => (Ink::Good, "  ⇣", " (imported)"),
+        (Harm::Nothing, Some(Action::SyncWithActual)) => (Ink::Dim, "  ≈", " (metadata only)"),
+        (Harm::Nothing, _) => (Ink::Change, "  ~", ""),
+    };
+    let physical = change.physical.as_ref().map(|physical| format!(" {physical}")).unwrap_or_default();
+    let name = format!("{} {}", change.kind, change.logical);
+    let _ = writeln!(
+        text,
+        "  {} {name}{}{}",
+        style.paint(ink, mark),
+        style.paint(Ink::Dim, &physical),
+        style.paint(ink, note)
+    );
+    for detail in distinct(&change.details) {
+        property(text, detail, style);
+    }
+}
+
+/// One property can be named by several causes; a person wants it once.
+fn distinct(details: &[Detail]) -> Vec<&Detail> {
+    let mut seen: Vec<&Detail> = Vec::new();
+    for detail in details {
+        let same = |other: &&Detail| other.attribute == detail.attribute && other.name == detail.name;
+        match seen.iter().position(|other| same(&other)) {
+            None => seen.push(detail),
+            Some(place) if seen[place].after.is_none() && detail.after.is_some() => seen[place] = detail,
+            Some(_) => {}
+        }
+    }
+    seen
+}
+
+fn property(text: &mut String, detail: &Detail, style: Style) {
+    let Detail { attribute, name, before, after, recreation } = detail;
+    let name = match name {
+        Some(name) if attribute == "Properties" => name.clone(),
+        Some(name) => format!("{attribute}.{name}"),
+        None => attribute.clone(),
+    };
+    let forces = match recreation.as_deref() {
+        Some("Always") => style.paint(Ink::Bad, "  # forces replacement"),
+        Some("Conditionally") => style.paint(Ink::Bad, "  # may force replacement"),
+        Some(_) | None => String::new(),
+    };
+    let values = match (before, after) {
+        (None, None) => String::new(),
+        (before, after) => format!(": {} → {}", value(before.as_deref()), value(after.as_deref())),
+    };
+    let _ = writeln!(text, "        {name}{values}{forces}");
+}
+
+/// A value as it may be shown: a reference to a secret is shown as stars, what is not known yet in words.
+fn value(value: Option<&str>) -> String {
+    const MOST: usize = 120;
+    match value {
+        None => "(none)".into(),
+        Some(value) if value.contains("KNOWN_AFTER_APPLY") => "(known after apply)".into(),
+        Some(value) if value.contains("{{resolve:") || value == "****" => "****".into(),
+        Some(value) if value.chars().count() > MOST => format!("\"{}…\"", value.chars().take(MOST).collect::<String>()),
+        // A list or an object is JSON already.
+        Some(value) if value.starts_with(['[', '{']) => value.to_owned(),
+        Some(value) => format!("\"{value}\""),
+    }
+}
+
+/// For machines: the same words.
+pub fn json(forecast: &Forecast) -> serde_json::Value {
+    let Counts { add, change, replace, remove } = counts(forecast);
+    json!({
+        "commit": forecast.commit,
+        "trouble": forecast.trouble,
+        "problems": forecast.problems,
+        "digest": forecast.digest.short(16),
+        "counts": { "add": add, "change": change, "replace": replace, "remove": remove },
+        "stacks": forecast.plan.rows.iter().map(|(key, row)| json!({
+            "region": key.region,
+            "stack": key.stack,
+            "manifest": row.manifest,
+            "state": row.state(),
+            "why": match &row.stand { Stand::Not(why) => Some(why.to_string()), Stand::Settled | Stand::Due(_) => None },
+        })).collect::<Vec<_>>(),
+        "changes": forecast.changes.iter().map(change_json).collect::<Vec<_>>(),
+    })
+}
+
+fn change_json(change: &StackChange) -> serde_json::Value {
+    let (verdict, why) = match &change.verdict {
+        Verdict::Permitted => ("permitted", None),
+        Verdict::NoChanges => ("no-changes", None),
+        Verdict::Held(why) => ("held", Some(why)),
+        Verdict::NextTurn => ("next-turn", None),
+        Verdict::Not(why) => ("not-possible", Some(why)),
+    };
+    let resource = |change: &Change| {
+        json!({
+            "action": change.action.map(Action::as_str),
+            "logicalId": change.logical,
+            "physicalId": change.physical,
+            "type": change.kind,
+            "replacement": change.replacement.map(Replacement::as_str),
+            "destroys": matches!(harm(change), Harm::Removes | Harm::Replaces),
+            "properties": distinct(&change.details).into_iter().map(|detail| json!({
+                "attribute": detail.attribute,
+                "name": detail.name,
+                "before": detail.before.as_deref().map(|before| value(Some(before))),
+                "after": detail.after.as_deref().map(|after| value(Some(after))),
+                "recreation": detail.recreation,
+            })).collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "region": change.key.region,
+        "stack": change.key.stack,
+        "act": change.act,
+        "verdict": verdict,
+        "why": why,
+        "resources": change.changes.iter().map(resource).collect::<Vec<_>>(),
+    })
+}
