@@ -1,0 +1,8 @@
+//! Scenarios: scripts of what an operator does, and what CloudFormation says to it.
+
+mod bench;
+mod drift;
+mod refusals;
+mod roads;
+mod rollback;
+mod traces;

@@ -1,0 +1,376 @@
+//! A simulated account as the agent's [`Cloud`], in process: thousands of turns a second, no socket.
+//!
+//! Refusals become [`Trouble`] by the table in reference/cloudformation.md 1.8. An answer that never comes is
+//! [`Trouble::Unavailable`] at once, as after the SDK's own timeout; a crash never comes back at all.
+
+use crate::{
+    cfn::api::{
+        self, CfnError, CreateChangeSet, DeleteStack, Deployment, DescribeChangeSet, ExecuteChangeSet, Page,
+        StackDescription,
+    },
+    cfn::words::{ChangeSetStatus, ChangeSetType, ExecutionStatus},
+    store::{Key, Object},
+    world::{Reply, World},
+};
+use agent::cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Template, Trouble};
+use jiff::Timestamp;
+use manifests::id::{AccountId, Region, StackKey};
+use plan::{
+    facts::{Change, ChangeSet, ChangeSetStatus as Stage, Detail, FailedEvent, FoundStack, Status},
+    permit::{Act, Permit},
+};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    future::pending,
+    rc::Rc,
+    time::Duration,
+};
+
+/// One account of a shared world. Its futures complete at once.
+#[derive(Debug, Clone)]
+pub struct SimCloud {
+    world: Rc<RefCell<World>>,
+    account: AccountId,
+}
+
+impl SimCloud {
+    /// An account of a world.
+    pub fn new(world: Rc<RefCell<World>>, account: AccountId) -> Self {
+        Self { world, account }
+    }
+
+    /// The world that it is in.
+    pub fn world(&self) -> &Rc<RefCell<World>> {
+        &self.world
+    }
+
+    /// One call, tried once.
+    async fn call<T>(
+        &self,
+        call: &'static str,
+        work: impl FnOnce(&mut World) -> Result<T, CfnError>,
+    ) -> Result<T, CloudError> {
+        let reply = self.world.borrow_mut().call(&self.account, call, work);
+        let lost = |message: &str| CloudError { call, problem: Trouble::Unavailable, message: message.to_owned() };
+        match reply {
+            Reply::Answer(answer) => Ok(answer),
+            Reply::Refused(refusal) => Err(CloudError { call, problem: trouble(&refusal), message: refusal.message }),
+            Reply::Silence => Err(lost("no answer in time")),
+            Reply::Reset => Err(lost("connection reset")),
+            Reply::Crash => pending().await,
+        }
+    }
+
+    /// A stack by its ARN, which is refused if the name now means another one.
+    fn described(
+        &self,
+        key: &StackKey,
+        stack_id: &str,
+    ) -> impl FnOnce(&mut World) -> Result<StackDescription, CfnError> {
+        let (account, region, id) = (self.account.clone(), key.region.clone(), stack_id.to_owned());
+        move |world| {
+            let page = world.cfn(&account, &region).describe_stacks(Some(&id), None)?;
+            let missing = || CfnError::new("ValidationError", 400, format!("Stack with id {id} does not exist"));
+            page.items.into_iter().next().ok_or_else(missing)
+        }
+    }
+}
+
+/// What a refusal means: reference/cloudformation.md 1.8.
+pub fn trouble(refusal: &CfnError) -> Trouble {
+    let says = |text: &str| refusal.message.contains(text);
+    match refusal.code {
+        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" => Trouble::Unavailable,
+        "AccessDenied" | "AccessDeniedException" => Trouble::Denied,
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "UnrecognizedClientException"
+        | "RequestExpired"
+        | "InvalidClientTokenId" => Trouble::Credentials,
+        "AlreadyExistsException" | "TokenAlreadyExistsException" => Trouble::AlreadyExists,
+        "LimitExceededException" => Trouble::Limit,
+        "ChangeSetNotFound" => Trouble::NotFound,
+        // The change set can't be executed any more: plan again.
+        "InvalidChangeSetStatus" => Trouble::Busy,
+        "InsufficientCapabilitiesException" => Trouble::Invalid,
+        "ValidationError" if says(" state and can not ") || says("while in status") => Trouble::Busy,
+        "ValidationError" if says("already exists and cannot be created again") => Trouble::AlreadyExists,
+        "ValidationError" if says("Stack") && says("does not exist") => Trouble::NotFound,
+        "ValidationError" => Trouble::Invalid,
+        _ if refusal.status >= 500 => Trouble::Unavailable,
+        _ => Trouble::Other,
+    }
+}
+
+fn found(stack: StackDescription) -> FoundStack {
+    // …:changeSet/<name>/<uuid>
+    let change_set = stack.change_set_id.as_deref().and_then(|arn| arn.split('/').nth(1)).map(str::to_owned);
+    FoundStack {
+        id: stack.stack_id,
+        status: Ok(stack.stack_status),
+        reason: stack.stack_status_reason,
+        change_set,
+        created: Some(stack.creation_time),
+        updated: stack.last_updated_time,
+        tags: stack.tags,
+        outputs: stack.outputs.into_iter().map(|output| (output.key, output.value)).collect(),
+        nested: stack.parent_id.is_some(),
+    }
+}
+
+fn change(change: api::Change) -> Option<Change> {
+    Some(Change {
+        action: Some(change.action),
+        logical: change.logical_resource_id.parse().ok()?,
+        physical: change.physical_resource_id,
+        kind: change.resource_type,
+        replacement: change.replacement,
+        policy: change.policy_action,
+        details: change
+            .details
+            .into_iter()
+            .map(|detail| Detail {
+                attribute: detail.target.attribute.to_string(),
+                name: detail.target.name,
+                before: detail.target.before_value,
+                after: detail.target.after_value,
+                recreation: Some(detail.target.requires_recreation.to_string()),
+            })
+            .collect(),
+    })
+}
+
+fn stage(status: ChangeSetStatus, execution: ExecutionStatus) -> Stage {
+    match (status, execution) {
+        (ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress, _) => Stage::Pending,
+        (ChangeSetStatus::Failed, _) => Stage::Failed,
+        (ChangeSetStatus::CreateComplete, ExecutionStatus::Available) => Stage::Ready,
+        (ChangeSetStatus::CreateComplete, _) => Stage::Gone,
+    }
+}
+
+impl Cloud for SimCloud {
+    async fn account(&self) -> Result<AccountId, CloudError> {
+        let account = self.account.clone();
+        self.call("sts:GetCallerIdentity", move |_| Ok(account)).await
+    }
+
+    async fn stacks(&self, region: &Region) -> Result<Vec<(StackKey, FoundStack)>, CloudError> {
+        let mut all = vec![];
+        let mut token: Option<String> = None;
+        loop {
+            let at = token.clone();
+            let page: Page<StackDescription> = self
+                .call("cloudformation:DescribeStacks", |world| {
+                    world.cfn(&self.account, region).describe_stacks(None, at.as_deref())
+                })
+                .await?;
+            for stack in page.items {
+                let Ok(name) = stack.stack_name.parse() else { continue };
+                all.push((StackKey { region: region.clone(), stack: name }, found(stack)));
+            }
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn create_change_set(&self, request: &ChangeSetRequest<'_>) -> Result<(), CloudError> {
+        let asked = request.asked;
+        let (template_body, template_url) = match request.template {
+            Template::Inline(body) => (Some(body.to_owned()), None),
+            Template::Url(url) => (None, Some(url.to_owned())),
+        };
+        let parameter = |(key, value): (&String, &String)| api::Parameter {
+            key: key.clone(),
+            value: Some(value.clone()),
+            ..api::Parameter::default()
+        };
+        let triggers = asked.alarms.iter().map(|arn| (arn.to_string(), "AWS::CloudWatch::Alarm".to_owned())).collect();
+        let rollback =
+            api::RollbackConfiguration { triggers, monitoring_time_in_minutes: u32::try_from(asked.monitor_min).ok() };
+        let deployment = Deployment {
+            stack_name: request.key.stack.to_string(),
+            template_body,
+            template_url,
+            parameters: asked.parameters.iter().map(parameter).collect(),
+            capabilities: asked.capabilities.iter().map(|capability| capability.as_str().to_owned()).collect(),
+            role_arn: asked.role.as_ref().map(ToString::to_string),
+            rollback_configuration: Some(rollback),
+            tags: Some(asked.tags.clone()),
+            ..Deployment::default()
+        };
+        let create = CreateChangeSet {
+            deployment,
+            change_set_name: request.name.to_owned(),
+            change_set_type: Some(if request.create { ChangeSetType::Create } else { ChangeSetType::Update }),
+            description: Some(request.description.to_owned()),
+            client_token: Some(request.name.to_owned()),
+            ..CreateChangeSet::default()
+        };
+        self.call("cloudformation:CreateChangeSet", |world| {
+            world.cfn(&self.account, &request.key.region).create_change_set(create).map(drop)
+        })
+        .await
+    }
+
+    async fn change_set(&self, key: &StackKey, name: &str, values: bool) -> Result<ChangeSet, CloudError> {
+        let mut request = DescribeChangeSet {
+            change_set_name: name.to_owned(),
+            stack_name: Some(key.stack.to_string()),
+            include_property_values: values,
+            next_token: None,
+        };
+        let mut changes = vec![];
+        loop {
+            let page = self
+                .call("cloudformation:DescribeChangeSet", |world| {
+                    world.cfn(&self.account, &key.region).describe_change_set(&request)
+                })
+                .await?;
+            changes.extend(page.changes.into_iter().filter_map(change));
+            request.next_token = page.next_token;
+            if request.next_token.is_none() {
+                return Ok(ChangeSet {
+                    id: page.change_set_id,
+                    stack_id: page.stack_id,
+                    status: stage(page.status, page.execution_status),
+                    reason: page.status_reason,
+                    changes,
+                });
+            }
+        }
+    }
+
+    async fn delete_change_set(&self, key: &StackKey, name: &str) -> Result<(), CloudError> {
+        self.call("cloudformation:DeleteChangeSet", |world| {
+            world.cfn(&self.account, &key.region).delete_change_set(name, Some(key.stack.as_str()))
+        })
+        .await
+    }
+
+    async fn act(&self, permit: &Permit) -> Result<(), CloudError> {
+        let region = &permit.key().region;
+        let token = Some(permit.token().to_owned());
+        match permit.act() {
+            Act::Execute { change_set, stack_id } => {
+                let request = ExecuteChangeSet {
+                    change_set_name: change_set.clone(),
+                    stack_name: Some(stack_id.clone()),
+                    client_request_token: token,
+                    disable_rollback: Some(false),
+                    retain_except_on_create: true,
+                };
+                self.call("cloudformation:ExecuteChangeSet", |world| {
+                    world.cfn(&self.account, region).execute_change_set(request)
+                })
+                .await
+            }
+            Act::Delete { stack_id } => {
+                let request =
+                    DeleteStack { stack_name: stack_id.clone(), client_request_token: token, ..DeleteStack::default() };
+                self.call("cloudformation:DeleteStack", |world| world.cfn(&self.account, region).delete_stack(request))
+                    .await
+            }
+        }
+    }
+
+    async fn delete_shell(&self, key: &StackKey, stack_id: &str) -> Result<(), CloudError> {
+        let stack = self.call("cloudformation:DescribeStacks", self.described(key, stack_id)).await?;
+        if stack.stack_status != Status::ReviewInProgress {
+            let message = format!("{stack_id} is more than a shell: it is {}", stack.stack_status.as_str());
+            return Err(CloudError { call: "cloudformation:DeleteStack", problem: Trouble::Invalid, message });
+        }
+        let request = DeleteStack { stack_name: stack_id.to_owned(), ..DeleteStack::default() };
+        self.call("cloudformation:DeleteStack", |world| world.cfn(&self.account, &key.region).delete_stack(request))
+            .await
+    }
+
+    async fn failed_events(&self, key: &StackKey, stack_id: &str, token: &str) -> Result<Vec<FailedEvent>, CloudError> {
+        let mut events = vec![];
+        let mut next: Option<String> = None;
+        loop {
+            let at = next.clone();
+            let page = self
+                .call("cloudformation:DescribeStackEvents", |world| {
+                    world.cfn(&self.account, &key.region).describe_stack_events(stack_id, at.as_deref())
+                })
+                .await?;
+            events.extend(page.items);
+            next = page.next_token;
+            if next.is_none() {
+                break;
+            }
+        }
+        let failed = events.into_iter().rev().filter(|event| {
+            event.client_request_token.as_deref() == Some(token) && event.resource_status.ends_with("_FAILED")
+        });
+        Ok(failed
+            .map(|event| FailedEvent {
+                at: event.timestamp,
+                logical: event.logical_resource_id,
+                kind: event.resource_type,
+                reason: event.resource_status_reason.unwrap_or_default(),
+            })
+            .collect())
+    }
+
+    async fn parameters(
+        &self,
+        region: &Region,
+        names: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, String>, CloudError> {
+        const CALL: &str = "ssm:GetParameters";
+        let names: Vec<&String> = names.iter().collect();
+        let mut values = BTreeMap::new();
+        // GetParameters takes ten names at a time.
+        for some in names.chunks(10) {
+            let read = self
+                .call(CALL, |world| {
+                    let store = &world.account(&self.account).store;
+                    let one = |name: &&&String| {
+                        let parameter = store.get(&Key::new(region, "AWS::SSM::Parameter", name))?;
+                        let secret = parameter.text("Type") == Some("SecureString");
+                        Some(((**name).clone(), (secret, parameter.text("Value").unwrap_or_default().to_owned())))
+                    };
+                    Ok(some.iter().filter_map(|name| one(&name)).collect::<Vec<_>>())
+                })
+                .await?;
+            for (name, (secret, value)) in read {
+                if secret {
+                    let message = format!("{name} is a SecureString, which is never read");
+                    return Err(CloudError { call: CALL, problem: Trouble::Invalid, message });
+                }
+                values.insert(name, value);
+            }
+        }
+        Ok(values)
+    }
+
+    async fn upload(&self, region: &Region, key: &str, body: &[u8]) -> Result<String, CloudError> {
+        let bucket = format!("holdfast-artifacts-{}-{region}", self.account);
+        self.call("s3:PutObject", |world| {
+            let modified = world.now();
+            let object = Object { body: body.to_vec(), modified };
+            world.account(&self.account).store.put_object(&bucket, key, object);
+            Ok(format!("https://{bucket}.s3.{region}.amazonaws.com/{key}"))
+        })
+        .await
+    }
+
+    fn calls(&self) -> BTreeMap<String, u64> {
+        self.world.borrow_mut().account(&self.account).calls.clone()
+    }
+}
+
+impl Clock for SimCloud {
+    fn now(&self) -> Timestamp {
+        self.world.borrow().now()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.world.borrow_mut().pass(time);
+    }
+}

@@ -1,0 +1,12 @@
+//! The simulated accounts as the unmodified AWS SDK for Rust sees them: over HTTP, on one port.
+//!
+//! Not here: what CloudFormation decides, which the model's own tests hold.
+#![expect(clippy::unwrap_used, reason = "a test whose stage can't be set has failed")]
+
+mod cloudformation;
+mod door;
+mod faults;
+mod messages;
+mod objects;
+mod parameters;
+mod stage;
