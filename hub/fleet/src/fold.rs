@@ -1,0 +1,330 @@
+//! One report at a time into the fleet. Order does not matter and repetition does not matter: any shuffling of the
+//! same deliveries gives the same [`Fleet`].
+//!
+//! Deliberately not here: reading bytes (that is the hub's `ingest`), and any judgement on how old a report is.
+
+use crate::numbers::Numbers;
+use alloc::{
+    collections::{BTreeMap, btree_map::Entry},
+    format,
+    string::String,
+    vec::Vec,
+};
+use core::cmp::Ordering;
+use jiff::Timestamp;
+use manifests::{
+    id::{AccountId, Digest},
+    report::Event,
+};
+
+/// Everything that was heard, and everything that was refused.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Fleet {
+    /// The accounts that spoke, by id.
+    pub accounts: BTreeMap<AccountId, Account>,
+    /// What could not be taken for a report of the account it names, by the digest of its text.
+    pub quarantine: BTreeMap<Digest, Refused>,
+}
+
+/// One account, by its newest report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account {
+    /// The report with the highest epoch (epochs are ordered as text), and in it the highest sequence.
+    pub newest: Event,
+    /// When that report was first received.
+    pub received: Timestamp,
+    heard: BTreeMap<String, Numbers>,
+}
+
+/// One message that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// When it was first received.
+    pub received: Timestamp,
+    /// Why, as a sentence without a full stop.
+    pub reason: String,
+    /// How it begins: at most [`Refused::EXCERPT`] characters, for whoever looks into it.
+    pub begins: String,
+}
+
+impl Refused {
+    /// Enough to recognise a message by, too little to flood a terminal.
+    pub const EXCERPT: usize = 200;
+}
+
+/// What one report did to the fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is the account's newest now.
+    Newest,
+    /// A newer one was here before. The picture stays; what it says happened is still news.
+    Late,
+    /// Its number was heard before. Nothing changes.
+    Known,
+    /// It has the number of the newest report and says something else: the one with the later time is shown. An agent
+    /// whose memory was set back does this, and so does a forger.
+    Contested,
+    /// It is in quarantine, for this reason.
+    Refused(String),
+}
+
+/// Adds one report, received at that time.
+pub fn fold(mut fleet: Fleet, event: Event, received: Timestamp) -> (Fleet, Outcome) {
+    if let Err(reason) = speaks_for_itself(&event) {
+        let fleet = refuse(fleet, text(&event).as_bytes(), reason.clone(), received);
+        return (fleet, Outcome::Refused(reason));
+    }
+    let outcome = match fleet.accounts.entry(event.data.account.clone()) {
+        Entry::Vacant(place) => {
+            place.insert(Account::first(event, received));
+            Outcome::Newest
+        }
+        Entry::Occupied(mut account) => account.get_mut().hear(event, received),
+    };
+    (fleet, outcome)
+}
+
+/// Puts a message into quarantine that is no report, or nobody's.
+pub fn refuse(mut fleet: Fleet, body: &[u8], reason: String, received: Timestamp) -> Fleet {
+    // Of a hostile megabyte only the beginning is looked at: four bytes are the longest character.
+    let head = &body[..body.len().min(4 * Refused::EXCERPT)];
+    let begins = String::from_utf8_lossy(head).chars().take(Refused::EXCERPT).collect();
+    let refused = fleet.quarantine.entry(Digest::of(body)).or_insert(Refused { received, reason, begins });
+    refused.received = refused.received.min(received);
+    fleet
+}
+
+/// The envelope and the report must name the same account.
+fn speaks_for_itself(event: &Event) -> Result<(), String> {
+    let account = &event.data.account;
+    if event.subject != *account {
+        return Err(format!("its subject is {} and its report is {account}'s", event.subject));
+    }
+    if event.source.strip_prefix("/holdfast/") != Some(account.as_str()) {
+        let source: String = event.source.chars().take(80).collect();
+        return Err(format!("its source is `{source}` and its report is {account}'s"));
+    }
+    Ok(())
+}
+
+impl Account {
+    fn first(event: Event, received: Timestamp) -> Self {
+        let mut account = Self { newest: event, received, heard: BTreeMap::new() };
+        let number = account.newest.data.sequence;
+        account.heard.entry(account.newest.data.epoch.clone()).or_default().insert(number);
+        account
+    }
+
+    fn hear(&mut self, event: Event, received: Timestamp) -> Outcome {
+        let new = self.heard.entry(event.data.epoch.clone()).or_default().insert(event.data.sequence);
+        match order(&event, &self.newest) {
+            Ordering::Greater => {
+                *self = Self { newest: event, received, heard: core::mem::take(&mut self.heard) };
+                if new { Outcome::Newest } else { Outcome::Contested }
+            }
+            Ordering::Equal => {
+                // Delivered again: that is no sign of life, so the first time stands.
+                self.received = self.received.min(received);
+                Outcome::Known
+            }
+            Ordering::Less if new => Outcome::Late,
+            Ordering::Less if number(&event) == number(&self.newest) => Outcome::Contested,
+            Ordering::Less => Outcome::Known,
+        }
+    }
+
+    /// Numbers that were never heard between two that were, epoch by epoch, as `3-4` or `7`.
+    pub fn missing(&self) -> Vec<String> {
+        self.heard.values().flat_map(Numbers::gaps).collect()
+    }
+}
+
+fn number(event: &Event) -> (&str, u64) {
+    (&event.data.epoch, event.data.sequence)
+}
+
+/// Which of an account's two reports counts. Equal only when they are the same report: a contested number goes by
+/// time, then by text, so that the order of arrival never decides.
+fn order(one: &Event, other: &Event) -> Ordering {
+    let by_text = || if one == other { Ordering::Equal } else { text(one).cmp(&text(other)) };
+    number(one).cmp(&number(other)).then_with(|| one.time.cmp(&other.time)).then_with(by_text)
+}
+
+fn text(event: &Event) -> String {
+    serde_json::to_string(event).expect("an event is texts, numbers and lists of them")
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use manifests::report::{State, TYPE};
+    use proptest::prelude::*;
+    use std::vec;
+
+    /// A report of the account `n` (one digit, twelve times), as an agent would write it.
+    pub(crate) fn report(account: u8, epoch: &str, sequence: u64, state: &str, stacks: &[&str]) -> Event {
+        let account = std::format!("{account}").repeat(12);
+        let stack = |(n, state): (usize, &&str)| {
+            serde_json::json!({
+                "manifest": format!("stack{n}"), "region": "eu-central-1", "stack": format!("stack{n}"), "state": state,
+                "why": format!("stack{n} says {state}"),
+            })
+        };
+        let stacks: Vec<_> = stacks.iter().enumerate().map(stack).collect();
+        let event = serde_json::json!({
+            "specversion": "1.0", "id": format!("{epoch}-{sequence}"), "source": format!("/holdfast/{account}"),
+            "type": TYPE, "subject": account, "time": "2026-05-01T12:00:00Z", "datacontenttype": "application/json",
+            "data": {
+                "account": account, "epoch": epoch, "sequence": sequence, "state": state, "stacks": stacks,
+                "agent": { "version": "0.1.0", "region": "eu-central-1" },
+                "source": { "repository": "https://git.example/fleet", "branch": "main", "signature": "not-checked" },
+            },
+        });
+        serde_json::from_value(event).unwrap()
+    }
+
+    pub(crate) fn second(n: i64) -> Timestamp {
+        Timestamp::from_second(1_777_636_800 + n).unwrap()
+    }
+
+    /// Folds reports of one account, written as `epoch.sequence`, and tells what each did, which one counts, and what
+    /// is missing.
+    fn check(heard: &str, expect: &str) {
+        let mut fleet = Fleet::default();
+        let mut told = Vec::new();
+        for (n, word) in heard.split(' ').enumerate() {
+            let (epoch, sequence) = word.split_once('.').unwrap();
+            let event = report(1, epoch, sequence.parse().unwrap(), "in-sync", &[]);
+            let (next, outcome) = fold(fleet, event, second(n as i64));
+            fleet = next;
+            told.push(format!("{outcome:?}").to_lowercase());
+        }
+        let account = fleet.accounts.values().next().unwrap();
+        told.push(format!("= {} received {}", account.newest.id, account.received.as_second() - second(0).as_second()));
+        told.extend(account.missing().iter().map(|gap| format!("missing {gap}")));
+        assert_eq!(told.join(" "), expect, "{heard}");
+    }
+
+    #[test]
+    fn the_highest_number_counts_whatever_the_order() {
+        check("a.1 a.2 a.3", "newest newest newest = a-3 received 2");
+        check("a.3 a.1 a.2", "newest late late = a-3 received 0");
+    }
+
+    #[test]
+    fn a_report_delivered_again_is_no_sign_of_life() {
+        check("a.1 a.1 a.1", "newest known known = a-1 received 0");
+        check("a.2 a.1 a.1", "newest late known = a-2 received 0");
+    }
+
+    #[test]
+    fn a_new_epoch_counts_although_its_sequence_is_lower() {
+        check("a.7 b.1 a.8", "newest newest late = b-1 received 1");
+    }
+
+    #[test]
+    fn gaps_are_noted_until_they_are_filled() {
+        check("a.1 a.2 a.5", "newest newest newest = a-5 received 2 missing 3-4");
+        check("a.1 a.2 a.5 a.4", "newest newest newest late = a-5 received 2 missing 3");
+        check("a.1 a.3 b.4 b.6", "newest newest newest newest = b-6 received 3 missing 2 missing 5");
+    }
+
+    #[test]
+    fn two_reports_that_claim_one_number_are_told_and_the_later_one_is_shown() {
+        let (early, mut late) = (report(1, "a", 1, "in-sync", &[]), report(1, "a", 1, "held", &[]));
+        late.time = second(60);
+        for (first, then) in [(&early, &late), (&late, &early)] {
+            let (fleet, _) = fold(Fleet::default(), first.clone(), second(0));
+            let (fleet, outcome) = fold(fleet, then.clone(), second(1));
+            assert_eq!(outcome, Outcome::Contested);
+            assert_eq!(fleet.accounts.values().next().unwrap().newest, late);
+        }
+    }
+
+    #[test]
+    fn an_account_speaks_only_for_itself() {
+        let cases = [
+            ("222222222222", "/holdfast/111111111111", "subject is 222222222222"),
+            ("111111111111", "/holdfast/222222222222", "source is `/holdfast/222222222222`"),
+            ("111111111111", "111111111111", "source is `111111111111`"),
+        ];
+        for (subject, source, reason) in cases {
+            let mut event = report(1, "a", 1, "in-sync", &[]);
+            (event.subject, event.source) = (subject.parse().unwrap(), source.into());
+            let (fleet, outcome) = fold(Fleet::default(), event, second(0));
+            assert!(matches!(&outcome, Outcome::Refused(why) if why.contains(reason)), "{outcome:?}");
+            assert!(fleet.accounts.is_empty());
+            assert_eq!(fleet.quarantine.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_refused_message_is_remembered_by_how_it_begins() {
+        let body = "ä".repeat(100_000);
+        let fleet = refuse(Fleet::default(), body.as_bytes(), "too long".into(), second(5));
+        let fleet = refuse(fleet, body.as_bytes(), "too long".into(), second(3));
+        let refused: Vec<&Refused> = fleet.quarantine.values().collect();
+        let begins = "ä".repeat(Refused::EXCERPT);
+        assert_eq!(refused, [&Refused { received: second(3), reason: "too long".into(), begins }]);
+    }
+
+    #[test]
+    fn a_word_of_a_newer_agent_is_unknown() {
+        let event = report(1, "a", 1, "transcended", &[]);
+        assert_eq!(event.data.state, State::Unknown);
+    }
+
+    /// Reports, each with the second in which it was received.
+    type Deliveries = Vec<(Event, i64)>;
+
+    /// Reports of three accounts, two epochs and a few numbers, now and then contested or under a false name.
+    fn deliveries() -> impl Strategy<Value = Deliveries> {
+        let state = prop::sample::select(vec!["in-sync", "held", "transcended"]);
+        let one = (1_u8..4, prop::sample::select(vec!["a", "b"]), 1_u64..7, state, 0..10_u8, 0_i64..50, 0_i64..3);
+        let one = one.prop_map(|(account, epoch, sequence, state, forged, received, time)| {
+            let mut event = report(account, epoch, sequence, state, &[]);
+            event.time = second(time);
+            if forged == 0 {
+                event.source = "/holdfast/999999999999".into();
+            }
+            (event, received)
+        });
+        prop::collection::vec(one, 1..25)
+    }
+
+    /// The same deliveries in another order, some of them again and later.
+    fn shuffled(once: Deliveries) -> impl Strategy<Value = (Deliveries, Deliveries)> {
+        let again = prop::collection::vec((any::<prop::sample::Index>(), 0_i64..50), 0..20);
+        again.prop_flat_map(move |again| {
+            let mut all = once.clone();
+            all.extend(again.iter().map(|(which, later)| {
+                let (event, received) = which.get(&once);
+                (event.clone(), received + later)
+            }));
+            (Just(once.clone()), Just(all).prop_shuffle())
+        })
+    }
+
+    fn fold_all(deliveries: Deliveries) -> Fleet {
+        deliveries.into_iter().fold(Fleet::default(), |fleet, (event, at)| fold(fleet, event, second(at)).0)
+    }
+
+    proptest! {
+        #[test]
+        fn no_order_and_no_repetition_changes_the_fleet((once, again) in deliveries().prop_flat_map(shuffled)) {
+            prop_assert_eq!(fold_all(once), fold_all(again));
+        }
+
+        #[test]
+        fn every_report_is_counted_or_refused(once in deliveries()) {
+            let fleet = fold_all(once.clone());
+            for (event, _) in once {
+                let newest = fleet.accounts.get(&event.data.account).map(|account| &account.newest);
+                let counted = newest.is_some_and(|newest| number(newest) >= number(&event));
+                let refused = fleet.quarantine.contains_key(&Digest::of(text(&event).as_bytes()));
+                prop_assert_eq!(refused, event.source.ends_with("999999999999"));
+                prop_assert!(refused || counted);
+            }
+        }
+    }
+}

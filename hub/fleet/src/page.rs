@@ -1,0 +1,175 @@
+//! The fleet as rows and words, worst first: the same for a terminal, a page and a machine.
+//!
+//! Deliberately not here: colours, columns and relative times.
+
+use crate::fold::{Account, Fleet, Refused};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use jiff::Timestamp;
+use manifests::{
+    id::{AccountId, Digest},
+    report::State,
+};
+use serde::Serialize;
+
+/// What there is to show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page {
+    /// How many accounts stand how.
+    pub states: BTreeMap<State, u64>,
+    /// The accounts that spoke: worst state first, then by id.
+    pub accounts: Vec<Row>,
+    /// What was refused, oldest first.
+    pub quarantine: Vec<Quarantined>,
+}
+
+/// One account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    /// Its id.
+    pub account: AccountId,
+    /// What the fleet file calls it.
+    pub name: Option<String>,
+    /// The worst of what it says of itself and of each of its stacks.
+    pub state: State,
+    /// Why, in the account's own sentence.
+    pub why: Option<String>,
+    /// The revision that every stack has reached (`main@sha1:…`).
+    pub applied: Option<String>,
+    /// The revision that it last worked towards.
+    pub attempted: Option<String>,
+    /// How many stacks stand how.
+    pub stacks: BTreeMap<State, u64>,
+    /// When it last gave a sign of life: its newest report's own time, or the hub's time of receipt if that is earlier.
+    /// An account whose clock is fast can't make itself look fresher, nor can a queue that was read late.
+    pub seen: Timestamp,
+    /// Report numbers that never came, as `3-4` or `7`.
+    pub missing: Vec<String>,
+    /// The number of its newest report, `<epoch>-<sequence>`.
+    pub report: String,
+    /// The agent's version.
+    pub agent: String,
+}
+
+/// One refused message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quarantined {
+    /// The digest of its text.
+    pub digest: Digest,
+    /// When it was first received.
+    pub received: Timestamp,
+    /// Why it was refused.
+    pub reason: String,
+    /// How it begins.
+    pub begins: String,
+}
+
+impl Page {
+    /// The page of this fleet.
+    pub fn of(fleet: &Fleet) -> Self {
+        let mut accounts: Vec<Row> = fleet.accounts.iter().map(|(id, account)| Row::of(id, account)).collect();
+        accounts.sort_by_key(|row| core::cmp::Reverse(row.state));
+        let mut quarantine: Vec<Quarantined> = fleet.quarantine.iter().map(Quarantined::of).collect();
+        quarantine.sort_by_key(|refused| refused.received);
+        Self { states: count(accounts.iter().map(|row| row.state)), accounts, quarantine }
+    }
+}
+
+impl Row {
+    fn of(id: &AccountId, account: &Account) -> Self {
+        let event = &account.newest;
+        let report = &event.data;
+        let worst = report.stacks.iter().max_by_key(|stack| stack.state).filter(|stack| stack.state > report.state);
+        Self {
+            account: id.clone(),
+            name: report.account_name.clone(),
+            state: worst.map_or(report.state, |stack| stack.state),
+            why: worst.map_or(&report.why, |stack| &stack.why).clone(),
+            applied: report.source.applied.clone(),
+            attempted: report.source.attempted.clone(),
+            stacks: count(report.stacks.iter().map(|stack| stack.state)),
+            seen: event.time.min(account.received),
+            missing: account.missing(),
+            report: format!("{}-{}", report.epoch, report.sequence),
+            agent: report.agent.version.clone(),
+        }
+    }
+}
+
+impl Quarantined {
+    fn of((digest, refused): (&Digest, &Refused)) -> Self {
+        let Refused { received, reason, begins } = refused.clone();
+        Self { digest: *digest, received, reason, begins }
+    }
+}
+
+fn count(states: impl Iterator<Item = State>) -> BTreeMap<State, u64> {
+    states.fold(BTreeMap::new(), |mut counts, state| {
+        *counts.entry(state).or_default() += 1;
+        counts
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Page;
+    use crate::fold::{
+        Fleet, fold, refuse,
+        tests::{report, second},
+    };
+    use alloc::{string::ToString, vec, vec::Vec};
+    use manifests::report::State;
+
+    fn check(state: &str, stacks: &[&str], expect: State) {
+        let (fleet, _) = fold(Fleet::default(), report(1, "a", 1, state, stacks), second(0));
+        let page = Page::of(&fleet);
+        assert_eq!(page.accounts[0].state, expect, "{state} {stacks:?}");
+        assert_eq!(page.states, [(expect, 1)].into());
+    }
+
+    #[test]
+    fn an_account_is_as_bad_as_its_worst_stack() {
+        check("in-sync", &[], State::InSync);
+        check("in-sync", &["in-sync", "failed", "held"], State::Failed);
+        check("held", &["in-sync"], State::Held);
+    }
+
+    #[test]
+    fn an_unknown_word_is_never_green() {
+        check("in-sync", &["in-sync", "transcended"], State::Unknown);
+        check("transcended", &["in-sync"], State::Unknown);
+    }
+
+    #[test]
+    fn the_worst_accounts_come_first_with_their_own_sentence() {
+        let reports = [("in-sync", "in-sync"), ("failed", "failed"), ("in-sync", "held"), ("failed", "failed")];
+        let fleet = reports.into_iter().zip(1..).fold(Fleet::default(), |fleet, ((state, stack), account)| {
+            fold(fleet, report(account, "a", 1, state, &[stack]), second(0)).0
+        });
+        let page = Page::of(&fleet);
+        let rows: Vec<_> = page.accounts.iter().map(|row| (&row.account.as_str()[..1], row.why.as_deref())).collect();
+        assert_eq!(rows, [("2", None), ("4", None), ("3", Some("stack0 says held")), ("1", None)]);
+        assert_eq!(page.states, [(State::InSync, 1), (State::Held, 1), (State::Failed, 2)].into());
+        assert_eq!(page.accounts[2].stacks, [(State::Held, 1)].into());
+    }
+
+    #[test]
+    fn neither_a_fast_clock_nor_a_late_reader_makes_an_account_look_fresher() {
+        let spoke = report(1, "a", 1, "in-sync", &[]).time;
+        for (received, seen) in [(second(-30), second(-30)), (second(7200), spoke)] {
+            let (fleet, _) = fold(Fleet::default(), report(1, "a", 1, "in-sync", &[]), received);
+            assert_eq!(Page::of(&fleet).accounts[0].seen, seen);
+        }
+    }
+
+    #[test]
+    fn what_was_refused_is_shown_oldest_first() {
+        let fleet = [(3, "late"), (1, "early"), (2, "between")]
+            .iter()
+            .fold(Fleet::default(), |fleet, (at, why)| refuse(fleet, why.as_bytes(), why.to_string(), second(*at)));
+        let reasons: Vec<_> = Page::of(&fleet).quarantine.into_iter().map(|refused| refused.reason).collect();
+        assert_eq!(reasons, vec!["early", "between", "late"]);
+    }
+}

@@ -1,0 +1,23 @@
+//! The shell in the middle: reads what the accounts say, and shows it to the people who answer for all of them.
+//!
+//! Read in this order: [`watch`] is the whole program on one screen; [`queue`] is where messages come from; [`ingest`]
+//! makes reports of them; `fleet` adds them up; [`show`] prints.
+//!
+//! What is deliberately not here: no way to make an agent do anything. And not here *yet*: a store (the picture begins
+//! empty with the program and ends with it), proof of the sender (whoever may publish to the topic can speak for any
+//! account, and every picture says so), silence and expected accounts, quotas, pages, alerts.
+
+pub mod cli;
+pub mod clock;
+pub mod ingest;
+pub mod queue;
+pub mod show;
+pub mod watch;
+
+/// An error and its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", chain(cause)),
+        None => error.to_string(),
+    }
+}
