@@ -1,0 +1,109 @@
+//! What a commit may hold, and what is never read from it.
+
+use crate::git_place::{Place, commit, path};
+use agent::git::{
+    Limits, Origin, Repository, Source as _,
+    credentials::Credentials,
+    error::{ReadError, Unusable},
+};
+use manifests::id::RepoPath;
+
+#[tokio::test]
+async fn what_is_not_a_file_of_the_repository_is_never_read() {
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+    let large = "x".repeat(1_048_577);
+    let target = "a".repeat(40);
+    let place = Place::new(&commit(
+        0,
+        None,
+        &[
+            ("100644", "stacks/good.yaml", "good"),
+            ("120000", "stacks/link.yaml", "/etc/passwd"),
+            ("120000", "stacks/folder", "../other"),
+            ("120000", "stacks/notes.md", "good.yaml"),
+            ("160000", "stacks/module", &target),
+            ("100644", "stacks/lfs.yaml", pointer),
+            ("100644", "stacks/large.yaml", &large),
+            ("100644", "\"stacks/back\\\\slash.yaml\"", "odd"),
+            ("100644", "\"stacks/not\\377utf8.yaml\"", "odd"),
+            ("100644", "templates/a.json", "{}"),
+            ("120000", "elsewhere.yaml", "stacks/good.yaml"),
+        ],
+    ));
+    let agent = Repository::new(Origin { path: Some(path("stacks")), ..place.origin() }, Credentials::None).unwrap();
+    let commit = agent.offered(None).await.unwrap().commit;
+    let tree = agent.tree(&commit).await.unwrap();
+    assert_eq!(tree.manifests.keys().map(RepoPath::as_str).collect::<Vec<_>>(), ["stacks/good.yaml"]);
+    assert_eq!(tree.sizes.get(&path("templates/a.json")), Some(&2));
+    assert_eq!(tree.sizes.get(&path("stacks/link.yaml")), None);
+    let files: Vec<_> = tree.problems.iter().map(|problem| problem.file.as_str()).collect();
+    for file in ["stacks/link.yaml", "stacks/folder", "stacks/module", "stacks/lfs.yaml", "stacks/large.yaml"] {
+        assert!(files.contains(&file), "{file} in {files:?}");
+    }
+    assert_eq!(files.len(), 7, "{files:?}");
+    for (file, limit, why) in [
+        ("stacks/link.yaml", 9, Unusable::Link),
+        ("stacks/module", 9, Unusable::Submodule),
+        ("stacks/module/inside.yaml", 9, Unusable::Missing),
+        ("stacks/lfs.yaml", 999, Unusable::Pointer),
+        ("stacks/large.yaml", 9, Unusable::TooLarge { size: 1_048_577, limit: 9 }),
+        ("stacks", 9, Unusable::Folder),
+        ("none.json", 9, Unusable::Missing),
+        ("stacks/good.yaml/x", 9, Unusable::Missing),
+    ] {
+        let unread = agent.blob(&commit, &path(file), limit).await;
+        assert_eq!(unread, Err(ReadError::File { path: path(file), why }));
+    }
+    assert_eq!(agent.blob(&commit, &path("templates/a.json"), 2).await.unwrap(), b"{}");
+}
+
+/// Files, the configured path, limits, and what the refusal says.
+type Case<'a> = (&'a [(&'a str, &'a str, &'a str)], Option<&'a str>, Limits, &'a str);
+
+#[tokio::test]
+async fn a_doubtful_commit_is_refused_as_a_whole() {
+    let deep = format!("{}x.yaml", "d/".repeat(70));
+    let few = Limits { entries: 3, manifests: 2, total_bytes: 10, ..Limits::default() };
+    fn file(name: &str) -> (&str, &str, &str) {
+        ("100644", name, "four")
+    }
+    let cases: &[Case<'_>] = &[
+        (&[file("Db.yaml"), file("db.yaml")], None, Limits::default(), "differ only by case"),
+        (&[file("A/x.yaml"), file("a/y.yaml")], None, Limits::default(), "differ only by case"),
+        (&[file("x.yaml")], Some("stacks"), Limits::default(), "no folder `stacks`"),
+        (&[file("stacks"), file("x.yaml")], Some("stacks"), Limits::default(), "no folder `stacks`"),
+        (
+            &[file("stacks/x.json"), file("x.yaml")],
+            Some("stacks"),
+            Limits::default(),
+            "no `*.yaml` file below `stacks`",
+        ),
+        (&[file("readme.md")], None, Limits::default(), "no `*.yaml` file"),
+        (&[file("a"), file("b"), file("c"), file("d")], None, few, "3 files and folders"),
+        (
+            &[file("a.yaml"), file("b.yaml"), file("c.yaml")],
+            None,
+            Limits { total_bytes: 99, ..few },
+            "2 `*.yaml` files",
+        ),
+        (&[file("a.yaml"), file("b.yaml"), file("c.yaml")], None, few, "10 bytes of manifests"),
+        (&[file(&deep)], None, Limits::default(), "64 folders inside each other"),
+    ];
+    for (files, below, limits, expected) in cases {
+        let place = Place::new(&commit(0, None, files));
+        let origin = Origin { path: below.map(path), limits: *limits, ..place.origin() };
+        let agent = Repository::new(origin, Credentials::None).unwrap();
+        let head = agent.offered(None).await.unwrap().commit;
+        let error = agent.tree(&head).await.expect_err(expected).to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn harmless_likeness_of_names_is_no_matter() {
+    let place =
+        Place::new(&commit(0, None, &[("100644", "README", "a"), ("100644", "readme", "b"), ("100644", "x.yml", "c")]));
+    let agent = place.agent();
+    let head = agent.offered(None).await.unwrap().commit;
+    assert_eq!(agent.tree(&head).await.unwrap().manifests.len(), 1);
+}

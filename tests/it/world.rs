@@ -1,0 +1,306 @@
+//! A world in memory for whole turns: simulated accounts, a repository of commits, memory that survives a crash, and a
+//! sink that remembers. Thousands of turns a second, and the same seed gives the same trace.
+
+use agent::{
+    cloud::CloudError,
+    git::{Descent, Offered, Source, Traffic, error::{Fault, FetchError, ReadError}, tree::Tree},
+    memory::{Store, StoreError},
+    pace::Pacing,
+    send::Sink,
+    turn::{Settings, Standing, Stopped, World, turn},
+};
+use jiff::SignedDuration;
+use manifests::{
+    id::{AccountId, CommitId, Digest, Region, RepoPath},
+    report::{Event, Report},
+};
+use plan::{guard::Limits, memory::Memory, plan::Policy};
+use sim::{
+    clock::Clock,
+    cloud::SimCloud,
+    world::{Timing, World as Accounts},
+};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    future::Future,
+    pin::pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+/// A repository in memory: every commit with its files, and which one the branch is at.
+#[derive(Default)]
+pub(crate) struct Commits {
+    all: RefCell<BTreeMap<CommitId, Commit>>,
+    head: RefCell<Option<CommitId>>,
+    files: RefCell<BTreeMap<RepoPath, Vec<u8>>>,
+    unreachable: Cell<bool>,
+    requests: Cell<u64>,
+}
+
+struct Commit {
+    parent: Option<CommitId>,
+    files: BTreeMap<RepoPath, Vec<u8>>,
+}
+
+impl Commits {
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        self.files.borrow_mut().insert(path.parse().unwrap(), text.into());
+    }
+
+    pub(crate) fn remove(&self, path: &str) {
+        self.files.borrow_mut().remove(&path.parse().unwrap()).unwrap();
+    }
+
+    pub(crate) fn edit(&self, path: &str, from: &str, to: &str) {
+        let mut files = self.files.borrow_mut();
+        let file = files.get_mut(&path.parse().unwrap()).unwrap();
+        let text = String::from_utf8(file.clone()).unwrap();
+        assert!(text.contains(from), "{path} does not hold {from:?}");
+        *file = text.replacen(from, to, 1).into();
+    }
+
+    /// A commit of the files as they are, on top of the head.
+    pub(crate) fn commit(&self) -> CommitId {
+        let parent = self.head.borrow().clone();
+        let text = format!("{parent:?}{:?}", self.files.borrow());
+        let id: CommitId = Digest::of(text.as_bytes()).short(40).parse().unwrap();
+        self.all.borrow_mut().insert(id.clone(), Commit { parent, files: self.files.borrow().clone() });
+        *self.head.borrow_mut() = Some(id.clone());
+        id
+    }
+
+    /// Moves the branch somewhere else, as a forced push does.
+    pub(crate) fn force(&self, commit: CommitId) {
+        *self.head.borrow_mut() = Some(commit);
+    }
+
+    pub(crate) fn unreachable(&self, unreachable: bool) {
+        self.unreachable.set(unreachable);
+    }
+
+    fn descends(&self, from: &CommitId, to: &CommitId) -> bool {
+        let all = self.all.borrow();
+        let mut at = Some(to.clone());
+        while let Some(commit) = at {
+            if commit == *from {
+                return true;
+            }
+            at = all[&commit].parent.clone();
+        }
+        false
+    }
+}
+
+fn fault(kind: Fault, message: &str) -> FetchError {
+    FetchError { kind, message: message.into(), hint: None, retry_after: None }
+}
+
+impl Source for Rc<Commits> {
+    async fn offered(&self, last: Option<&CommitId>) -> Result<Offered, FetchError> {
+        self.requests.set(self.requests.get() + 1);
+        if self.unreachable.get() {
+            return Err(fault(Fault::Unreachable, "the repository can't be reached"));
+        }
+        let head = self.head.borrow().clone().ok_or_else(|| fault(Fault::Empty, "the repository is empty"))?;
+        let descent = match last {
+            None => Descent::First,
+            Some(last) if *last == head => Descent::Same,
+            Some(last) if self.descends(last, &head) => Descent::Forward,
+            Some(_) => Descent::Rewound,
+        };
+        Ok(Offered { commit: head, descent })
+    }
+
+    async fn tree(&self, commit: &CommitId) -> Result<Tree, ReadError> {
+        let all = self.all.borrow();
+        let files = &all.get(commit).ok_or_else(|| ReadError::NoCommit(commit.clone()))?.files;
+        let yaml = |path: &RepoPath| path.as_str().ends_with(".yaml");
+        Ok(Tree {
+            manifests: files.iter().filter(|(path, _)| yaml(path)).map(|(path, text)| (path.clone(), text.clone())).collect(),
+            sizes: files.iter().map(|(path, text)| (path.clone(), text.len() as u64)).collect(),
+            problems: Vec::new(),
+        })
+    }
+
+    async fn blob(&self, commit: &CommitId, path: &RepoPath, _: u64) -> Result<Vec<u8>, ReadError> {
+        let all = self.all.borrow();
+        let files = &all.get(commit).ok_or_else(|| ReadError::NoCommit(commit.clone()))?.files;
+        let why = agent::git::error::Unusable::Missing;
+        files.get(path).cloned().ok_or_else(|| ReadError::File { path: path.clone(), why })
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic { requests: self.requests.get(), up: 0, down: 0 }
+    }
+}
+
+/// Memory as a text, so that what does not survive being written does not survive a test.
+#[derive(Default)]
+pub(crate) struct Notebook {
+    text: RefCell<Option<String>>,
+    pub(crate) writes: Cell<u64>,
+}
+
+impl Notebook {
+    pub(crate) fn lose(&self) {
+        *self.text.borrow_mut() = None;
+    }
+
+    pub(crate) fn read(&self) -> Option<Memory> {
+        self.text.borrow().as_deref().map(|text| serde_json::from_str(text).unwrap())
+    }
+}
+
+impl Store for Notebook {
+    async fn load(&self) -> Result<Option<Memory>, StoreError> {
+        Ok(self.read())
+    }
+
+    async fn save(&self, memory: &Memory) -> Result<(), StoreError> {
+        self.writes.set(self.writes.get() + 1);
+        *self.text.borrow_mut() = Some(serde_json::to_string(memory).unwrap());
+        Ok(())
+    }
+}
+
+/// Every report that arrived, of all accounts.
+#[derive(Default)]
+pub(crate) struct Letters {
+    pub(crate) all: RefCell<Vec<Event>>,
+    pub(crate) deaf: Cell<bool>,
+}
+
+impl Sink for Rc<Letters> {
+    async fn send(&self, event: &Event) -> Result<(), CloudError> {
+        if self.deaf.get() {
+            let problem = agent::cloud::Trouble::Unavailable;
+            return Err(CloudError { call: "sns:Publish", problem, message: "nobody is there".into() });
+        }
+        self.all.borrow_mut().push(event.clone());
+        Ok(())
+    }
+}
+
+/// One account's world.
+pub(crate) struct Here {
+    source: Rc<Commits>,
+    pub(crate) cloud: SimCloud,
+    pub(crate) store: Notebook,
+    sink: Rc<Letters>,
+}
+
+impl World for Here {
+    type Source = Rc<Commits>;
+    type Cloud = SimCloud;
+    type Store = Notebook;
+    type Sink = Rc<Letters>;
+    type Clock = SimCloud;
+
+    fn source(&self) -> &Self::Source {
+        &self.source
+    }
+
+    fn cloud(&self) -> &Self::Cloud {
+        &self.cloud
+    }
+
+    fn store(&self) -> &Self::Store {
+        &self.store
+    }
+
+    fn sink(&self) -> &Self::Sink {
+        &self.sink
+    }
+
+    fn clock(&self) -> &Self::Clock {
+        &self.cloud
+    }
+}
+
+/// All accounts, their agents, one repository.
+pub(crate) struct Everyone {
+    pub(crate) accounts: Rc<RefCell<Accounts>>,
+    pub(crate) commits: Rc<Commits>,
+    pub(crate) letters: Rc<Letters>,
+    pub(crate) settings: Settings,
+    pub(crate) here: BTreeMap<AccountId, Here>,
+    standing: BTreeMap<AccountId, Standing>,
+}
+
+pub(crate) const HOME: &str = "eu-central-1";
+
+impl Everyone {
+    pub(crate) fn new(seed: u64, timing: Timing) -> Self {
+        Self {
+            accounts: Rc::new(RefCell::new(Accounts::new(seed, Clock::Stepped, timing))),
+            commits: Rc::default(),
+            letters: Rc::default(),
+            settings: settings(),
+            here: BTreeMap::new(),
+            standing: BTreeMap::new(),
+        }
+    }
+
+    /// The account of this id, made when it is first asked for.
+    pub(crate) fn here(&mut self, id: &str) -> &mut Here {
+        let id: AccountId = id.parse().unwrap();
+        let cloud = || SimCloud::new(Rc::clone(&self.accounts), id.clone());
+        let (source, sink) = (&self.commits, &self.letters);
+        self.here.entry(id.clone()).or_insert_with(|| Here {
+            source: Rc::clone(source),
+            cloud: cloud(),
+            store: Notebook::default(),
+            sink: Rc::clone(sink),
+        })
+    }
+
+    /// One turn of an account's agent; `None` when it died in it. A process that died begins the next one anew.
+    pub(crate) fn turn(&mut self, id: &str) -> Option<Result<Report, Stopped>> {
+        self.here(id);
+        let id: AccountId = id.parse().unwrap();
+        let mut standing = self.standing.remove(&id).unwrap_or_default();
+        let done = at_once(turn(&self.here[&id], &self.settings, &mut standing));
+        if done.is_some() {
+            self.standing.insert(id, standing);
+        }
+        done
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, time: Duration) {
+        self.accounts.borrow_mut().pass(time);
+    }
+}
+
+/// Everything in memory is there at once; what is not there at once never will be, because whoever waits for it is dead.
+fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => None,
+    }
+}
+
+/// Settings that a test can count on: no jitter, everything else as it ships.
+pub(crate) fn settings() -> Settings {
+    let home: Region = HOME.parse().unwrap();
+    Settings {
+        version: "test",
+        repository: "memory".into(),
+        branch: "main".into(),
+        home,
+        account: None,
+        policy: Policy {
+            owner: "holdfast".into(),
+            concurrency: 4,
+            attempts: 2,
+            retry_after: SignedDuration::from_mins(15),
+            limits: Limits::default(),
+        },
+        turn: SignedDuration::from_mins(15),
+        poll: Pacing { first: Duration::from_secs(1), most: Duration::from_secs(10), jitter: 0.0 },
+        heartbeat: SignedDuration::from_hours(1),
+    }
+}
