@@ -361,7 +361,7 @@ impl<'a, W: World> Rounds<'a, W> {
 
 /// What the commit asks of this account, its templates read.
 pub(crate) async fn selected<W: World>(world: &W, reading: &Reading, account: &Account) -> Selected {
-    let mine = reading.repository.stacks.values().filter(|stack| plan::select::is_for(&stack.targets, account));
+    let mine = reading.repository.stacks.values().filter(|stack| stack.targets.hold(&account.id, &account.labels));
     reading.templates(world.source(), mine.map(|stack| &stack.template)).await;
     select(&reading.repository, account.clone(), |path| reading.template(path))
 }

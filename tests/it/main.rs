@@ -1,6 +1,12 @@
-//! x
+//! The tests that cross crates, in one binary.
+//!
+//! Whole turns in memory ([`scenario`], [`chaos`]), the shipped programs over HTTP ([`shipped`], [`ministack`]), git
+//! against a real server ([`git`]), the command line ([`cli`]), and the house rules that a machine can keep ([`tidy`]).
+
 mod git;
 mod git_bad;
 mod git_place;
 mod git_server;
 mod git_tree;
+mod tidy;
+mod world;

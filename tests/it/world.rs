@@ -3,7 +3,11 @@
 
 use agent::{
     cloud::CloudError,
-    git::{Descent, Offered, Source, Traffic, error::{Fault, FetchError, ReadError}, tree::Tree},
+    git::{
+        Descent, Offered, Source, Traffic,
+        error::{Fault, FetchError, ReadError},
+        tree::Tree,
+    },
     memory::{Store, StoreError},
     pace::Pacing,
     send::Sink,
@@ -98,42 +102,49 @@ fn fault(kind: Fault, message: &str) -> FetchError {
     FetchError { kind, message: message.into(), hint: None, retry_after: None }
 }
 
-impl Source for Rc<Commits> {
+/// The repository as an agent sees it.
+pub(crate) struct Remote(Rc<Commits>);
+
+impl Source for Remote {
     async fn offered(&self, last: Option<&CommitId>) -> Result<Offered, FetchError> {
-        self.requests.set(self.requests.get() + 1);
-        if self.unreachable.get() {
+        self.0.requests.set(self.0.requests.get() + 1);
+        if self.0.unreachable.get() {
             return Err(fault(Fault::Unreachable, "the repository can't be reached"));
         }
-        let head = self.head.borrow().clone().ok_or_else(|| fault(Fault::Empty, "the repository is empty"))?;
+        let head = self.0.head.borrow().clone().ok_or_else(|| fault(Fault::Empty, "the repository is empty"))?;
         let descent = match last {
             None => Descent::First,
             Some(last) if *last == head => Descent::Same,
-            Some(last) if self.descends(last, &head) => Descent::Forward,
+            Some(last) if self.0.descends(last, &head) => Descent::Forward,
             Some(_) => Descent::Rewound,
         };
         Ok(Offered { commit: head, descent })
     }
 
     async fn tree(&self, commit: &CommitId) -> Result<Tree, ReadError> {
-        let all = self.all.borrow();
+        let all = self.0.all.borrow();
         let files = &all.get(commit).ok_or_else(|| ReadError::NoCommit(commit.clone()))?.files;
         let yaml = |path: &RepoPath| path.as_str().ends_with(".yaml");
         Ok(Tree {
-            manifests: files.iter().filter(|(path, _)| yaml(path)).map(|(path, text)| (path.clone(), text.clone())).collect(),
+            manifests: files
+                .iter()
+                .filter(|(path, _)| yaml(path))
+                .map(|(path, text)| (path.clone(), text.clone()))
+                .collect(),
             sizes: files.iter().map(|(path, text)| (path.clone(), text.len() as u64)).collect(),
             problems: Vec::new(),
         })
     }
 
     async fn blob(&self, commit: &CommitId, path: &RepoPath, _: u64) -> Result<Vec<u8>, ReadError> {
-        let all = self.all.borrow();
+        let all = self.0.all.borrow();
         let files = &all.get(commit).ok_or_else(|| ReadError::NoCommit(commit.clone()))?.files;
         let why = agent::git::error::Unusable::Missing;
         files.get(path).cloned().ok_or_else(|| ReadError::File { path: path.clone(), why })
     }
 
     fn traffic(&self) -> Traffic {
-        Traffic { requests: self.requests.get(), up: 0, down: 0 }
+        Traffic { requests: self.0.requests.get(), up: 0, down: 0 }
     }
 }
 
@@ -173,30 +184,33 @@ pub(crate) struct Letters {
     pub(crate) deaf: Cell<bool>,
 }
 
-impl Sink for Rc<Letters> {
+/// The hub's topic as an agent sees it.
+pub(crate) struct Topic(Rc<Letters>);
+
+impl Sink for Topic {
     async fn send(&self, event: &Event) -> Result<(), CloudError> {
-        if self.deaf.get() {
+        if self.0.deaf.get() {
             let problem = agent::cloud::Trouble::Unavailable;
             return Err(CloudError { call: "sns:Publish", problem, message: "nobody is there".into() });
         }
-        self.all.borrow_mut().push(event.clone());
+        self.0.all.borrow_mut().push(event.clone());
         Ok(())
     }
 }
 
 /// One account's world.
 pub(crate) struct Here {
-    source: Rc<Commits>,
+    source: Remote,
     pub(crate) cloud: SimCloud,
     pub(crate) store: Notebook,
-    sink: Rc<Letters>,
+    sink: Topic,
 }
 
 impl World for Here {
-    type Source = Rc<Commits>;
+    type Source = Remote;
     type Cloud = SimCloud;
     type Store = Notebook;
-    type Sink = Rc<Letters>;
+    type Sink = Topic;
     type Clock = SimCloud;
 
     fn source(&self) -> &Self::Source {
@@ -250,10 +264,10 @@ impl Everyone {
         let cloud = || SimCloud::new(Rc::clone(&self.accounts), id.clone());
         let (source, sink) = (&self.commits, &self.letters);
         self.here.entry(id.clone()).or_insert_with(|| Here {
-            source: Rc::clone(source),
+            source: Remote(Rc::clone(source)),
             cloud: cloud(),
             store: Notebook::default(),
-            sink: Rc::clone(sink),
+            sink: Topic(Rc::clone(sink)),
         })
     }
 

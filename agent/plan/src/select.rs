@@ -4,6 +4,7 @@
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
+    format,
     string::{String, ToString},
     sync::Arc,
     vec::Vec,
@@ -13,7 +14,7 @@ use manifests::{
     id::{AccountId, Digest, Name, Region, RepoPath, StackKey},
     parse::Repository,
     problem::Problem,
-    stack::{Stack, Targets, Value},
+    stack::{Stack, Value},
 };
 
 /// Whose turn it is: the account as itself and the fleet file know it.
@@ -77,31 +78,29 @@ pub fn select(
     }
     let mut wanted = BTreeMap::new();
     let mut places: BTreeMap<Name, Vec<StackKey>> = BTreeMap::new();
-    let mine = repository.stacks.values().filter(|stack| is_for(&stack.targets, &account));
+    let mine = repository.stacks.values().filter(|stack| stack.targets.hold(&account.id, &account.labels));
     for stack in mine {
         let digest = template(&stack.template);
         for key in keys(stack, &account.home) {
             places.entry(stack.name.clone()).or_default().push(key.clone());
-            wanted.insert(key, Wanted { manifest: Arc::clone(stack), template: digest.clone() });
+            let mut one = Wanted { manifest: Arc::clone(stack), template: digest.clone() };
+            // The parser refuses two manifests for one stack as far as it can see; what only this account's home region
+            // shows is seen here. Neither is believed.
+            if let Some(other) = wanted.get(&key) {
+                let Wanted { manifest: other, .. } = other;
+                one.template =
+                    Err(format!("both {} and {} ask for this stack; one of them has to go", other.at, stack.at));
+            }
+            wanted.insert(key, one);
         }
     }
     Selected { account, wanted, places, broken, complete: repository.complete }
 }
 
-/// Whether a stack with these targets is for this account.
-pub fn is_for(targets: &Targets, account: &Account) -> bool {
-    let Targets { accounts, labels, exclude_accounts, exclude_labels } = targets;
-    let carries =
-        |wanted: &BTreeMap<String, String>| wanted.iter().all(|(key, value)| account.labels.get(key) == Some(value));
-    let named = accounts.is_empty() || accounts.contains(&account.id);
-    let excluded = exclude_accounts.contains(&account.id) || (!exclude_labels.is_empty() && carries(exclude_labels));
-    named && carries(labels) && !excluded
-}
-
 /// Every region that a turn has to look at: where something is wanted, where an output is read, and home.
 pub fn regions(repository: &Repository, account: &Account) -> BTreeSet<Region> {
     let mut regions: BTreeSet<Region> = [account.home.clone()].into();
-    for stack in repository.stacks.values().filter(|stack| is_for(&stack.targets, account)) {
+    for stack in repository.stacks.values().filter(|stack| stack.targets.hold(&account.id, &account.labels)) {
         regions.extend(stack.regions.iter().cloned());
         for value in stack.parameters.values() {
             if let Value::Output { region: Some(region), .. } = value {

@@ -10,10 +10,15 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 /// gix never repacks. Every fetch that brings something adds a pack, and looking through this many still takes no time.
 const PACKS: usize = 200;
+
+/// How often the lock is tried, twenty times a second.
+const PATIENCE: u32 = 20;
 
 /// The folder, its lock and its repository.
 pub(super) struct Mirror {
@@ -33,7 +38,7 @@ impl Mirror {
         let unwritable = |error: io::Error| local(folder, &error);
         fs::create_dir_all(folder).map_err(unwritable)?;
         let lock = File::create(folder.join("owner")).map_err(unwritable)?;
-        lock.try_lock().map_err(|error| match error {
+        own(&lock).map_err(|error| match error {
             TryLockError::WouldBlock => {
                 let message = format!("another process uses the repository's local copy in `{}`", folder.display());
                 FetchError::new(Fault::Local, message).hint("give each agent a cache folder of its own")
@@ -94,6 +99,17 @@ impl Mirror {
         remove(&old).map_err(unwritable)?;
         Ok(filled)
     }
+}
+
+/// Takes the lock, with some patience: the last owner may be about to end, or to run a program of its own.
+fn own(lock: &File) -> Result<(), TryLockError> {
+    for _ in 0..PATIENCE {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
+            taken => return taken,
+        }
+    }
+    lock.try_lock()
 }
 
 fn current(folder: &Path) -> PathBuf {

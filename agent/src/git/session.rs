@@ -135,12 +135,14 @@ impl<'a> Session<'a> {
         let ssh = self.site.url.scheme == gix::url::Scheme::Ssh;
         match stage {
             Stage::Prepare => said(Fault::Refused, "the repository can't be asked"),
-            Stage::Ask if ssh && (error.is_permission_denied() || error.is_unauthenticated()) => {
-                // gix only has to say that nobody gave it a password.
-                FetchError::new(Fault::Unauthorized, "the ssh server does not accept the agent's key")
-                    .hint("let the git host know the public key of the user that the agent runs as")
+            Stage::Ask if ssh => {
+                // gix sees what ssh printed only if it comes before the connection's end, and then calls it a missing
+                // password: no kind can be told from it for certain.
+                let denied = error.is_permission_denied() || error.is_unauthenticated();
+                let why = if denied { "permission denied" } else { &why };
+                FetchError::new(Fault::Unreachable, format!("the ssh connection failed ({why})"))
+                    .hint("try the same with `ssh`, as the user that the agent runs as")
             }
-            Stage::Ask if ssh => said(Fault::Unreachable, "the ssh connection failed"),
             Stage::Ask if kinds.contains(&io::ErrorKind::UnexpectedEof) => {
                 let error = said(Fault::Broken, "the git server's answer broke off");
                 self.leash.fail(error.clone());

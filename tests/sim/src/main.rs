@@ -56,6 +56,10 @@ struct Serve {
     exit_when_stdin_closes: bool,
 }
 
+/// A request of the side door, to copy.
+const DRIFT: &str = r#"{"account": "111111111111", "region": "eu-central-1", "stack": "app", "logical": "Topic",
+    "property": "DisplayName", "value": "tampered"}"#;
+
 fn named(text: &str) -> Result<(AccountId, String), manifests::id::Malformed> {
     let (id, name) = text.split_once('=').unwrap_or((text, text));
     Ok((id.parse()?, name.to_owned()))
@@ -130,7 +134,7 @@ fn greet(url: &str, accounts: &[(AccountId, String)]) {
     println!("change it behind CloudFormation's back:");
     println!();
     println!("  aws ssm put-parameter --overwrite --name /some/name --value tampered");
-    println!("  curl -X POST {url}/_sim/drift -d '{}'", wire::door::DRIFT_EXAMPLE);
+    println!("  curl {url}/_sim/drift -d '{DRIFT}'");
     println!();
     println!("`curl {url}/_sim/help` lists what else can be done to an account.");
 }

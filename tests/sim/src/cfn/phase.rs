@@ -42,7 +42,7 @@ impl Cfn<'_> {
         }
         self.turn(stack, status, Some("User Initiated".to_owned()));
         stack.work = Some(operation);
-        self.schedule(Duration::ZERO, Due::Stack(stack.id.clone()));
+        self.in_a_moment(stack);
     }
 
     /// One job for each resource of the goal, in the order of their needs; what is not in the goal is left over.
@@ -85,7 +85,7 @@ impl Cfn<'_> {
         delete_jobs(stack, &mut operation);
         self.turn(stack, Status::DeleteInProgress, reason);
         stack.work = Some(operation);
-        self.schedule(Duration::ZERO, Due::Stack(stack.id.clone()));
+        self.in_a_moment(stack);
     }
 
     /// A phase is over: the next status, and its jobs.
@@ -166,7 +166,13 @@ impl Cfn<'_> {
     fn go_on(&mut self, stack: &mut Stack, operation: Operation, status: Status, reason: Option<String>) {
         self.turn(stack, status, reason);
         stack.work = Some(operation);
-        self.schedule(Duration::ZERO, Due::Stack(stack.id.clone()));
+        self.in_a_moment(stack);
+    }
+
+    /// Even a phase without work takes a moment.
+    fn in_a_moment(&mut self, stack: &Stack) {
+        let moment = self.takes(Duration::from_secs(1));
+        self.schedule(moment, Due::Stack(stack.id.clone()));
     }
 
     /// A stack comes to rest.

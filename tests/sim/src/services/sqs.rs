@@ -117,14 +117,15 @@ struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    fn open(world: &'a mut World, post: &'a mut Post, at: &Place<'_>, url: &str) -> Result<Self, Refusal> {
+    fn open(world: &'a World, post: &'a mut Post, at: &Place<'_>, url: &str) -> Result<Self, Refusal> {
         let address = Address::of_url(url, at.region).ok_or_else(missing)?;
         Self::at(world, post, at, address).ok_or_else(missing)
     }
 
-    fn at(world: &'a mut World, post: &'a mut Post, at: &Place<'_>, address: Address) -> Option<Self> {
+    fn at(world: &'a World, post: &'a mut Post, at: &Place<'_>, address: Address) -> Option<Self> {
         let key = Key::new(&address.region, KIND, &address.url());
-        let resource = world.account(&address.account).store.get(&key)?;
+        // Not `world.account`: a receiver that waits and looks again must not make the world go on.
+        let resource = world.accounts.get(&address.account)?.store.get(&key)?;
         let queue = post.queue(&address, resource);
         queue.expire(at.now, seconds(number(resource, "MessageRetentionPeriod")));
         Some(Self { address, resource, queue })

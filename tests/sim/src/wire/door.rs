@@ -3,6 +3,8 @@
 //! Not here: what a fault or a drift is ([`crate::fault`], [`crate::side_door`]).
 #![doc = include_str!("door.md")]
 
+mod resources;
+
 use super::{
     answer::Answer,
     ledger::Delay,
@@ -12,18 +14,13 @@ use super::{
 use crate::{
     fault::{Plant, Refusal, Rule},
     services::{input, refused},
-    store::{Key, Resource},
-    world::World,
 };
-use manifests::id::{AccountId, Region, duration};
+use manifests::id::{AccountId, duration};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// What `GET /_sim/help` answers: the table of this module's documentation.
 const HELP: &str = include_str!("door.md");
-
-/// The body of a drift, for the program's greeting.
-pub const DRIFT_EXAMPLE: &str = r#"{"account": "111111111111", "stack": "app", "logical": "Topic", "property": "DisplayName", "value": "tampered"}"#;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -75,8 +72,8 @@ fn act(site: &Site, request: &Received, path: &[&str]) -> Result<Value, Refusal>
         ("POST", ["time"]) => {
             let time: Time = input(body)?;
             match time.frozen {
-                Some(true) => world.time.freeze(),
-                Some(false) => world.time.thaw(),
+                Some(true) => world.freeze(),
+                Some(false) => world.thaw(),
                 None => {}
             }
             if let Some(pass) = &time.pass {
@@ -84,12 +81,18 @@ fn act(site: &Site, request: &Received, path: &[&str]) -> Result<Value, Refusal>
             }
             site.arrivals.notify_waiters();
         }
-        (method, _) => {
-            let message = format!("the side door has no {method} {}; `GET /_sim/help` lists what it has", request.path);
-            return Err(Refusal::new("NotFound", 404, message));
-        }
+        ("POST", [what]) => match resources::act(&mut world, what, body) {
+            Some(done) => done?,
+            None => return Err(no_such_door(request)),
+        },
+        _ => return Err(no_such_door(request)),
     }
     Ok(json!({}))
+}
+
+fn no_such_door(request: &Received) -> Refusal {
+    let Received { method, path, .. } = request;
+    Refusal::new("NotFound", 404, format!("the side door has no {method} {path}; `GET /_sim/help` lists what it has"))
 }
 
 fn wrong(error: &dyn std::error::Error) -> Refusal {
@@ -99,37 +102,16 @@ fn wrong(error: &dyn std::error::Error) -> Refusal {
 /// Everything in an account.
 fn account(site: &Site, id: &AccountId) -> Value {
     let mut world = lock(&site.world);
-    let regions: Vec<Region> = world.account(id).regions.keys().cloned().collect();
-    let stacks: Map<_, _> = regions.iter().map(|region| (region.to_string(), stacks(&mut world, id, region))).collect();
+    let mut all = world.read(id);
     let store = &world.account(id).store;
-    let resource = |(key, resource): (&Key, &Resource)| json!({ "region": key.region, "type": key.kind, "id": key.id, "resource": resource });
     let buckets = store.iter().filter(|(key, _)| key.kind == "AWS::S3::Bucket");
     let objects = buckets.flat_map(|(key, _)| {
         store
             .objects(&key.id)
             .map(|(name, object)| json!({ "bucket": key.id, "key": name, "bytes": object.body.len() }))
     });
-    json!({
-        "stacks": stacks,
-        "resources": store.iter().map(resource).collect::<Vec<_>>(),
-        "objects": objects.collect::<Vec<_>>(),
-        "messages": lock(&site.post).of(id),
-        "calls": lock(&site.ledger).of(id),
-    })
-}
-
-/// A region's stacks, by ARN: their status and why.
-fn stacks(world: &mut World, id: &AccountId, region: &Region) -> Value {
-    let mut cfn = world.cfn(id, region);
-    let (mut all, mut token) = (Map::new(), None);
-    while let Ok(page) = cfn.list_stacks(&[], token.as_deref()) {
-        all.extend(page.items.into_iter().map(|stack| {
-            (stack.stack_id, json!({ "status": stack.stack_status.as_str(), "reason": stack.stack_status_reason }))
-        }));
-        token = page.next_token;
-        if token.is_none() {
-            break;
-        }
-    }
-    all.into()
+    all["objects"] = objects.collect::<Vec<_>>().into();
+    all["messages"] = lock(&site.post).of(id);
+    all["calls"] = json!(lock(&site.ledger).of(id));
+    all
 }

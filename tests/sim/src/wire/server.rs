@@ -74,8 +74,11 @@ impl Site {
     async fn call(&self, call: &Call, request: &Received, id: (u64, &str)) -> Reply<Answer> {
         let reply = {
             let (mut world, mut post) = (lock(&self.world), lock(&self.post));
-            let work = |world: &mut World| dispatch::work(world, &mut post, call, request, id);
-            world.call(&call.caller.account, &call.name(), work)
+            let account = &call.caller.account;
+            world.call(account, &call.name(), |world| {
+                world.account(account);
+                dispatch::work(world, &mut post, call, request, id)
+            })
         };
         match &call.action[..] {
             "ReceiveMessage" => match reply {

@@ -1,6 +1,6 @@
 //! The operator's side door, and the program in front of it.
 
-use crate::stage::{DEV, account, calls, server};
+use crate::stage::{DEV, REGION, account, calls, server};
 use aws_sdk_ssm::{error::ProvideErrorMetadata, types::ParameterType};
 use serde_json::{Value, json};
 use std::{
@@ -57,7 +57,26 @@ async fn a_whole_account_is_shown() {
     ssm.put_parameter().name("/a").value("x").r#type(ParameterType::String).send().await.unwrap();
     let (_, shown) = knock(&server.url(), "GET", &format!("accounts/{DEV}"), &Value::Null);
     let resource = &shown["resources"][0];
-    assert_eq!((&resource["id"], &resource["resource"]["properties"]["Value"]), (&"/a".into(), &"x".into()));
+    assert_eq!((&resource["key"]["id"], &resource["resource"]["properties"]["Value"]), (&"/a".into(), &"x".into()));
+}
+
+#[tokio::test]
+async fn a_resource_is_changed_deleted_and_put_there_behind_everyones_back() {
+    let server = server();
+    let ssm = aws_sdk_ssm::Client::new(&account(&server, DEV).await);
+    let value = async || Some(ssm.get_parameter().name("/a").send().await.ok()?.parameter?.value?);
+    let act = |what: &str, more: Value| {
+        let mut body = json!({ "account": DEV, "region": REGION, "type": "AWS::SSM::Parameter", "id": "/a" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        knock(&server.url(), "POST", what, &body).0
+    };
+    assert_eq!(act("place", json!({ "properties": { "Type": "String", "Value": "one" } })), 200);
+    assert_eq!(value().await.as_deref(), Some("one"));
+    assert_eq!(act("drift", json!({ "property": "Value", "value": "two" })), 200);
+    assert_eq!(value().await.as_deref(), Some("two"));
+    assert_eq!(act("drift", json!({ "property": "Value", "vlaue": "typo" })), 400);
+    assert_eq!(act("delete", json!({})), 200);
+    assert_eq!((value().await, act("delete", json!({}))), (None, 404));
 }
 
 #[tokio::test]
@@ -79,6 +98,8 @@ fn what_the_door_does_not_have_is_named() {
         ("POST", "faults", json!({ "action": "*", "fault": "meteor" }), 400),
         ("POST", "time", json!({ "pass": "soon" }), 400),
         ("GET", "accounts/1", Value::Null, 400),
+        ("POST", "delete", json!({ "account": DEV }), 400),
+        ("POST", "delete", json!({ "account": DEV, "region": REGION, "stack": "none", "logical": "A" }), 404),
     ] {
         let (answered, error) = knock(&server.url(), method, path, &body);
         assert!(answered == status && error["error"].is_string(), "{method} {path}: {answered} {error}");

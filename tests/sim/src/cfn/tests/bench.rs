@@ -7,7 +7,7 @@ use crate::{
             Change, ChangeSetDescription, CreateChangeSet, CreateStack, DeleteStack, Deployment, DescribeChangeSet,
             ExecuteChangeSet, Parameter, Status, UpdateStack,
         },
-        words::ChangeSetType,
+        words::{ChangeSetStatus, ChangeSetType},
     },
     clock::Clock,
     store::{Break, Key, Work},
@@ -62,8 +62,9 @@ impl Bench {
 
     /// Lets time pass until a stack rests; every status that it was seen in.
     pub(super) fn rest(&mut self, stack: &str) -> Vec<Status> {
-        let id = self.cfn().describe_stacks(Some(stack), None).unwrap().items[0].stack_id.clone();
-        let mut seen = vec![self.status(&id)];
+        let first = self.cfn().describe_stacks(Some(stack), None).unwrap().items.remove(0);
+        let id = first.stack_id;
+        let mut seen = vec![first.stack_status];
         for _ in 0..5_000 {
             if !crate::cfn::status::busy(*seen.last().unwrap()) {
                 return seen;
@@ -113,8 +114,14 @@ impl Bench {
     /// Asks for a change set and waits until it is made.
     pub(super) fn propose(&mut self, request: CreateChangeSet) -> ChangeSetDescription {
         let id = self.cfn().create_change_set(request).unwrap().id;
-        self.pass(10);
-        self.describe(&id, false)
+        for _ in 0..10 {
+            self.pass(1);
+            let seen = self.describe(&id, false);
+            if !matches!(seen.status, ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress) {
+                return seen;
+            }
+        }
+        panic!("{id} is never made");
     }
 
     pub(super) fn describe(&mut self, id: &str, values: bool) -> ChangeSetDescription {

@@ -46,8 +46,7 @@ fn creation_that_fails(bench: &mut Bench, on_failure: OnFailure) -> Vec<Status> 
         .cfn()
         .create_stack(CreateStack { deployment, on_failure: Some(on_failure), ..CreateStack::default() })
         .unwrap();
-    let id = bench.cfn().describe_stacks(Some("s"), None).unwrap().items[0].stack_id.clone();
-    bench.rest(&id)
+    bench.rest("s")
 }
 
 fn good(bench: &mut Bench) -> Vec<Status> {
@@ -111,8 +110,8 @@ fn stuck_deletion(bench: &mut Bench) -> Vec<Status> {
     bench.create("s", TWO);
     bench.wreck("s", "P", Work::Delete, 0);
     let mut seen = bench.delete("s");
-    let retain = DeleteStack { stack_name: "s".into(), retain_resources: vec!["P".into()], ..DeleteStack::default() };
     let id = bench.cfn().describe_stacks(Some("s"), None).unwrap().items[0].stack_id.clone();
+    let retain = DeleteStack { stack_name: "s".into(), retain_resources: vec!["P".into()], ..DeleteStack::default() };
     bench.cfn().delete_stack(retain).unwrap();
     seen.extend(bench.rest(&id));
     assert!(bench.exists("AWS::SSM::Parameter", "/p"));

@@ -1,0 +1,130 @@
+//! What is done to single resources through the side door.
+
+use super::wrong;
+use crate::{
+    fault::Refusal,
+    side_door::{Missing, Signal},
+    store::{Break, Key, Properties},
+    world::World,
+};
+use manifests::id::{AccountId, Region};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+/// The fields of a request that say which resource it is about.
+const WHICH: [&str; 6] = ["account", "region", "stack", "logical", "type", "id"];
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum Which {
+    InStack { account: AccountId, region: Region, stack: String, logical: String },
+    Live { account: AccountId, region: Region, r#type: String, id: String },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Drift {
+    property: String,
+    value: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attribute {
+    attribute: String,
+    value: Value,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    properties: Properties,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Custom {
+    account: AccountId,
+    r#type: String,
+    attributes: Option<Properties>,
+    failure: Option<String>,
+}
+
+/// Does one thing to one resource; `None` when the side door has no such thing.
+pub(super) fn act(world: &mut World, what: &str, body: &[u8]) -> Option<Result<(), Refusal>> {
+    let act = match what {
+        "custom" => return Some(answer_custom(world, body)),
+        "drift" => |world: &mut World, account: &_, key: Key, rest| {
+            let Drift { property, value } = read(rest)?;
+            world.set_property(account, &key, &property, value).map_err(missing)
+        },
+        "attribute" => |world: &mut World, account: &_, key: Key, rest| {
+            let Attribute { attribute, value } = read(rest)?;
+            world.set_attribute(account, &key, &attribute, value).map_err(missing)
+        },
+        "delete" => |world: &mut World, account: &_, key: Key, rest| {
+            let Nothing {} = read(rest)?;
+            world.delete_resource(account, &key).map_err(missing)
+        },
+        "place" => |world: &mut World, account: &_, key: Key, rest| {
+            let Place { properties } = read(rest)?;
+            world.place_resource(account, key, properties);
+            Ok(())
+        },
+        "break" => |world: &mut World, account: &_, key: Key, rest| {
+            world.break_resource(account, &key, read::<Break>(rest)?).map_err(missing)
+        },
+        "mend" => |world: &mut World, account: &_, key: Key, rest| {
+            let Nothing {} = read(rest)?;
+            world.mend_resource(account, &key).map_err(missing)
+        },
+        "signal" => |world: &mut World, account: &_, key: Key, rest| {
+            world.signal(account, &key, &read::<Signal>(rest)?).map_err(missing)
+        },
+        _ => return None,
+    };
+    Some(on_resource(world, body, act))
+}
+
+/// Tells the resource from the rest of the request, and acts on it.
+fn on_resource(
+    world: &mut World,
+    body: &[u8],
+    act: fn(&mut World, &AccountId, Key, Map<String, Value>) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let all: Map<String, Value> = serde_json::from_slice(body).map_err(|error| wrong(&error))?;
+    let (which, rest): (Map<_, _>, Map<_, _>) = all.into_iter().partition(|(name, _)| WHICH.contains(&name.as_str()));
+    let which: Which = serde_json::from_value(which.into()).map_err(|_| {
+        Refusal::new(
+            "Invalid",
+            400,
+            "the resource is said by `account`, `region` and either `stack` and `logical` or `type` and `id`",
+        )
+    })?;
+    match which {
+        Which::InStack { account, region, stack, logical } => {
+            let key = world.locate(&account, &region, &stack, &logical).map_err(missing)?;
+            act(world, &account, key, rest)
+        }
+        Which::Live { account, region, r#type, id } => act(world, &account, Key::new(&region, &r#type, &id), rest),
+    }
+}
+
+fn answer_custom(world: &mut World, body: &[u8]) -> Result<(), Refusal> {
+    let custom: Custom = serde_json::from_slice(body).map_err(|error| wrong(&error))?;
+    let answer = custom.failure.map_or_else(|| Ok(custom.attributes.unwrap_or_default()), Err);
+    world.answer_custom(&custom.account, &custom.r#type, answer);
+    Ok(())
+}
+
+fn read<T: DeserializeOwned>(rest: Map<String, Value>) -> Result<T, Refusal> {
+    serde_json::from_value(rest.into()).map_err(|error| wrong(&error))
+}
+
+fn missing(missing: Missing) -> Refusal {
+    Refusal::new("NotFound", 404, missing.to_string())
+}
