@@ -8,5 +8,6 @@ mod git_bad;
 mod git_place;
 mod git_server;
 mod git_tree;
+mod scenario;
 mod tidy;
 mod world;

@@ -13,7 +13,7 @@ use alloc::{
 };
 use manifests::{
     id::{Name, Region, StackKey},
-    stack::{Stack, Value},
+    stack::{DeletionPolicy, Stack, Value},
 };
 
 /// The tag that says whose a stack is. Its value is the installation's name.
@@ -115,11 +115,8 @@ fn tags(stack: &Stack, owner: &str) -> BTreeMap<String, String> {
     let mut tags = stack.tags.clone();
     tags.insert(OWNER.to_string(), owner.to_string());
     tags.insert(MANIFEST.to_string(), stack.name.to_string());
-    match (stack.prune, stack.deletion) {
-        (true, manifests::stack::DeletionPolicy::Delete) => {
-            tags.insert(PRUNE.to_string(), "delete".to_string());
-        }
-        (true, manifests::stack::DeletionPolicy::Orphan) | (false, _) => {}
+    if stack.prune && stack.deletion == DeletionPolicy::Delete {
+        tags.insert(PRUNE.to_string(), "delete".to_string());
     }
     tags
 }

@@ -114,8 +114,10 @@ pub struct Faults {
     seed: u64,
     rules: Vec<Rule>,
     plants: Vec<Plant>,
-    /// Matching calls so far and strikes so far, by (rule, account, action).
-    seen: BTreeMap<(usize, AccountId, String), (u64, u64)>,
+    /// Matching calls so far, by (rule, account, action): the occurrence that decides a rule's chance.
+    seen: BTreeMap<(usize, AccountId, String), u64>,
+    /// Matching calls and strikes so far, by rule.
+    totals: BTreeMap<usize, (u64, u64)>,
 }
 
 impl Faults {
@@ -151,10 +153,12 @@ impl Faults {
             if !matches(&rule.action, action) || rule.account.as_ref().is_some_and(|only| only != account) {
                 continue;
             }
-            let (calls, strikes) = self.seen.entry((index, account.clone(), action.to_owned())).or_default();
+            let occurrence = self.seen.entry((index, account.clone(), action.to_owned())).or_default();
+            *occurrence += 1;
+            let (calls, strikes) = self.totals.entry(index).or_default();
             *calls += 1;
             let due = *calls > rule.after && rule.count.is_none_or(|count| *strikes < count);
-            let site = format!("{index}/{account}/{action}/{calls}");
+            let site = format!("{index}/{account}/{action}/{occurrence}");
             let lucky = rule.probability.is_none_or(|p| Seed::of(self.seed, &site).fraction() < p);
             if verdict.is_none() && due && lucky {
                 *strikes += 1;

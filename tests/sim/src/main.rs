@@ -10,7 +10,7 @@ use sim::{
     world::{Timing, World},
 };
 use std::{
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Write},
     process::ExitCode,
     sync::{Arc, Mutex},
 };
@@ -56,10 +56,6 @@ struct Serve {
     exit_when_stdin_closes: bool,
 }
 
-/// A request of the side door, to copy.
-const DRIFT: &str = r#"{"account": "111111111111", "region": "eu-central-1", "stack": "app", "logical": "Topic",
-    "property": "DisplayName", "value": "tampered"}"#;
-
 fn named(text: &str) -> Result<(AccountId, String), manifests::id::Malformed> {
     let (id, name) = text.split_once('=').unwrap_or((text, text));
     Ok((id.parse()?, name.to_owned()))
@@ -95,7 +91,10 @@ fn run(serve: &Serve) -> io::Result<()> {
     runtime.block_on(async {
         let listener = TcpListener::bind(("127.0.0.1", serve.port)).await?;
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        greet(&format!("http://{}", listener.local_addr()?), &serve.accounts);
+        let url = format!("http://{}", listener.local_addr()?);
+        if let Err(error) = greet(&mut io::stdout(), &url, &serve.accounts) {
+            tracing::debug!(%error, "nobody reads the greeting");
+        }
         tokio::select! {
             served = wire::serve(world, listener) => served,
             _ = interrupt.recv() => Ok(()),
@@ -119,24 +118,30 @@ async fn input_ends(watched: bool) {
     drop(end.await);
 }
 
-#[expect(clippy::print_stdout, reason = "the program's terminal output")]
-fn greet(url: &str, accounts: &[(AccountId, String)]) {
-    println!("listening on {url}");
-    println!();
-    println!("In another terminal, an account is chosen by its access key id:");
-    println!();
-    println!("  export AWS_ENDPOINT_URL={url} AWS_REGION=eu-central-1 AWS_SECRET_ACCESS_KEY=any");
+/// How to use what was started; its first line is for programs that wait for the port.
+fn greet(out: &mut impl Write, url: &str, accounts: &[(AccountId, String)]) -> io::Result<()> {
+    writeln!(out, "listening on {url}\n")?;
+    writeln!(out, "In another terminal, an account is chosen by its access key id:\n")?;
+    writeln!(out, "  export AWS_ENDPOINT_URL={url} AWS_REGION=eu-central-1 AWS_DEFAULT_REGION=eu-central-1")?;
+    writeln!(out, "  export AWS_SECRET_ACCESS_KEY=any")?;
     for (account, name) in accounts {
-        println!("  export AWS_ACCESS_KEY_ID={account}    # {name}");
+        writeln!(out, "  export AWS_ACCESS_KEY_ID={account}    # {name}")?;
     }
-    println!();
-    println!("Then `holdfast once`, `aws cloudformation deploy` and the like work as on AWS. To make something drift,");
-    println!("change it behind CloudFormation's back:");
-    println!();
-    println!("  aws ssm put-parameter --overwrite --name /some/name --value tampered");
-    println!("  curl {url}/_sim/drift -d '{DRIFT}'");
-    println!();
-    println!("`curl {url}/_sim/help` lists what else can be done to an account.");
+    writeln!(
+        out,
+        "\nThen `holdfast once`, `aws cloudformation deploy` and the like work as on AWS. To make something"
+    )?;
+    writeln!(out, "drift, change it behind CloudFormation's back:\n")?;
+    writeln!(out, "  aws ssm put-parameter --overwrite --name /some/name --value tampered")?;
+    writeln!(out, "  curl {url}/_sim/drift -d '{}'\n", drift(accounts))?;
+    writeln!(out, "`curl {url}/_sim/help` lists what else can be done to an account.")
+}
+
+/// A request of the side door, to copy.
+fn drift(accounts: &[(AccountId, String)]) -> String {
+    let account = accounts.first().map_or("111111111111", |(id, _)| id.as_str());
+    let resource = r#""region": "eu-central-1", "stack": "app", "logical": "Topic""#;
+    format!(r#"{{"account": "{account}", {resource}, "property": "DisplayName", "value": "tampered"}}"#)
 }
 
 #[expect(clippy::print_stderr, reason = "the program's terminal output")]

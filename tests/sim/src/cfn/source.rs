@@ -7,7 +7,7 @@ use super::{
     stack::Goal,
 };
 use crate::{
-    template::{Template, check, eval::Pseudo, parameters, parse},
+    template::{Reference, Template, check, eval::Pseudo, parameters, parse, references},
     types::{self, Making},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -52,6 +52,7 @@ impl Cfn<'_> {
             return Err(invalid(format!("Template format error: Unrecognized resource types: [{}]", names.join(", "))));
         }
         check::template(&template).map_err(invalid)?;
+        attributes(&template).map_err(invalid)?;
         Ok(template)
     }
 
@@ -102,6 +103,23 @@ impl Cfn<'_> {
         };
         Ok(goal)
     }
+}
+
+/// Whether every attribute that a template asks for exists. Stacks and custom resources have attributes of their own.
+fn attributes(template: &Template) -> Result<(), String> {
+    let resources = template.resources.values().flat_map(|resource| resource.properties.values());
+    let outputs = template.outputs.values().map(|output| &output.value);
+    for reference in resources.chain(outputs).flat_map(references) {
+        let Reference::Attribute(logical, name) = reference else { continue };
+        let kind = template.resources.get(&logical).and_then(|resource| types::find(&resource.kind));
+        let Some(kind) = kind.filter(|kind| matches!(kind.making, Making::Plain | Making::Wait)) else { continue };
+        if !kind.attributes.iter().any(|(attribute, _)| *attribute == name) {
+            return Err(format!(
+                "Template error: resource {logical} does not support attribute type {name} in Fn::GetAtt"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Bucket and key of an S3 URL: virtual-hosted, path-style, or on an endpoint of one's own.

@@ -54,48 +54,45 @@ struct Custom {
     failure: Option<String>,
 }
 
+/// What is done to a resource, with the rest of the request.
+type Act = fn(&mut World, &AccountId, Key, Map<String, Value>) -> Result<(), Refusal>;
+
 /// Does one thing to one resource; `None` when the side door has no such thing.
 pub(super) fn act(world: &mut World, what: &str, body: &[u8]) -> Option<Result<(), Refusal>> {
-    let act = match what {
+    let act: Act = match what {
         "custom" => return Some(answer_custom(world, body)),
-        "drift" => |world: &mut World, account: &_, key: Key, rest| {
+        "drift" => |world, account, key, rest| {
             let Drift { property, value } = read(rest)?;
             world.set_property(account, &key, &property, value).map_err(missing)
         },
-        "attribute" => |world: &mut World, account: &_, key: Key, rest| {
+        "attribute" => |world, account, key, rest| {
             let Attribute { attribute, value } = read(rest)?;
             world.set_attribute(account, &key, &attribute, value).map_err(missing)
         },
-        "delete" => |world: &mut World, account: &_, key: Key, rest| {
+        "delete" => |world, account, key, rest| {
             let Nothing {} = read(rest)?;
             world.delete_resource(account, &key).map_err(missing)
         },
-        "place" => |world: &mut World, account: &_, key: Key, rest| {
+        "place" => |world, account, key, rest| {
             let Place { properties } = read(rest)?;
             world.place_resource(account, key, properties);
             Ok(())
         },
-        "break" => |world: &mut World, account: &_, key: Key, rest| {
-            world.break_resource(account, &key, read::<Break>(rest)?).map_err(missing)
-        },
-        "mend" => |world: &mut World, account: &_, key: Key, rest| {
+        "break" => {
+            |world, account, key, rest| world.break_resource(account, &key, read::<Break>(rest)?).map_err(missing)
+        }
+        "mend" => |world, account, key, rest| {
             let Nothing {} = read(rest)?;
             world.mend_resource(account, &key).map_err(missing)
         },
-        "signal" => |world: &mut World, account: &_, key: Key, rest| {
-            world.signal(account, &key, &read::<Signal>(rest)?).map_err(missing)
-        },
+        "signal" => |world, account, key, rest| world.signal(account, &key, &read::<Signal>(rest)?).map_err(missing),
         _ => return None,
     };
     Some(on_resource(world, body, act))
 }
 
 /// Tells the resource from the rest of the request, and acts on it.
-fn on_resource(
-    world: &mut World,
-    body: &[u8],
-    act: fn(&mut World, &AccountId, Key, Map<String, Value>) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
+fn on_resource(world: &mut World, body: &[u8], act: Act) -> Result<(), Refusal> {
     let all: Map<String, Value> = serde_json::from_slice(body).map_err(|error| wrong(&error))?;
     let (which, rest): (Map<_, _>, Map<_, _>) = all.into_iter().partition(|(name, _)| WHICH.contains(&name.as_str()));
     let which: Which = serde_json::from_value(which.into()).map_err(|_| {

@@ -1,0 +1,309 @@
+//! Scripts that a person can read: `tests/scenarios/*.txt`, each a story with assertions, run on whole turns in memory.
+//!
+//! ```text
+//! stack NAME value=TEXT [needs=OTHER] [output=OTHER] [regions=A,B] [prune] [allow=replace:P]
+//! edit FILE "from" "to"      remove FILE      commit      back-to N      unreachable      reachable
+//! break STACK LOGICAL create|update|delete "reason"      fault ACTION KIND [times]      deaf      hearing
+//! by-hand STACK "value"      foreign STACK      forget      pass 20m
+//! turn      dies before|after N
+//! expect STATE      expect STACK STATE      expect STACK says "text"      expect happened WHAT STACK
+//! expect nothing happened      expect call ACTION N      expect writes N      expect gone STACK      expect value STACK "text"
+//! expect refused "text"      expect reports N
+//! ```
+//!
+//! A `stack` is a manifest and a template of one SSM parameter `P`, named after the stack, and its value as an output.
+
+use crate::world::{Everyone, HOME};
+use manifests::{
+    id::{AccountId, CommitId, Region},
+    report::{Report, State},
+};
+use sim::{
+    cfn::api::{CreateStack, Deployment, UpdateStack},
+    fault::{Fault, Plant, Rule},
+    store::{Break, Key, Work},
+    world::Timing,
+};
+use std::{fs, path::Path};
+
+const ME: &str = "111111111111";
+
+/// Calls that change nothing.
+const READS: [&str; 8] = [
+    "cloudformation:DescribeStacks",
+    "cloudformation:DescribeChangeSet",
+    "cloudformation:DescribeStackEvents",
+    "ssm:GetParameter",
+    "ssm:GetParameters",
+    "sts:GetCallerIdentity",
+    "git:request",
+    "cloudformation:ListChangeSets",
+];
+
+struct Scene {
+    all: Everyone,
+    commits: Vec<CommitId>,
+    report: Option<Report>,
+}
+
+#[test]
+fn every_scenario_goes_as_it_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut ran = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        play(&path);
+        ran += 1;
+    }
+    assert!(ran >= 12, "only {ran} scenarios were found");
+}
+
+fn play(path: &Path) {
+    let text = fs::read_to_string(path).unwrap();
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    let all = Everyone::new(1, Timing::realistic());
+    let mut scene = Scene { all, commits: Vec::new(), report: None };
+    scene.all.here(ME);
+    for (number, line) in text.lines().enumerate().map(|(at, line)| (at + 1, line.trim())) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Err(why) = scene.line(&words(line)) {
+            panic!("{name}:{number}: {line}\n  {why}\n  the last report: {:#?}", scene.report);
+        }
+    }
+}
+
+/// Words, of which those in quotes may hold spaces.
+fn words(line: &str) -> Vec<String> {
+    let parts = line.split('"').enumerate();
+    let split = |(at, part): (usize, &str)| match at % 2 {
+        1 => vec![part.to_owned()],
+        _ => part.split_whitespace().map(ToOwned::to_owned).collect(),
+    };
+    parts.flat_map(split).collect()
+}
+
+fn me() -> AccountId {
+    ME.parse().unwrap()
+}
+
+fn home() -> Region {
+    HOME.parse().unwrap()
+}
+
+fn ensure(truth: bool, why: impl Into<String>) -> Result<(), String> {
+    if truth { Ok(()) } else { Err(why.into()) }
+}
+
+impl Scene {
+    fn line(&mut self, words: &[String]) -> Result<(), String> {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["stack", name, options @ ..] => self.stack(name, options),
+            ["edit", file, from, to] => self.all.commits.edit(file, from, to),
+            ["remove", file] => self.all.commits.remove(file),
+            ["write", file, text] => self.all.commits.write(file, text),
+            ["commit"] => self.commits.push(self.all.commits.commit()),
+            ["back-to", number] => self.all.commits.force(self.commits[number.parse::<usize>().unwrap() - 1].clone()),
+            ["unreachable"] => self.all.commits.unreachable(true),
+            ["reachable"] => self.all.commits.unreachable(false),
+            ["deaf"] => self.all.letters.deaf.set(true),
+            ["hearing"] => self.all.letters.deaf.set(false),
+            ["forget"] => self.all.here(ME).store.lose(),
+            ["pass", time] => self.all.pass(manifests::id::duration(time).unwrap()),
+            ["break", stack, logical, work, reason] => self.plant(stack, logical, work, reason),
+            ["fault", action, kind, times @ ..] => self.fault(action, kind, times),
+            ["calm"] => self.all.accounts.borrow_mut().faults.clear(),
+            ["by-hand", stack, value] => return self.by_hand(stack, value),
+            ["foreign", stack] => return self.foreign(stack),
+            ["turn"] => return self.turn(),
+            ["dies", when, call] => return self.dies(*when == "after", call.parse().unwrap()),
+            ["expect", rest @ ..] => return self.expect(rest),
+            other => return Err(format!("there is no such line: {other:?}")),
+        }
+        Ok(())
+    }
+
+    fn stack(&mut self, name: &str, options: &[&str]) {
+        let option = |key: &str| options.iter().find_map(|option| option.strip_prefix(key)?.strip_prefix('='));
+        let mut spec = format!("  template: {{path: ../templates/{name}.yaml}}\n");
+        let value = option("value").map_or_else(
+            || format!("{{output: {{stack: {}, key: Out}}}}", option("output").expect("a value or an output")),
+            |value| format!("\"{value}\""),
+        );
+        spec += &format!("  parameters: {{Value: {value}}}\n");
+        if let Some(needs) = option("needs") {
+            spec += &format!("  dependsOn: [{needs}]\n");
+        }
+        if let Some(regions) = option("regions") {
+            spec += &format!("  regions: [{regions}]\n");
+        }
+        if let Some((verb, id)) = option("allow").and_then(|allow| allow.split_once(':')) {
+            spec += &format!("  allow: [{{{verb}: {id}}}]\n");
+        }
+        if options.contains(&"prune") {
+            spec += "  prune: true\n  deletionPolicy: delete\n";
+        }
+        let manifest = format!("apiVersion: holdfast/v1\nkind: Stack\nmetadata: {{name: {name}}}\nspec:\n{spec}");
+        self.all.commits.write(&format!("stacks/{name}.yaml"), &manifest);
+        self.all.commits.write(&format!("templates/{name}.yaml"), &template(name));
+    }
+
+    fn plant(&mut self, stack: &str, logical: &str, work: &str, reason: &str) {
+        let work = match work {
+            "create" => Work::Create,
+            "update" => Work::Update,
+            "delete" => Work::Delete,
+            other => panic!("no such work: {other}"),
+        };
+        let planted = Break { work, reason: reason.into(), after: 0, times: None };
+        let (stack, logical) = (stack.to_owned(), logical.to_owned());
+        self.all.accounts.borrow_mut().faults.plant(Plant { account: None, stack, logical, planted });
+    }
+
+    fn fault(&mut self, action: &str, kind: &str, times: &[&str]) {
+        let fault = match kind {
+            "throttle" => Fault::Throttle,
+            "denied" => Fault::Denied,
+            "expired" => Fault::ExpiredToken,
+            "server" => Fault::Server { status: 500 },
+            "reset" => Fault::Reset,
+            "lost-answer" => Fault::TimeoutAfter,
+            "no-answer" => Fault::TimeoutBefore,
+            other => panic!("no such fault: {other}"),
+        };
+        let count = times.first().map(|times| times.parse().unwrap());
+        let rule = Rule { action: action.into(), account: None, after: 0, count, probability: None, fault };
+        self.all.accounts.borrow_mut().faults.add(rule);
+    }
+
+    /// A person updates a stack directly.
+    fn by_hand(&mut self, stack: &str, value: &str) -> Result<(), String> {
+        let deployment = Deployment {
+            stack_name: stack.into(),
+            template_body: Some(template(stack).replace("!Ref Value", value)),
+            parameters: vec![sim::cfn::api::Parameter {
+                key: "Value".into(),
+                value: Some("unused".into()),
+                ..Default::default()
+            }],
+            ..Deployment::default()
+        };
+        let update = UpdateStack { deployment, ..UpdateStack::default() };
+        let mut world = self.all.accounts.borrow_mut();
+        let done = world.cfn(&me(), &home()).update_stack(update);
+        done.map_err(|error| error.to_string())?;
+        world.pass(std::time::Duration::from_secs(300));
+        Ok(())
+    }
+
+    /// Somebody else has a stack of this name.
+    fn foreign(&mut self, stack: &str) -> Result<(), String> {
+        let deployment = Deployment {
+            stack_name: stack.into(),
+            template_body: Some("Resources: {Q: {Type: AWS::SQS::Queue}}".into()),
+            ..Deployment::default()
+        };
+        let mut world = self.all.accounts.borrow_mut();
+        let made = world.cfn(&me(), &home()).create_stack(CreateStack { deployment, ..CreateStack::default() });
+        made.map_err(|error| error.to_string())?;
+        world.pass(std::time::Duration::from_secs(300));
+        Ok(())
+    }
+
+    fn turn(&mut self) -> Result<(), String> {
+        match self.all.turn(ME) {
+            None => Err("the agent died".into()),
+            Some(Err(stopped)) => Err(agent::error::chain(&stopped)),
+            Some(Ok(report)) => {
+                self.report = Some(report);
+                Ok(())
+            }
+        }
+    }
+
+    /// A turn in which the agent is killed at its n-th call.
+    fn dies(&mut self, after: bool, call: u64) -> Result<(), String> {
+        let now = self.all.accounts.borrow().calls();
+        self.all.accounts.borrow_mut().crash_at(now + call, after);
+        ensure(self.all.turn(ME).is_none(), "the agent lived: it made fewer calls")
+    }
+
+    fn report(&self) -> Result<&Report, String> {
+        self.report.as_ref().ok_or_else(|| "there was no turn yet".into())
+    }
+
+    fn expect(&mut self, words: &[&str]) -> Result<(), String> {
+        match words {
+            ["nothing", "happened"] => {
+                let happened = &self.report()?.happened;
+                ensure(happened.is_empty(), format!("{happened:?}"))
+            }
+            ["happened", what, stack] => {
+                let found = self.report()?.happened.iter().any(|happening| {
+                    let word = serde_json::to_value(happening.what).unwrap();
+                    word == *what && happening.stack.as_ref().is_some_and(|name| name.as_str() == *stack)
+                });
+                ensure(found, "it did not")
+            }
+            ["refused", text] => {
+                let trouble = self.report()?.source.trouble.clone().unwrap_or_default();
+                ensure(trouble.contains(text), format!("the trouble is {trouble:?}"))
+            }
+            ["call", action, times] => {
+                let made = self.report()?.calls.get(*action).copied().unwrap_or_default();
+                ensure(made == times.parse::<u64>().unwrap(), format!("it was made {made} times"))
+            }
+            ["writes", times] => {
+                let calls = &self.report()?.calls;
+                let writes: u64 = calls.iter().filter(|(call, _)| !READS.contains(&call.as_str())).map(|(_, n)| n).sum();
+                ensure(writes == times.parse::<u64>().unwrap(), format!("{writes}: {calls:?}"))
+            }
+            ["reports", count] => {
+                let arrived = self.all.letters.all.borrow().len();
+                ensure(arrived == count.parse::<usize>().unwrap(), format!("{arrived} arrived"))
+            }
+            ["gone", stack] => {
+                let mut world = self.all.accounts.borrow_mut();
+                let page = world.cfn(&me(), &home()).describe_stacks(Some(stack), None);
+                ensure(page.is_err(), "it is there")
+            }
+            ["value", stack, value] => {
+                let key = Key::new(&home(), "AWS::SSM::Parameter", &format!("/{stack}"));
+                let mut world = self.all.accounts.borrow_mut();
+                let text = world.account(&me()).store.get(&key).and_then(|it| it.text("Value").map(ToOwned::to_owned));
+                ensure(text.as_deref() == Some(value), format!("it is {text:?}"))
+            }
+            [stack, "says", text] => {
+                let row = self.report()?.stacks.iter().find(|row| row.stack.as_str() == *stack);
+                let why = row.and_then(|row| row.why.clone()).unwrap_or_default();
+                ensure(why.contains(text), format!("it says {why:?}"))
+            }
+            ["the", "account", state @ ..] => {
+                let is = self.report()?.state;
+                ensure(is == self.state(state)?, format!("it is {}", is.as_str()))
+            }
+            [stack, state @ ..] => {
+                let state = self.state(state)?;
+                let rows: Vec<_> = self.report()?.stacks.iter().filter(|row| row.stack.as_str() == *stack).collect();
+                let all = !rows.is_empty() && rows.iter().all(|row| row.state == state);
+                ensure(all, format!("{:?}", rows.iter().map(|row| row.state.as_str()).collect::<Vec<_>>()))
+            }
+            [] => Err("expect what?".into()),
+        }
+    }
+
+    fn state(&self, words: &[&str]) -> Result<State, String> {
+        let word = words.join(" ");
+        State::RANKING.into_iter().find(|state| state.as_str() == word).ok_or_else(|| format!("no such state: {word}"))
+    }
+}
+
+fn template(name: &str) -> String {
+    format!(
+        "Parameters: {{Value: {{Type: String}}}}\n\
+         Resources:\n  P:\n    Type: AWS::SSM::Parameter\n    Properties:\n      Name: /{name}\n      Type: String\n      Value: !Ref Value\n\
+         Outputs: {{Out: {{Value: !GetAtt P.Value}}}}\n"
+    )
+}
