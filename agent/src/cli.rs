@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 /// Brings one AWS account to what a git repository of CloudFormation stack manifests says, and keeps it there.
 #[derive(Debug, Parser)]
-#[command(name = "holdfast", version, about, max_term_width = 110, after_help = AFTER)]
+#[command(name = "holdfast", version, max_term_width = 110, after_help = AFTER)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -175,7 +175,8 @@ async fn plan(flags: Flags, output: Output, detailed: bool) -> Result<Exit, Comm
 /// A plan that could not be made is an error; what it found is an exit code only for those who ask.
 fn exit_of(forecast: &forecast::Forecast, detailed: bool) -> Exit {
     let any = |is: fn(&Verdict) -> bool| forecast.changes.iter().any(|change| is(&change.verdict));
-    if forecast.commit.is_none() {
+    // What is shown may be yesterday's commit: that there is nothing to do is not known then.
+    if forecast.commit.is_none() || forecast.trouble.is_some() {
         Exit::Unreachable
     } else if !forecast.problems.is_empty() || any(|verdict| matches!(verdict, Verdict::Not(_))) {
         Exit::Failed

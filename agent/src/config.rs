@@ -203,8 +203,10 @@ impl Flags {
         let file: File = match file {
             None => File::default(),
             Some((_, text)) if text.trim().is_empty() => File::default(),
-            Some((place, text)) => serde_saphyr::from_str(text)
-                .map_err(|error| ConfigError::Content { place: place.to_owned(), why: error.to_string() })?,
+            Some((place, text)) => serde_saphyr::from_str(text).map_err(|error| ConfigError::Content {
+                place: place.to_owned(),
+                why: error.without_snippet().to_string(),
+            })?,
         };
         let time = |key, text: Option<String>, default: u64| match text {
             None => Ok(Duration::from_secs(default)),

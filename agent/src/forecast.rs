@@ -10,7 +10,7 @@ use crate::{
     rounds::{Rounds, said},
     turn::{Settings, Standing, Stopped, World, start},
 };
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use manifests::{
     id::{CommitId, Digest, StackKey},
     problem::Problem,
@@ -89,7 +89,8 @@ pub async fn forecast<W: World>(world: &W, settings: &Settings, standing: &mut S
     let mut budget = Budget::new(&settings.policy.limits);
     let there = |step: &Step| plan.rows.get(&step.key).is_some_and(|row| row.status.is_some());
     let shown = steps.iter().map(|step| show(world, &settings, step, there(step), &selected, reading));
-    let shown = join_all(shown).await;
+    // A few at a time: the account's people need its API too.
+    let shown: Vec<Shown<'_>> = stream::iter(shown).buffered(AT_A_TIME).collect().await;
     let (mut changes, mut destroyed) = (Vec::new(), Vec::new());
     for (step, shown) in steps.iter().zip(shown) {
         changes.push(judged(step, shown, &settings, &mut budget, &mut destroyed));
@@ -104,6 +105,9 @@ pub async fn forecast<W: World>(world: &W, settings: &Settings, standing: &mut S
         digest: Digest::of(destroyed.join("\n").as_bytes()),
     })
 }
+
+/// How many change sets are made side by side.
+const AT_A_TIME: usize = 8;
 
 /// A step's preview, with the values of properties beside it.
 struct Shown<'a> {

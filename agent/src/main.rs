@@ -41,6 +41,7 @@ fn log(cli: &Cli) {
         show::err(&format!("warning: `--log {}` is no filter ({error}); logging warnings", cli.log));
         EnvFilter::new("error,agent=warn")
     });
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colour = show::Style::stderr().is_coloured();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
     if cli.log_json { log.json().init() } else { log.init() }
 }

@@ -107,7 +107,9 @@ pub(crate) async fn request<'a, W: World>(
     let url = match text.len() > INLINE_BYTES {
         true => {
             let key = format!("templates/{}", asked.template);
-            Some(world.cloud().upload(&step.key.region, &key, &bytes).await.map_err(|error| made_of(&error))?)
+            // Whatever is wrong with the bucket is the account's to mend, and no commit's.
+            let url = world.cloud().upload(&step.key.region, &key, &bytes).await;
+            Some(url.map_err(|error| Made::Trouble(trouble(&error)))?)
         }
         false => None,
     };

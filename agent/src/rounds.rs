@@ -93,7 +93,7 @@ impl<'a, W: World> Rounds<'a, W> {
                 }
             }
             let under_way = started || self.plan.rows.values().any(Row::in_flight);
-            if !under_way || self.world.clock().now() >= deadline {
+            if !under_way || self.world.leaving() || self.world.clock().now() >= deadline {
                 self.memory.keep(|key| selected.wanted.contains_key(key) || self.plan.rows.contains_key(key));
                 if tell::reached(&self.plan, reading.problems()) {
                     self.memory.applied = Some(reading.commit.clone());
@@ -309,7 +309,7 @@ impl<'a, W: World> Rounds<'a, W> {
             problems,
             memory: &self.memory,
             calls: &calls,
-            next: None,
+            next: self.settings.rest.and_then(|rest| self.world.clock().now().checked_add(rest).ok()),
         })
     }
 
@@ -336,6 +336,8 @@ impl<'a, W: World> Rounds<'a, W> {
             }
         }
         self.keep().await?;
+        // Whoever asked for the turn hears what it cost to the end; the report that went out can't.
+        report.calls = spent(&self.calls, &costs(self.world));
         Ok(report)
     }
 

@@ -5,23 +5,29 @@ use crate::{
     pace::{Pace, Pacing},
     turn::{Settings, Standing, Stopped, World, turn},
 };
-use std::{future::Future, time::Duration};
+use jiff::SignedDuration;
+use manifests::report::Report;
+use std::{future::Future, pin::Pin, time::Duration};
 
-/// Turns until `stop` comes. A turn that is under way is finished first: it is bounded, and what it has started goes on
-/// in CloudFormation anyway.
+/// Turns until `stop` comes.
+///
+/// # Errors
+/// When going on makes no sense: another account's credentials, or a bug.
 pub async fn run<W: World>(
     world: &W,
     settings: &Settings,
     interval: Duration,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Stopped> {
+    let mut settings = settings.clone();
+    settings.rest = SignedDuration::try_from(interval).ok();
     let mut standing = Standing::default();
     let mut stop = std::pin::pin!(stop);
     // Thousands of agents that were started by one event must not ask one git server in one second.
     let mut steady = Pace::new(Pacing { first: interval, most: interval, jitter: 0.2 });
     let mut trouble = Pace::new(Pacing { first: interval, most: interval.saturating_mul(8), jitter: 0.5 });
     loop {
-        let rest = match turn(world, settings, &mut standing).await {
+        let rest = match finish(world, turn(world, &settings, &mut standing), stop.as_mut()).await {
             Ok(report) if report.source.trouble.is_none() => {
                 trouble.restart();
                 steady.wait()
@@ -33,11 +39,32 @@ pub async fn run<W: World>(
                 trouble.wait()
             }
         };
+        if world.leaving() {
+            return Ok(());
+        }
         tokio::select! {
             // Cancel-safe: dropping a sleep loses nothing.
             () = world.clock().sleep(rest) => (),
             // Cancel-safe: it is pinned outside the loop, and polled again.
             () = &mut stop => return Ok(()),
+        }
+    }
+}
+
+/// A turn, to its end. When somebody says stop, it is not cut off but told to watch no longer: what it has started goes
+/// on in CloudFormation, and the next agent finds it.
+async fn finish<W: World>(
+    world: &W,
+    turn: impl Future<Output = Result<Report, Stopped>>,
+    mut stop: Pin<&mut impl Future<Output = ()>>,
+) -> Result<Report, Stopped> {
+    let mut turn = std::pin::pin!(turn);
+    loop {
+        tokio::select! {
+            // Cancel-safe: it is pinned outside the loop, and polled again.
+            done = &mut turn => return done,
+            // Polled no more once it has come.
+            () = &mut stop, if !world.leaving() => world.leave(),
         }
     }
 }

@@ -18,7 +18,7 @@ use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::Timeou
 use jiff::SignedDuration;
 use manifests::id::Region;
 use plan::plan::Policy;
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 /// Shows what a turn sees to whoever watches.
 pub trait Watcher {
@@ -34,6 +34,7 @@ pub struct Shipped<V> {
     sink: Outlet,
     clock: SystemClock,
     watcher: V,
+    leaving: Cell<bool>,
 }
 
 impl<V: Watcher> Shipped<V> {
@@ -67,6 +68,7 @@ impl<V: Watcher> Shipped<V> {
             sink,
             clock: SystemClock,
             watcher,
+            leaving: Cell::new(false),
         };
         Ok((shipped, settings))
     }
@@ -101,6 +103,14 @@ impl<V: Watcher> World for Shipped<V> {
 
     fn show(&self, sight: &Sight<'_>) {
         self.watcher.see(sight);
+    }
+
+    fn leave(&self) {
+        self.leaving.set(true);
+    }
+
+    fn leaving(&self) -> bool {
+        self.leaving.get()
     }
 }
 
@@ -168,6 +178,7 @@ fn settings(config: &Config, url: &str, home: Region) -> Settings {
         turn: signed(config.turn),
         poll: Pacing { first: Duration::from_millis(500), most: Duration::from_secs(10), jitter: 0.3 },
         heartbeat: signed(config.heartbeat),
+        rest: None,
     }
 }
 

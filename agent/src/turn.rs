@@ -55,6 +55,12 @@ pub trait World {
     fn clock(&self) -> &Self::Clock;
     /// Shows what is going on to whoever watches. Decides nothing.
     fn show(&self, _: &Sight<'_>) {}
+    /// Somebody wants the process to end: a turn that is under way watches no longer, and tells what it has.
+    fn leave(&self) {}
+    /// Whether somebody does.
+    fn leaving(&self) -> bool {
+        false
+    }
 }
 
 /// What a watcher of a turn gets to see.
@@ -93,6 +99,8 @@ pub struct Settings {
     pub poll: Pacing,
     /// How long it may be quiet when nothing changes.
     pub heartbeat: SignedDuration,
+    /// How long the agent rests before the next turn, if there is one.
+    pub rest: Option<SignedDuration>,
 }
 
 /// What stays in the process between two turns. All of it can be made again; a Lambda that is new has none.

@@ -66,9 +66,12 @@ pub struct Report {
     /// One sentence on why `state` is not `in-sync`, and what ends that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Every stack that is wanted here or was made here, sorted by region and name.
+    /// The stacks that are wanted here or were made here, sorted by region and name.
     #[serde(default)]
     pub stacks: Vec<StackReport>,
+    /// How many stacks there are in all: a report that would not fit into a message leaves stacks in sync out.
+    #[serde(default)]
+    pub stacks_total: u64,
     /// What could not be read in the repository; at most 50, `problems_total` says how many there are.
     #[serde(default)]
     pub problems: Vec<Problem>,

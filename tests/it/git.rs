@@ -61,6 +61,15 @@ async fn one_new_commit_costs_itself() {
 }
 
 #[tokio::test]
+async fn reads_that_are_made_side_by_side_all_succeed() {
+    let place = Place::new(&history(2_000, 1));
+    let agent = place.agent();
+    let head = agent.offered(None).await.unwrap().commit;
+    let (one, other, third) = tokio::join!(agent.tree(&head), agent.tree(&head), agent.tree(&head));
+    assert_eq!([one, other, third].map(|tree| tree.unwrap().manifests.len()), [2_000; 3]);
+}
+
+#[tokio::test]
 async fn a_refused_commit_does_not_hide_what_follows_it() {
     let place = Place::new(&history(2, 3));
     let agent = place.agent();

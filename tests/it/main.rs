@@ -3,11 +3,17 @@
 //! Whole turns in memory ([`scenario`], [`chaos`]), the shipped programs over HTTP ([`shipped`], [`ministack`]), git
 //! against a real server ([`git`]), the command line ([`cli`]), and the house rules that a machine can keep ([`tidy`]).
 
+mod binary;
+mod bug;
+mod chaos;
 mod git;
 mod git_bad;
 mod git_place;
 mod git_server;
 mod git_tree;
 mod scenario;
+mod shipped;
+mod site;
 mod tidy;
+mod wire;
 mod world;

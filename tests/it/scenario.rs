@@ -257,7 +257,8 @@ impl Scene {
             }
             ["writes", times] => {
                 let calls = &self.report()?.calls;
-                let writes: u64 = calls.iter().filter(|(call, _)| !READS.contains(&call.as_str())).map(|(_, n)| n).sum();
+                let writes: u64 =
+                    calls.iter().filter(|(call, _)| !READS.contains(&call.as_str())).map(|(_, n)| n).sum();
                 ensure(writes == times.parse::<u64>().unwrap(), format!("{writes}: {calls:?}"))
             }
             ["reports", count] => {

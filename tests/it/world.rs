@@ -1,6 +1,7 @@
 //! A world in memory for whole turns: simulated accounts, a repository of commits, memory that survives a crash, and a
 //! sink that remembers. Thousands of turns a second, and the same seed gives the same trace.
 
+use crate::bug::{Bug, Doctored};
 use agent::{
     cloud::CloudError,
     git::{
@@ -103,7 +104,7 @@ fn fault(kind: Fault, message: &str) -> FetchError {
 }
 
 /// The repository as an agent sees it.
-pub(crate) struct Remote(Rc<Commits>);
+pub(crate) struct Remote(Rc<Commits>, Option<Bug>);
 
 impl Source for Remote {
     async fn offered(&self, last: Option<&CommitId>) -> Result<Offered, FetchError> {
@@ -115,6 +116,7 @@ impl Source for Remote {
         let descent = match last {
             None => Descent::First,
             Some(last) if *last == head => Descent::Same,
+            Some(_) if self.1 == Some(Bug::RewoundIsForward) => Descent::Forward,
             Some(last) if self.0.descends(last, &head) => Descent::Forward,
             Some(_) => Descent::Rewound,
         };
@@ -152,7 +154,7 @@ impl Source for Remote {
 #[derive(Default)]
 pub(crate) struct Notebook {
     text: RefCell<Option<String>>,
-    pub(crate) writes: Cell<u64>,
+    bug: Option<Bug>,
 }
 
 impl Notebook {
@@ -167,11 +169,16 @@ impl Notebook {
 
 impl Store for Notebook {
     async fn load(&self) -> Result<Option<Memory>, StoreError> {
+        if self.bug == Some(Bug::Amnesia) {
+            let accepted = self.read().and_then(|memory| memory.accepted);
+            let mut memory = Memory::new("0".into());
+            memory.accepted = accepted;
+            return Ok(Some(memory));
+        }
         Ok(self.read())
     }
 
     async fn save(&self, memory: &Memory) -> Result<(), StoreError> {
-        self.writes.set(self.writes.get() + 1);
         *self.text.borrow_mut() = Some(serde_json::to_string(memory).unwrap());
         Ok(())
     }
@@ -185,10 +192,13 @@ pub(crate) struct Letters {
 }
 
 /// The hub's topic as an agent sees it.
-pub(crate) struct Topic(Rc<Letters>);
+pub(crate) struct Topic(Rc<Letters>, Option<Bug>);
 
 impl Sink for Topic {
     async fn send(&self, event: &Event) -> Result<(), CloudError> {
+        if self.0.deaf.get() && self.1 == Some(Bug::LostIsSent) {
+            return Ok(());
+        }
         if self.0.deaf.get() {
             let problem = agent::cloud::Trouble::Unavailable;
             return Err(CloudError { call: "sns:Publish", problem, message: "nobody is there".into() });
@@ -201,14 +211,14 @@ impl Sink for Topic {
 /// One account's world.
 pub(crate) struct Here {
     source: Remote,
-    pub(crate) cloud: SimCloud,
+    pub(crate) cloud: Doctored,
     pub(crate) store: Notebook,
     sink: Topic,
 }
 
 impl World for Here {
     type Source = Remote;
-    type Cloud = SimCloud;
+    type Cloud = Doctored;
     type Store = Notebook;
     type Sink = Topic;
     type Clock = SimCloud;
@@ -230,7 +240,7 @@ impl World for Here {
     }
 
     fn clock(&self) -> &Self::Clock {
-        &self.cloud
+        &self.cloud.cloud
     }
 }
 
@@ -242,6 +252,7 @@ pub(crate) struct Everyone {
     pub(crate) settings: Settings,
     pub(crate) here: BTreeMap<AccountId, Here>,
     standing: BTreeMap<AccountId, Standing>,
+    bug: Option<Bug>,
 }
 
 pub(crate) const HOME: &str = "eu-central-1";
@@ -255,19 +266,29 @@ impl Everyone {
             settings: settings(),
             here: BTreeMap::new(),
             standing: BTreeMap::new(),
+            bug: None,
         }
+    }
+
+    /// The same, with a bug planted.
+    pub(crate) fn with(mut self, bug: Option<Bug>) -> Self {
+        self.bug = bug;
+        if let Some(bug) = bug {
+            bug.settle_in(&mut self.settings);
+        }
+        self
     }
 
     /// The account of this id, made when it is first asked for.
     pub(crate) fn here(&mut self, id: &str) -> &mut Here {
         let id: AccountId = id.parse().unwrap();
         let cloud = || SimCloud::new(Rc::clone(&self.accounts), id.clone());
-        let (source, sink) = (&self.commits, &self.letters);
+        let (source, sink, bug) = (&self.commits, &self.letters, self.bug);
         self.here.entry(id.clone()).or_insert_with(|| Here {
-            source: Remote(Rc::clone(source)),
-            cloud: cloud(),
-            store: Notebook::default(),
-            sink: Topic(Rc::clone(sink)),
+            source: Remote(Rc::clone(source), bug),
+            cloud: Doctored { cloud: cloud(), bug, busiest: Cell::new(0) },
+            store: Notebook { text: RefCell::default(), bug },
+            sink: Topic(Rc::clone(sink), bug),
         })
     }
 
@@ -316,5 +337,6 @@ pub(crate) fn settings() -> Settings {
         turn: SignedDuration::from_mins(15),
         poll: Pacing { first: Duration::from_secs(1), most: Duration::from_secs(10), jitter: 0.0 },
         heartbeat: SignedDuration::from_hours(1),
+        rest: None,
     }
 }

@@ -122,9 +122,10 @@ pub fn harm(change: &Change) -> Harm {
         },
         Some(Action::Dynamic) => Harm::Replaces,
         Some(Action::Modify) => match change.replacement {
-            Some(Replacement::True | Replacement::Conditional) => Harm::Replaces,
-            Some(Replacement::False) | None if is_opaque(&change.kind) => Harm::Replaces,
-            Some(Replacement::False) | None => Harm::Nothing,
+            // CloudFormation says it of every Modify; one of which it doesn't could be the worst.
+            Some(Replacement::True | Replacement::Conditional) | None => Harm::Replaces,
+            Some(Replacement::False) if is_opaque(&change.kind) => Harm::Replaces,
+            Some(Replacement::False) => Harm::Nothing,
         },
         // An Add may come with `Replacement: True` in old recordings; there is nothing yet that it could replace.
         Some(Action::Add | Action::Import | Action::SyncWithActual) => Harm::Nothing,
@@ -187,7 +188,12 @@ pub fn judge_deletion(step: &Step, stack_id: &str, budget: &mut Budget) -> Judge
 
 /// Everything that the judgement of a change depends on. While it is the same, a held change stays held, and nobody
 /// has to ask CloudFormation again.
-pub fn case(fingerprint: Fingerprint, generation: Fingerprint, manifest: &Stack, limits: &Limits) -> Fingerprint {
+pub fn case(
+    fingerprint: Fingerprint,
+    generation: Option<Fingerprint>,
+    manifest: &Stack,
+    limits: &Limits,
+) -> Fingerprint {
     let Limits {
         removals_per_change,
         replacements_per_change,
@@ -196,7 +202,7 @@ pub fn case(fingerprint: Fingerprint, generation: Fingerprint, manifest: &Stack,
         deletions_per_turn: _,
     } = limits;
     let account = [removals_per_change, replacements_per_change, removals_per_turn, replacements_per_turn];
-    let text = format!("{fingerprint}|{generation}|{account:?}|{:?}|{:?}", manifest.limits, manifest.allow);
+    let text = format!("{fingerprint}|{generation:?}|{account:?}|{:?}|{:?}", manifest.limits, manifest.allow);
     Fingerprint::of(text.as_bytes())
 }
 
@@ -216,12 +222,11 @@ impl Count {
         let file = &preview.manifest.at.file;
         if unspelled.len() > *limit as usize {
             let names = named(unspelled, &preview.set.changes);
-            let entries: Vec<String> = unspelled.iter().map(|id| format!("{{{verb}: {id}}}")).collect();
+            let entries = entries(verb, unspelled);
             let limit =
                 if *limit == 0 { "nothing unnamed may go".to_string() } else { format!("the limit is {limit}") };
             return Some(format!(
-                "would {verb} {names}, and {limit}; ends with a commit that leaves them alone, or writes `allow: [{}]` in {file}",
-                entries.join(", ")
+                "would {verb} {names}, and {limit}; ends with a commit that leaves them alone, or writes `allow: [{entries}]` in {file}"
             ));
         }
         (*total > *per_turn).then(|| {
@@ -234,9 +239,8 @@ impl Count {
 }
 
 fn held(preview: &Preview<'_>, limits: &Limits, why: String) -> Held {
-    let generation = preview.step.generation.unwrap_or_else(|| Fingerprint::of(b""));
     let fingerprint = preview.step.action.asked().map_or_else(|| Fingerprint::of(b""), |asked| asked.fingerprint());
-    Held { why, plan: digest(preview), case: case(fingerprint, generation, preview.manifest, limits) }
+    Held { why, plan: digest(preview), case: case(fingerprint, preview.step.generation, preview.manifest, limits) }
 }
 
 /// The digest of what a change destroys. No physical id and no account in it: the same destruction in another account
@@ -272,6 +276,17 @@ fn tighter(manifest: Option<u32>, account: u32) -> u32 {
 
 fn count(changes: &[&Change]) -> u32 {
     u32::try_from(changes.len()).unwrap_or(u32::MAX)
+}
+
+/// `{remove: AuditTable}, {remove: Key}, …`: so many that a person copies them, and no more, because the sentence is
+/// remembered and sent.
+fn entries(verb: &str, ids: &[LogicalId]) -> String {
+    const SHOWN: usize = 8;
+    let mut entries: Vec<String> = ids.iter().take(SHOWN).map(|id| format!("{{{verb}: {id}}}")).collect();
+    if ids.len() > SHOWN {
+        entries.push("…".into());
+    }
+    entries.join(", ")
 }
 
 /// `AuditTable (AWS::DynamoDB::Table) and 2 more`.

@@ -4,12 +4,21 @@
 //! It repeats no decision of [`crate::plan`]: each rule is a property that the plan has to have, checked from the outside.
 
 use crate::{
-    plan::{Action, Facts, Plan, Stand, stance_of},
-    resolve::{MANIFEST, OWNER, dependencies},
+    facts::FoundStack,
+    plan::{Action, Facts, Plan, Row, Stand, stance_of},
+    resolve::{MANIFEST, OWNER, PRUNE, dependencies},
     stance::Stance,
 };
-use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
-use manifests::report::State;
+use alloc::{
+    collections::BTreeSet,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use manifests::{
+    id::{Name, StackKey},
+    report::State,
+};
 
 /// Everything wrong with a plan, as sentences. Empty is good.
 pub fn lint(plan: &Plan, facts: &Facts<'_>) -> Vec<String> {
@@ -30,24 +39,8 @@ pub fn lint(plan: &Plan, facts: &Facts<'_>) -> Vec<String> {
         }
         if found.and_then(stance_of) == Some(Stance::Busy) {
             note("there is a step for it while CloudFormation is at work on it");
-        }
-        let ours = found.is_some_and(|found| found.tags.get(OWNER) == Some(&facts.policy.owner));
-        let shell = found.is_none_or(|found| matches!(stance_of(found), Some(Stance::Shell | Stance::Absent)));
-        match &step.action {
-            Action::Create(_) if !shell => note("it is to be created, and is there already"),
-            Action::Update(_) | Action::Clear { .. } | Action::Remove { .. } if !ours => note("it is not ours"),
-            Action::Remove { .. } if facts.selected.wanted.contains_key(key) => note("it is wanted and to be removed"),
-            Action::Remove { .. } if !facts.selected.complete => note("it is to be removed on an incomplete reading"),
-            Action::Remove { .. } if facts.selected.wanted.is_empty() => {
-                note("it is to be removed by an empty repository")
-            }
-            Action::Remove { .. } if found.is_some_and(|found| !found.tags.contains_key(MANIFEST)) => {
-                note("it is to be removed, and no manifest ever asked for it");
-            }
-            Action::Clear { .. } if found.and_then(stance_of) != Some(Stance::Stillborn) => {
-                note("it is to be cleared away, and it did come up");
-            }
-            Action::Create(_) | Action::Update(_) | Action::Clear { .. } | Action::Remove { .. } => {}
+        } else if let Some(wrong) = wrong(&step.action, key, facts) {
+            note(wrong);
         }
         if let Some(waits) = unmet(plan, facts, key) {
             note(&waits);
@@ -57,19 +50,77 @@ pub fn lint(plan: &Plan, facts: &Facts<'_>) -> Vec<String> {
     if removals > 0 && removals < plan.steps.len() {
         notes.push("removals and other changes are mixed".into());
     }
-    if plan.steps.len() > facts.policy.concurrency {
+    let in_flight = plan.rows.values().filter(|row| row.in_flight()).count();
+    if !plan.steps.is_empty() && plan.steps.len() + in_flight > facts.policy.concurrency {
         notes.push("more is changed at a time than the account allows".into());
     }
-    let due = plan.rows.values().filter(|row| matches!(row.stand, Stand::Due(_))).count();
-    if due != plan.steps.len() {
-        notes.push("a stack is due without a step".into());
+    for (key, _) in plan.rows.iter().filter(|(key, row)| matches!(row.stand, Stand::Due(_)) != seen.contains(key)) {
+        notes.push(format!("{key}: it is due without a step, or has a step and is not due"));
     }
     notes
 }
 
-/// A dependency of a step that is not in place.
-fn unmet(plan: &Plan, facts: &Facts<'_>, key: &manifests::id::StackKey) -> Option<String> {
-    let wanted = facts.selected.wanted.get(key)?;
+/// What is wrong with doing this to what is there.
+fn wrong(action: &Action, key: &StackKey, facts: &Facts<'_>) -> Option<&'static str> {
+    let Some(found) = facts.found.stacks.get(key) else {
+        return (!matches!(action, Action::Create(_))).then_some("it is to be changed, and is not there");
+    };
+    let stance = stance_of(found);
+    let ours = found.tags.get(OWNER) == Some(&facts.policy.owner) && !found.nested;
+    match action {
+        Action::Create(_) => match stance {
+            Some(Stance::Absent) => None,
+            Some(Stance::Shell) => (!ours && !found.tags.is_empty()).then_some("it is not ours"),
+            Some(Stance::Busy | Stance::Ready | Stance::Undone | Stance::Stillborn | Stance::Stuck(_)) | None => {
+                Some("it is to be created, and is there already")
+            }
+        },
+        Action::Update(_) | Action::Clear { .. } | Action::Remove { .. } if !ours => Some("it is not ours"),
+        Action::Update(_) => {
+            let can = matches!(stance, Some(Stance::Ready | Stance::Undone));
+            (!can).then_some("it is to be updated, and can't be as it is")
+        }
+        Action::Clear { stack_id } | Action::Remove { stack_id } if *stack_id != found.id => {
+            Some("it is to be deleted under another stack's ARN")
+        }
+        Action::Clear { .. } => {
+            (stance != Some(Stance::Stillborn)).then_some("it is to be cleared away, and it did come up")
+        }
+        Action::Remove { .. } => removed(key, found, facts),
+    }
+}
+
+/// What is wrong with removing a stack that is ours.
+fn removed(key: &StackKey, found: &FoundStack, facts: &Facts<'_>) -> Option<&'static str> {
+    let selected = facts.selected;
+    let manifest: Option<Name> = found.tags.get(MANIFEST).and_then(|name| name.parse().ok());
+    if selected.wanted.contains_key(key) {
+        return Some("it is wanted and to be removed");
+    }
+    if !selected.complete {
+        return Some("it is to be removed on an incomplete reading");
+    }
+    if selected.wanted.is_empty() {
+        return Some("it is to be removed by an empty repository");
+    }
+    if found.tags.get(PRUNE).map(String::as_str) != Some("delete") {
+        return Some("it is to be removed, and its manifest did not say that it may");
+    }
+    match manifest {
+        None => Some("it is to be removed, and no manifest ever asked for it"),
+        Some(manifest) => {
+            selected.broken.contains_key(&manifest).then_some("it is to be removed, and its manifest can't be read")
+        }
+    }
+}
+
+/// What a step still waits for.
+fn unmet(plan: &Plan, facts: &Facts<'_>, key: &StackKey) -> Option<String> {
+    let in_place = |row: &Row| matches!(row.state(), State::InSync | State::Excepted);
+    let Some(wanted) = facts.selected.wanted.get(key) else {
+        let open = facts.selected.wanted.keys().any(|key| !plan.rows.get(key).is_some_and(in_place));
+        return open.then(|| "it is to be removed before everything that is wanted is in place".to_string());
+    };
     let on = dependencies(facts.selected, key, &wanted.manifest).ok()?;
     let unmet = on.into_iter().find(|on| plan.rows.get(*on).is_none_or(|row| row.state() != State::InSync))?;
     Some(format!("it depends on {unmet}, which is not in sync"))

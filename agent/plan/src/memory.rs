@@ -184,9 +184,10 @@ impl Memory {
         self.stacks.iter().map(|(key, known)| (key, known)).collect()
     }
 
-    /// Forgets every stack that is neither wanted nor there any more.
+    /// Forgets every stack that is neither wanted nor there any more. What was started is never forgotten before it was
+    /// seen to end, even if nobody wants it now and a stale listing does not show it.
     pub fn keep(&mut self, still: impl Fn(&StackKey) -> bool) {
-        self.stacks.retain(|(key, _)| still(key));
+        self.stacks.retain(|(key, known)| known.pending.is_some() || still(key));
     }
 }
 

@@ -275,14 +275,14 @@ fn stand(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, asked: Asked) -> St
     if let (Stance::Stuck(way_out), Some(found)) = (stance, found) {
         return Stand::Not(Why::Stuck { status: word(found), reason: found.reason.clone(), way_out });
     }
-    if let (Stance::Ready | Stance::Undone, Some(found)) = (stance, found) {
-        if is_settled(stance, found, known, fingerprint) {
-            return Stand::Settled;
-        }
-        let case = case(fingerprint, generation(found), &wanted.manifest, &facts.policy.limits);
-        if let Some(held) = known.and_then(|known| known.held.as_ref()).filter(|held| held.case == case) {
-            return Stand::Not(Why::Held(held.why.clone()));
-        }
+    if let (Stance::Ready | Stance::Undone, Some(found)) = (stance, found)
+        && is_settled(stance, found, known, fingerprint)
+    {
+        return Stand::Settled;
+    }
+    let case = case(fingerprint, touchable(found), &wanted.manifest, &facts.policy.limits);
+    if let Some(held) = known.and_then(|known| known.held.as_ref()).filter(|held| held.case == case) {
+        return Stand::Not(Why::Held(held.why.clone()));
     }
     if let Some(why) = gave_up(facts, known, fingerprint) {
         return Stand::Not(why);
@@ -317,6 +317,10 @@ fn gave_up(facts: &Facts<'_>, known: Option<&Known>, fingerprint: Fingerprint) -
     (facts.now < at).then_some(Why::ForRetry { at, why })
 }
 
+/// How long a deletion may take before it is called late. Its manifest, which said how long, is gone, so this is what a
+/// manifest that says nothing gets.
+const LEAVING: core::time::Duration = core::time::Duration::from_secs(3600);
+
 /// A stack that we made and that nobody wants here any more.
 fn left_over(facts: &Facts<'_>, key: &StackKey, found: &FoundStack) -> Option<Row> {
     let ours = found.tags.get(OWNER) == Some(&facts.policy.owner) && !found.nested;
@@ -324,8 +328,7 @@ fn left_over(facts: &Facts<'_>, key: &StackKey, found: &FoundStack) -> Option<Ro
         return None;
     }
     let manifest: Name = found.tags.get(MANIFEST)?.parse().ok()?;
-    let timeout = core::time::Duration::from_secs(3600);
-    let stand = match under_way(facts, key, Some(found), timeout) {
+    let stand = match under_way(facts, key, Some(found), LEAVING) {
         Err(why) => Stand::Not(why),
         Ok(()) => match (leaving(facts, found, &manifest), facts.stopped.get(key)) {
             (Stand::Due(_), Some(why)) => Stand::Not(why.clone()),
@@ -346,10 +349,17 @@ fn leaving(facts: &Facts<'_>, found: &FoundStack, manifest: &Name) -> Stand {
     }
     let not_pruned = |because| Stand::Not(Why::NotPruned { manifest: manifest.clone(), because });
     if !selected.complete {
-        return not_pruned("a manifest's name could not be read, and it might be this one's");
+        return not_pruned(
+            "a manifest's name could not be read, and it might be this one's; ends when every name can be read",
+        );
     }
     if selected.wanted.is_empty() {
-        return not_pruned("the repository asks for nothing at all here, which is more likely a mistake");
+        return not_pruned(
+            "the repository asks for nothing at all here, which is more likely a mistake; ends when it asks for something",
+        );
+    }
+    if facts.policy.limits.deletions_per_turn == 0 {
+        return not_pruned("this account allows no deletion; ends when its limit `deletionsPerTurn` is raised");
     }
     match stance_of(found) {
         Some(Stance::Stuck(way_out)) => {
@@ -362,10 +372,11 @@ fn leaving(facts: &Facts<'_>, found: &FoundStack, manifest: &Name) -> Stand {
     }
 }
 
-/// Picks what is done now: as many as there are seats, removals only when nothing else is left to do.
+/// Picks what is done now: as many as there are seats, removals only when all that is wanted is in place, because what
+/// leaves may be what something wanted still stands on.
 fn seat(facts: &Facts<'_>, rows: &mut BTreeMap<StackKey, Row>) -> Vec<Step> {
     let in_flight = rows.values().filter(|row| row.in_flight()).count();
-    let changes_due = rows.values().any(|row| matches!(&row.stand, Stand::Due(action) if !is_removal(action)));
+    let others_open = rows.iter().any(|(key, row)| facts.selected.wanted.contains_key(key) && !row.is_in_place());
     let mut seats = facts.policy.concurrency.saturating_sub(in_flight);
     let mut keys: Vec<StackKey> = order(facts.selected).into_iter().cloned().collect();
     let wanted: BTreeSet<StackKey> = keys.iter().cloned().collect();
@@ -374,7 +385,7 @@ fn seat(facts: &Facts<'_>, rows: &mut BTreeMap<StackKey, Row>) -> Vec<Step> {
     for key in keys {
         let Some(row) = rows.get_mut(&key) else { continue };
         let Stand::Due(action) = &row.stand else { continue };
-        if is_removal(action) && (changes_due || in_flight > 0) {
+        if is_removal(action) && (others_open || in_flight > 0) {
             row.stand = Stand::Not(Why::ForOthers);
         } else if seats == 0 {
             row.stand = Stand::Not(Why::ForSeat);
@@ -400,10 +411,15 @@ fn step(facts: &Facts<'_>, key: &StackKey, row: &Row, action: Action) -> Step {
     Step {
         key: key.clone(),
         manifest: row.manifest.clone(),
-        generation: facts.found.stacks.get(key).filter(|found| stance_of(found) != Some(Stance::Shell)).map(generation),
-        attempt: failed.map_or(1, |failed| failed.attempts + 1),
+        generation: touchable(facts.found.stacks.get(key)),
+        attempt: failed.map_or(1, |failed| failed.attempts.saturating_add(1)),
         action,
     }
+}
+
+/// The stack as it is now; `None` when there is nothing, or only a shell.
+fn touchable(found: Option<&FoundStack>) -> Option<Fingerprint> {
+    found.filter(|found| !matches!(stance_of(found), Some(Stance::Absent | Stance::Shell))).map(generation)
 }
 
 /// CloudFormation's word for a stack's status.
@@ -429,10 +445,20 @@ impl Row {
         }
     }
 
-    /// Whether we are changing it now.
+    /// Whether nothing is left to do for it: it is what is asked, or is left as it is because its manifest says so.
+    fn is_in_place(&self) -> bool {
+        match &self.stand {
+            Stand::Settled => true,
+            Stand::Due(_) => false,
+            Stand::Not(why) => why.state() == manifests::report::State::Excepted,
+        }
+    }
+
+    /// Whether it is being changed now: by us, by us before memory was lost, or by somebody else. Each takes a seat, and
+    /// each is worth another look.
     pub fn in_flight(&self) -> bool {
         match &self.stand {
-            Stand::Not(why) => matches!(why, Why::Applying { .. } | Why::Late { .. }),
+            Stand::Not(why) => matches!(why, Why::Applying { .. } | Why::Late { .. } | Why::Busy { .. }),
             Stand::Settled | Stand::Due(_) => false,
         }
     }

@@ -65,6 +65,7 @@ pub fn tell(turn: &Turn<'_>) -> Report {
         source: turn.source.clone(),
         state: state.unwrap_or(State::InSync),
         why,
+        stacks_total: stacks.len() as u64,
         stacks,
         problems: turn.problems.iter().take(PROBLEMS).cloned().collect(),
         problems_total: turn.problems.len() as u64,

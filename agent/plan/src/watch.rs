@@ -34,7 +34,7 @@ pub struct Ended {
 pub enum End {
     /// As asked.
     Done {
-        /// The stack as it is now, if it shows no change set's name by which a later look could tell what it is.
+        /// The stack as it is now, if it shows no change set by whose name a later look could tell what it is.
         settled: Option<Fingerprint>,
     },
     /// Not as asked; CloudFormation's word and reason, and the stack whose events say more.
@@ -75,17 +75,12 @@ fn end(pending: &Pending, found: Option<&FoundStack>, now: Timestamp) -> Option<
         Stance::Absent | Stance::Shell => unseen(),
         _ if untouched => unseen(),
         Stance::Ready if removal => unseen(),
-        Stance::Ready => Some(End::Done { settled: unnamed(pending, found) }),
+        // Another's name says that somebody changed it since: then it is not taken for what we asked.
+        Stance::Ready => Some(End::Done { settled: found.change_set.is_none().then(|| generation(found)) }),
         Stance::Undone | Stance::Stillborn | Stance::Stuck(_) => {
             Some(End::Failed { status: word(found), reason: found.reason.clone(), stack_id: Some(found.id.clone()) })
         }
     }
-}
-
-/// The generation to remember, when the stack itself does not say which request it carries.
-fn unnamed(pending: &Pending, found: &FoundStack) -> Option<Fingerprint> {
-    let named = found.change_set.as_deref().and_then(Fingerprint::of_change_set);
-    (named != pending.fingerprint).then(|| generation(found))
 }
 
 /// Why an operation failed, as one sentence: the first failed event that is a cause and not an effect.
@@ -105,12 +100,17 @@ pub fn root_cause(status: &str, reason: Option<&str>, events: &[FailedEvent]) ->
 /// Somebody else's words inside a sentence of ours: one line, no control characters, 300 characters at most.
 pub fn quote(words: &str) -> String {
     const MOST: usize = 300;
-    let line: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect();
-    let line = line.trim().trim_end_matches('.');
+    let line: String = words.chars().map(|c| if unprintable(c) { ' ' } else { c }).take(MOST).collect();
+    let line = line.trim().trim_end_matches(['.', ' ']);
     if words.chars().count() > MOST { format!("{line}…") } else { line.into() }
 }
 
-/// Writes into memory how something ended.
+/// What would break the line, or turn what stands after it round.
+fn unprintable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Writes into memory how something ended. `why` is the cause; without one the stack's own words have to do.
 pub fn settle(known: &mut Known, ended: &Ended, why: Option<String>, now: Timestamp) {
     let Some(fingerprint) = ended.pending.fingerprint else {
         known.pending = None;
@@ -124,8 +124,8 @@ pub fn settle(known: &mut Known, ended: &Ended, why: Option<String>, now: Timest
             // A stack that was cleared away is created again, and that attempt is counted with those before it.
             known.failed = known.failed.take().filter(|_| cleared);
         }
-        End::Failed { .. } => {
-            let why = why.unwrap_or_default();
+        End::Failed { status, reason, stack_id: _ } => {
+            let why = why.unwrap_or_else(|| root_cause(status, reason.as_deref(), &[]));
             known.failed = Some(crate::memory::Failed {
                 fingerprint,
                 attempts: ended.pending.attempt,

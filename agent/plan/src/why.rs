@@ -1,7 +1,7 @@
 //! Every wait, hold and refusal is one sentence that says what ends it: the same in the terminal, the log, the report
 //! and the hub. This file is where those sentences are.
 
-use crate::{asked::Fingerprint, memory::Started, stance::WayOut};
+use crate::{asked::Fingerprint, memory::Started, stance::WayOut, watch::quote};
 use alloc::string::String;
 use core::fmt;
 use jiff::Timestamp;
@@ -194,24 +194,23 @@ impl fmt::Display for Why {
                 write!(f, "somebody else is changing it ({status}); ends when CloudFormation is done")
             }
             Self::ForSeat => f.write_str("waits for one of the stacks being changed now to be done"),
-            Self::ForStack { stack, state } => write!(f, "waits for {stack} to be in sync (it is {})", state.as_str()),
+            Self::ForStack { stack, state } => write!(f, "waits for {stack} to be in sync (now: {})", state.as_str()),
             Self::ForManifest { manifest } => {
                 write!(f, "waits for the manifest `{manifest}`, which can't be read; ends when it can")
             }
-            Self::ForOthers => f.write_str("is removed once every other change is done"),
+            Self::ForOthers => f.write_str("is removed once every stack that is wanted here is in sync"),
             Self::ForRetry { at, why } => write!(f, "{why}; tried again at {at:.0}"),
-            Self::Suspended { reason, at } => {
-                write!(f, "suspended: {reason}; ends when `suspend` leaves {at}")
-            }
+            Self::Suspended { reason, at } => write!(f, "suspended: {reason}; ends when `suspend` leaves {at}"),
             Self::Kept { manifest } => write!(
                 f,
-                "its manifest `{manifest}` left the repository; the stack stays, because that manifest did not say \
-                 `prune: true` with `deletionPolicy: delete`"
+                "the manifest `{manifest}` no longer asks for it, and did not say `prune: true` with `deletionPolicy: \
+                 delete`; stays until a person deletes it or a manifest asks for it again"
             ),
             Self::NotPruned { manifest, because } => {
-                write!(f, "its manifest `{manifest}` is not in the repository, but the stack stays: {because}")
+                write!(f, "the manifest `{manifest}` no longer asks for it, but the stack stays: {because}")
             }
-            Self::Held(why) | Self::Broken(why) => f.write_str(why),
+            Self::Held(why) => f.write_str(why),
+            Self::Broken(why) => write!(f, "{why}; ends with a commit that mends it"),
             Self::ForBudget => {
                 f.write_str("this turn has destroyed as much as the account allows in one; ends with the next turn")
             }
@@ -226,39 +225,53 @@ impl fmt::Display for Why {
             Self::NoOutput { manifest, output, region } => {
                 write!(f, "`{manifest}` has no output `{output}` in {region}; ends when its template gives it one")
             }
-            Self::NotHere { manifest } => write!(
-                f,
-                "depends on `{manifest}`, which has no stack in this account; ends when its `targets` or `regions` do"
-            ),
-            Self::Failed { fingerprint: _, attempts, why } => {
-                let times = if *attempts == 1 { "once" } else { "several times" };
-                write!(f, "{why}; tried {times}, ends with a commit that asks for something else")
-            }
-            Self::Stuck { status, reason, way_out } => {
-                let because = reason.as_deref().map_or(String::new(), |reason| alloc::format!(" ({reason})"));
-                write!(f, "{status}{because}; {}", way_out.advice())
-            }
-            Self::Conflict { owner } => {
-                let whose = owner.as_deref().map_or_else(
-                    || String::from("carries no `holdfast:owner` tag"),
-                    |owner| alloc::format!("belongs to the installation `{owner}`"),
-                );
+            Self::NotHere { manifest } => {
                 write!(
                     f,
-                    "a stack of this name exists and {whose}: it is left alone until it goes or the manifest takes another `stackName`"
+                    "depends on `{manifest}`, which has no stack here; ends when its `targets` and `regions` give it one"
                 )
             }
-            Self::Nested => f.write_str(
-                "is part of another stack and can't be managed by itself; give the manifest another `stackName`",
-            ),
+            Self::Failed { fingerprint: _, attempts, why } => failed(f, *attempts, why),
+            Self::Stuck { status, reason, way_out } => stuck(f, status, reason.as_deref(), *way_out),
+            Self::Conflict { owner } => conflict(f, owner.as_deref()),
+            Self::Nested => {
+                f.write_str("is part of another stack and left alone until the manifest takes another `stackName`")
+            }
             Self::UnknownStatus(word) => {
-                write!(f, "is in status {word}, which this version does not know; it is left alone")
+                write!(
+                    f,
+                    "is {word}, which this version does not know; left alone until that passes or a newer agent runs"
+                )
             }
             Self::Unreadable { region, why } => {
                 write!(f, "could not be looked at in {region}: {why}; ends when that succeeds")
             }
         }
     }
+}
+
+fn failed(f: &mut fmt::Formatter<'_>, attempts: u32, why: &str) -> fmt::Result {
+    match attempts {
+        1 => write!(f, "{why}; tried once; ends with a commit that asks for something else"),
+        _ => write!(f, "{why}; tried {attempts} times; ends with a commit that asks for something else"),
+    }
+}
+
+fn stuck(f: &mut fmt::Formatter<'_>, status: &str, reason: Option<&str>, way_out: WayOut) -> fmt::Result {
+    match reason {
+        Some(reason) => write!(f, "{status} ({})", quote(reason))?,
+        None => f.write_str(status)?,
+    }
+    write!(f, "; ends when a person acts: {}", way_out.advice())
+}
+
+fn conflict(f: &mut fmt::Formatter<'_>, owner: Option<&str>) -> fmt::Result {
+    f.write_str("a stack of this name exists and ")?;
+    match owner {
+        Some(owner) => write!(f, "belongs to the installation `{owner}`")?,
+        None => f.write_str("carries no `holdfast:owner` tag")?,
+    }
+    f.write_str(": it is left alone until it goes or the manifest takes another `stackName`")
 }
 
 impl Started {

@@ -231,7 +231,8 @@ impl Cloud for Aws {
     async fn upload(&self, region: &Region, key: &str, body: &[u8]) -> Result<String, CloudError> {
         const CALL: &str = "s3:PutObject";
         let Some(bucket) = &self.bucket else {
-            let why = "the template is larger than 51,200 bytes, and no `templateBucket` is configured";
+            let why =
+                "the template is larger than 51,200 bytes, and no bucket for it is configured (`--template-bucket`)";
             return Err(CloudError { call: CALL, problem: Trouble::Invalid, message: why.into() });
         };
         let endpoint = self.config.endpoint_url();

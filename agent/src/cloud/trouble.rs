@@ -59,6 +59,10 @@ fn kind(code: &str, message: &str) -> Trouble {
         "ValidationError" if message.contains("can not be updated") || message.contains("cannot be updated") => {
             Trouble::Busy
         }
+        // A listing that was stale: the stack is there, and the next look will show it.
+        "ValidationError" if message.contains("already exists and cannot be created again") => Trouble::Busy,
+        // A role that was just made takes a while to be known everywhere.
+        "ValidationError" if message.contains("cannot be assumed") => Trouble::Other,
         "ValidationError" | "InvalidParameter" | "ValidationException" => Trouble::Invalid,
         _ => Trouble::Other,
     }

@@ -18,7 +18,7 @@ use super::{
 use gix::ObjectId;
 use manifests::id::{CommitId, RepoPath};
 use std::{
-    sync::{Arc, Mutex, MutexGuard, TryLockError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
     time::Duration,
 };
 use tokio::{task::spawn_blocking, time::timeout_at};
@@ -36,6 +36,8 @@ pub(super) struct Remote<K> {
     written: Credentials,
     site: Arc<Site>,
     copy: Arc<Mutex<Copy>>,
+    /// Held by whoever reads from the copy: reads wait for each other, and none for a fetch that does not end.
+    queue: Arc<Mutex<()>>,
     meter: Arc<Meter>,
 }
 
@@ -60,7 +62,7 @@ impl<K: Keyring> Remote<K> {
         let client = http::client(origin.authorities.as_deref())?;
         let origin = Origin { url: url.to_bstring().to_string(), ..origin };
         let site = Arc::new(Site { url, origin, client });
-        Ok(Self { keyring, written, site, copy: Arc::default(), meter: Arc::default() })
+        Ok(Self { keyring, written, site, copy: Arc::default(), queue: Arc::default(), meter: Arc::default() })
     }
 
     pub(super) fn traffic(&self) -> Traffic {
@@ -116,8 +118,9 @@ impl<K: Keyring> Remote<K> {
         &self,
         read: impl FnOnce(&gix::Repository, &Limits) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, ReadError> {
-        let (site, copy) = (Arc::clone(&self.site), Arc::clone(&self.copy));
+        let (site, copy, queue) = (Arc::clone(&self.site), Arc::clone(&self.copy), Arc::clone(&self.queue));
         let work = spawn_blocking(move || {
+            let _turn = queue.lock().unwrap_or_else(PoisonError::into_inner);
             let mut copy = lock(&copy).map_err(ReadError::Local)?;
             let mirror = copy.mirror(&site).map_err(|error| ReadError::Local(error.message))?;
             let read = read(&mirror.repository(), &site.origin.limits);

@@ -153,7 +153,7 @@ fn distinct(details: &[Detail]) -> Vec<&Detail> {
     let mut seen: Vec<&Detail> = Vec::new();
     for detail in details {
         let same = |other: &&Detail| other.attribute == detail.attribute && other.name == detail.name;
-        match seen.iter().position(|other| same(&other)) {
+        match seen.iter().position(same) {
             None => seen.push(detail),
             Some(place) if seen[place].after.is_none() && detail.after.is_some() => seen[place] = detail,
             Some(_) => {}
@@ -181,13 +181,18 @@ fn property(text: &mut String, detail: &Detail, style: Style) {
     let _ = writeln!(text, "        {name}{values}{forces}");
 }
 
-/// A value as it may be shown: a reference to a secret is shown as stars, what is not known yet in words.
+/// A value as it may be shown: a reference to a secret is shown as stars.
+fn masked(value: &str) -> &str {
+    if value.contains("{{resolve:") { "****" } else { value }
+}
+
+/// A value for people: cut, in quotes, and in words where it is not known yet.
 fn value(value: Option<&str>) -> String {
     const MOST: usize = 120;
-    match value {
+    match value.map(masked) {
         None => "(none)".into(),
         Some(value) if value.contains("KNOWN_AFTER_APPLY") => "(known after apply)".into(),
-        Some(value) if value.contains("{{resolve:") || value == "****" => "****".into(),
+        Some("****") => "****".into(),
         Some(value) if value.chars().count() > MOST => format!("\"{}…\"", value.chars().take(MOST).collect::<String>()),
         // A list or an object is JSON already.
         Some(value) if value.starts_with(['[', '{']) => value.to_owned(),
@@ -195,7 +200,7 @@ fn value(value: Option<&str>) -> String {
     }
 }
 
-/// For machines: the same words.
+/// For machines: the same, with values as they are.
 pub fn json(forecast: &Forecast) -> serde_json::Value {
     let Counts { add, change, replace, remove } = counts(forecast);
     json!({
@@ -234,8 +239,8 @@ fn change_json(change: &StackChange) -> serde_json::Value {
             "properties": distinct(&change.details).into_iter().map(|detail| json!({
                 "attribute": detail.attribute,
                 "name": detail.name,
-                "before": detail.before.as_deref().map(|before| value(Some(before))),
-                "after": detail.after.as_deref().map(|after| value(Some(after))),
+                "before": detail.before.as_deref().map(masked),
+                "after": detail.after.as_deref().map(masked),
                 "recreation": detail.recreation,
             })).collect::<Vec<_>>(),
         })

@@ -57,6 +57,11 @@ impl Style {
         Self { colour: false }
     }
 
+    /// Whether there is colour.
+    pub fn is_coloured(self) -> bool {
+        self.colour
+    }
+
     /// The text in that colour.
     pub fn paint(self, ink: Ink, text: &str) -> String {
         let code = match ink {

@@ -40,6 +40,11 @@ impl SimCloud {
         Self { world, account }
     }
 
+    /// Which account it is.
+    pub fn account_id(&self) -> &AccountId {
+        &self.account
+    }
+
     /// The world that it is in.
     pub fn world(&self) -> &Rc<RefCell<World>> {
         &self.world
@@ -95,7 +100,8 @@ pub fn trouble(refusal: &CfnError) -> Trouble {
         "InvalidChangeSetStatus" => Trouble::Busy,
         "InsufficientCapabilitiesException" => Trouble::Invalid,
         "ValidationError" if says(" state and can not ") || says("while in status") => Trouble::Busy,
-        "ValidationError" if says("already exists and cannot be created again") => Trouble::AlreadyExists,
+        // A listing that was stale: the stack is there, and the next look will show it.
+        "ValidationError" if says("already exists and cannot be created again") => Trouble::Busy,
         "ValidationError" if says("Stack") && says("does not exist") => Trouble::NotFound,
         "ValidationError" => Trouble::Invalid,
         _ if refusal.status >= 500 => Trouble::Unavailable,

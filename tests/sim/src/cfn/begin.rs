@@ -15,7 +15,6 @@ use crate::{
     template::{Reference, references},
     types::{self, Kind, Making, life::For, shape::same},
 };
-use plan::facts::Status;
 use std::{collections::BTreeSet, time::Duration};
 
 /// How a job starts: not at all, or with what it will do after a while, or with a failure.
@@ -221,11 +220,7 @@ impl Cfn<'_> {
             operation.leftovers.push(Leftover { logical: logical.to_owned(), kind, physical, policy });
         }
         operation.journal.push(Done::Replaced { logical: logical.to_owned(), new });
-        let status = match stack.status {
-            Status::UpdateInProgress => ResourceStatus::UpdateComplete,
-            _ => ResourceStatus::CreateComplete,
-        };
-        self.mark(stack, logical, status, None);
+        self.mark(stack, logical, ResourceStatus::UpdateComplete, None);
         Ok(())
     }
 }

@@ -7,6 +7,8 @@ use super::{
     },
     changes::plain,
     create::{check_name, updatable},
+    evaluate::Unknowns,
+    events::Subject,
     invalid,
     read::{page, parameters},
     stack::{ChangeSet, Past, Stack},
@@ -24,7 +26,8 @@ const PAGE: usize = 100;
 /// What a change set says that would change nothing.
 const NO_CHANGES: &str =
     "The submitted information didn't contain changes. Submit different information to create a change set.";
-const EARLY: &str = "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation]. To troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure information.";
+const EARLY: &str = "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation]. To \
+                     troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure information.";
 
 impl Cfn<'_> {
     /// CreateChangeSet.
@@ -66,6 +69,7 @@ impl Cfn<'_> {
             self.importable(&goal, &request.resources_to_import)?;
         }
         if existing.is_none() {
+            self.room()?;
             self.shell(&stack_id, &request.deployment.stack_name, kind);
         }
         let id = self.arn("changeSet", &name);
@@ -179,7 +183,55 @@ impl Cfn<'_> {
                     summary.execution_status = ExecutionStatus::Available;
                 }
                 change_set.changes = changes.unwrap_or_default();
+                if change_set.summary.include_nested_stacks {
+                    self.nested_change_sets(&stack, change_set);
+                }
             }
+        }
+    }
+
+    /// The change sets of the nested stacks that exist, each below the one of its parent.
+    fn nested_change_sets(&mut self, stack: &Stack, parent: &mut ChangeSet) {
+        let goal = parent.goal.clone();
+        for index in 0..parent.changes.len() {
+            let Some(change) = parent.changes.get(index).filter(|c| c.resource_type == "AWS::CloudFormation::Stack")
+            else {
+                continue;
+            };
+            let (logical, child) = (change.logical_resource_id.clone(), change.physical_resource_id.clone());
+            let Some(child) = child.and_then(|id| self.stacks().stacks.get(&id).cloned()) else { continue };
+            let wanted = self.wanted(&stack.resources, &goal, &logical, &Unknowns::default()).unwrap_or_default();
+            let name = format!("{}-{logical}", parent.summary.change_set_name);
+            let mut own = parent.clone();
+            own.changes.clear();
+            own.summary.change_set_id = self.arn("changeSet", &name);
+            own.summary.change_set_name = name;
+            own.summary.stack_id.clone_from(&child.id);
+            own.summary.stack_name.clone_from(&child.name);
+            own.summary.parent_change_set_id = Some(parent.summary.change_set_id.clone());
+            let root = parent.summary.root_change_set_id.as_ref().unwrap_or(&parent.summary.change_set_id);
+            own.summary.root_change_set_id = Some(root.clone());
+            own.summary.status = ChangeSetStatus::CreateInProgress;
+            own.summary.execution_status = ExecutionStatus::Unavailable;
+            match self.child_goal(&goal, &wanted, (&child.id, &child.name), child.goal.as_deref()) {
+                Ok(goal) => {
+                    own.goal = Arc::new(goal);
+                    self.complete_change_set(&mut own);
+                }
+                Err(why) => {
+                    own.summary.status = ChangeSetStatus::Failed;
+                    own.summary.status_reason = Some(why.clone());
+                    let id = &own.summary.change_set_id;
+                    parent.summary.status = ChangeSetStatus::Failed;
+                    parent.summary.execution_status = ExecutionStatus::Unavailable;
+                    parent.summary.status_reason = Some(format!(
+                        "Nested change set {id} was not successfully created: Currently in FAILED. {why}"
+                    ));
+                }
+            }
+            let id = own.summary.change_set_id.clone();
+            parent.changes[index].change_set_id = Some(id.clone());
+            self.stacks().change_sets.insert(id, own);
         }
     }
 
@@ -189,7 +241,12 @@ impl Cfn<'_> {
         for (logical, declaration) in &goal.template.resources {
             let Some(kind) = types::find(&declaration.kind) else { continue };
             let Some((sentence, path)) = shape::fault(kind, logical, &declaration.properties) else { continue };
-            let mut event = self.event(stack, logical, &declaration.kind, None, "FAILED", Some(sentence));
+            let mut event = self.event(
+                stack,
+                Subject { logical, kind: &declaration.kind, physical: None },
+                "FAILED",
+                Some(sentence),
+            );
             event.operation_id.clone_from(&change_set.operation);
             change_set.events.push(event);
             change_set.paths.push(path);
@@ -207,14 +264,8 @@ impl Cfn<'_> {
             return Err(invalid("StackName must be specified if ChangeSetName is not specified as an ARN."));
         };
         let stack = self.look_at(stack)?.id.clone();
-        let open = |set: &&ChangeSet| {
-            let execution = set.summary.execution_status;
-            let executed = matches!(
-                execution,
-                ExecutionStatus::ExecuteInProgress | ExecutionStatus::ExecuteComplete | ExecutionStatus::ExecuteFailed
-            );
-            set.summary.stack_id == stack && set.summary.change_set_name == name && !executed
-        };
+        let open =
+            |set: &&ChangeSet| set.summary.stack_id == stack && set.summary.change_set_name == name && !set.executed();
         self.stacks().change_sets.values().find(open).ok_or_else(missing)
     }
 
@@ -288,10 +339,7 @@ impl Cfn<'_> {
     ) -> Result<Page<ChangeSetSummary>, CfnError> {
         self.whole(next_token)?;
         let id = self.look_at(stack_name)?.id.clone();
-        let open = |set: &&ChangeSet| {
-            let executed = set.summary.execution_status.as_str().starts_with("EXECUTE_");
-            set.summary.stack_id == id && !executed
-        };
+        let open = |set: &&ChangeSet| set.summary.stack_id == id && !set.executed();
         let mut all: Vec<ChangeSetSummary> =
             self.stacks().change_sets.values().filter(open).map(|set| set.summary.clone()).collect();
         all.sort_by(|a, b| a.creation_time.cmp(&b.creation_time).then_with(|| a.change_set_id.cmp(&b.change_set_id)));
@@ -311,7 +359,8 @@ impl Cfn<'_> {
             )),
             Ok(set) => {
                 let id = set.summary.change_set_id.clone();
-                self.stacks().change_sets.remove(&id);
+                let ours = |set: &ChangeSet| set.summary.root_change_set_id.as_deref() == Some(id.as_str());
+                self.stacks().change_sets.retain(|other, set| *other != id && !ours(set));
                 Ok(())
             }
             Err(refusal) if refusal.code == "ChangeSetNotFound" => Ok(()),

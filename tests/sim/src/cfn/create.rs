@@ -22,7 +22,10 @@ impl Cfn<'_> {
     pub fn create_stack(&mut self, request: CreateStack) -> Result<StackOperation, CfnError> {
         let name = &request.deployment.stack_name;
         check_name(name)?;
-        if let Ok(existing) = self.look(name) {
+        let existing = self.look(name).ok().cloned();
+        let shell =
+            existing.as_ref().filter(|stack| stack.status == Status::ReviewInProgress).map(|stack| stack.id.clone());
+        if let Some(existing) = existing.filter(|_| shell.is_none()) {
             let past = existing
                 .operations
                 .iter()
@@ -32,7 +35,9 @@ impl Cfn<'_> {
                 None => Err(CfnError::new("AlreadyExistsException", 400, format!("Stack [{name}] already exists"))),
             };
         }
-        let id = self.arn("stack", name);
+        self.room()?;
+        // A shell that waits for its first change set becomes the stack, and the change set is overtaken.
+        let id = shell.unwrap_or_else(|| self.arn("stack", name));
         let goal = self.goal(&request.deployment, &id, None)?;
         request.stack_policy_body.as_deref().map_or(Ok(()), guard::policy)?;
         let mut stack = Stack::new(id, name.clone(), Status::CreateInProgress, self.now);
@@ -51,7 +56,7 @@ impl Cfn<'_> {
         let answer = StackOperation { stack_id: stack.id.clone(), operation_id: operation.id.clone() };
         self.begin(&mut stack, operation, Status::CreateInProgress);
         // What was in review has been overtaken.
-        self.overtake(&stack.id, None);
+        self.overtake(&stack.id);
         self.stacks().names.insert(stack.name.clone(), stack.id.clone());
         self.stacks().stacks.insert(stack.id.clone(), stack);
         Ok(answer)
@@ -88,7 +93,7 @@ impl Cfn<'_> {
         operation.retain_except_on_create = request.retain_except_on_create;
         operation.policy = request.stack_policy_during_update_body.or_else(|| stack.policy.clone());
         let answer = StackOperation { stack_id: stack.id.clone(), operation_id: operation.id.clone() };
-        self.overtake(&stack.id, None);
+        self.overtake(&stack.id);
         self.with_stack(&stack.id, |cfn, stack| {
             if request.stack_policy_body.is_some() {
                 stack.policy = request.stack_policy_body;
@@ -152,7 +157,7 @@ impl Cfn<'_> {
         let mut operation = Operation::new(OperationType::DeleteStack, self.uuid(), request.client_request_token, None);
         operation.retained = request.retain_resources;
         operation.force = request.force;
-        self.overtake(&stack.id, None);
+        self.overtake(&stack.id);
         self.with_stack(&stack.id, |cfn, stack| {
             cfn.begin_delete(stack, operation, Some("User Initiated".to_owned()));
         });
@@ -201,7 +206,10 @@ impl Cfn<'_> {
 /// Whether a name can be a stack's.
 pub(crate) fn check_name(name: &str) -> Result<(), CfnError> {
     name.parse::<manifests::id::StackName>().map(drop).map_err(|_| {
-        invalid(format!("1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"))
+        invalid(format!(
+            "1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must \
+             satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
+        ))
     })
 }
 

@@ -44,7 +44,10 @@ impl Live<'_> {
     fn member(&self, logical: &str) -> Result<(&Member, &str), String> {
         let known = self.members.get(logical).and_then(|member| Some((member, member.physical.as_deref()?)));
         known.ok_or_else(|| {
-            format!("Template format error: Unresolved resource dependencies [{logical}] in the Resources block of the template")
+            format!(
+                "Template format error: Unresolved resource dependencies [{logical}] in the Resources block of the \
+                 template"
+            )
         })
     }
 }
@@ -157,12 +160,16 @@ impl Cfn<'_> {
                     Value::String(text) => text,
                     Value::Number(_) | Value::Bool(_) => text(&value),
                     Value::Null | Value::Array(_) | Value::Object(_) => {
-                        return Err(format!("Template format error: The Value field of every Outputs member must evaluate to a String. [{key}]"));
+                        return Err(format!(
+                            "Template format error: The Value field of every Outputs member must evaluate to a String. \
+                             [{key}]"
+                        ));
                     }
                 };
                 let export_name = declared.export.as_ref().map(|name| evaluation.value(name)).transpose()?.flatten();
                 let export_name = export_name.map(|name| text(&name));
-                outputs.push(Output { key: key.clone(), value, description: declared.description.clone(), export_name });
+                let description = declared.description.clone();
+                outputs.push(Output { key: key.clone(), value, description, export_name });
             }
             Ok::<_, String>(outputs)
         });

@@ -10,19 +10,26 @@ use super::{
     status,
     words::{OperationType, ResourceStatus},
 };
-use crate::store::Properties;
 use plan::facts::Status;
 
 /// Events on a page.
 const PAGE: usize = 100;
+
+/// What an event is about.
+pub(crate) struct Subject<'a> {
+    pub(crate) logical: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) physical: Option<String>,
+}
 
 impl Cfn<'_> {
     /// A stack goes over to a status, and says so.
     pub(crate) fn turn(&mut self, stack: &mut Stack, status: Status, reason: Option<String>) {
         stack.status = status;
         stack.reason.clone_from(&reason);
-        let (name, id) = (stack.name.clone(), stack.id.clone());
-        let event = self.event(stack, &name, "AWS::CloudFormation::Stack", Some(id), status.as_str(), reason);
+        let (name, physical) = (stack.name.clone(), Some(stack.id.clone()));
+        let subject = Subject { logical: &name, kind: "AWS::CloudFormation::Stack", physical };
+        let event = self.event(stack, subject, status.as_str(), reason);
         stack.events.push(event);
     }
 
@@ -32,43 +39,32 @@ impl Cfn<'_> {
         member.status = status;
         member.reason.clone_from(&reason);
         member.at = self.now;
-        let (kind, physical, declared) = (member.kind.clone(), member.physical.clone(), member.declared.clone());
-        self.say(stack, logical, &kind, physical, status, reason, &declared);
+        let (kind, physical) = (member.kind.clone(), member.physical.clone());
+        let properties = serde_json::to_string(&member.declared).ok();
+        let subject = Subject { logical, kind: &kind, physical };
+        let mut event = self.event(stack, subject, status.as_str(), reason);
+        event.resource_properties = properties;
+        stack.events.push(event);
     }
 
-    /// An event of a resource, whatever its record says.
-    #[expect(clippy::too_many_arguments, reason = "an event has this many fields")]
-    pub(crate) fn say(
-        &mut self,
-        stack: &mut Stack,
-        logical: &str,
-        kind: &str,
-        physical: Option<String>,
-        status: ResourceStatus,
-        reason: Option<String>,
-        properties: &Properties,
-    ) {
-        let mut event = self.event(stack, logical, kind, physical, status.as_str(), reason);
-        event.resource_properties = serde_json::to_string(properties).ok();
+    /// An event of a resource that the stack's records no longer show.
+    pub(crate) fn say(&mut self, stack: &mut Stack, subject: Subject<'_>, status: ResourceStatus) {
+        let event = self.event(stack, subject, status.as_str(), None);
         stack.events.push(event);
     }
 
     pub(crate) fn event(
         &mut self,
         stack: &Stack,
-        logical: &str,
-        kind: &str,
-        physical: Option<String>,
+        subject: Subject<'_>,
         word: &str,
         reason: Option<String>,
     ) -> StackEvent {
+        let Subject { logical, kind, physical } = subject;
         let last = stack.operations.last();
+        let own = physical.as_deref() == Some(stack.id.as_str());
         StackEvent {
-            event_id: if logical == stack.name {
-                self.uuid()
-            } else {
-                format!("{logical}-{word}-{}", stack.events.len())
-            },
+            event_id: if own { self.uuid() } else { format!("{logical}-{word}-{}", stack.events.len()) },
             stack_id: stack.id.clone(),
             stack_name: stack.name.clone(),
             operation_id: last.map(|past| past.id.clone()).unwrap_or_default(),

@@ -33,19 +33,20 @@ impl Cfn<'_> {
         let set = self.find_change_set(&request.change_set_name, request.stack_name.as_deref())?.clone();
         let stack = self.look_at(&set.summary.stack_id)?.clone();
         if !set.available() {
-            let shown = match set.summary.status {
-                ChangeSetStatus::CreateComplete => set.summary.execution_status.as_str(),
-                status => status.as_str(),
-            };
+            let made = set.summary.status == ChangeSetStatus::CreateComplete;
+            let shown = if made { set.summary.execution_status.as_str() } else { set.summary.status.as_str() };
             let id = &set.summary.change_set_id;
             let message = format!("ChangeSet [{id}] cannot be executed in its current status of [{shown}]");
             return Err(CfnError::new("InvalidChangeSetStatus", 400, message));
+        }
+        if set.summary.root_change_set_id.is_some() {
+            return Err(invalid("A nested change set can be executed from its root change set only"));
         }
         if set.on_stack_failure.is_some() && request.disable_rollback.is_some() {
             return Err(invalid("DisableRollback cannot be specified together with OnStackFailure"));
         }
         let ready = stack.status == Status::ReviewInProgress || status::lets(stack.status, status::Asked::Update);
-        if !ready || (failed_before(&stack) && request.disable_rollback != Some(true)) {
+        if !ready || (failed_before(&stack) && request.disable_rollback == Some(false)) {
             return Err(not_updatable(&stack));
         }
         let (kind, status) = match (set.kind, stack.status) {
@@ -54,7 +55,7 @@ impl Cfn<'_> {
             _ => (OperationType::UpdateStack, Status::UpdateInProgress),
         };
         let mut operation = Operation::new(kind, self.uuid(), request.client_request_token, Some(set.goal.clone()));
-        operation.on_failure = on_failure(request.disable_rollback, set.on_stack_failure);
+        operation.on_failure = on_failure(Some(request.disable_rollback.unwrap_or(true)), set.on_stack_failure);
         operation.retain_except_on_create = request.retain_except_on_create;
         operation.revert_drift = set.revert_drift;
         operation.imports = set.imports;
@@ -64,9 +65,9 @@ impl Cfn<'_> {
             set.summary.execution_status = ExecutionStatus::ExecuteInProgress;
         }
         self.stacks().change_sets.retain(|other, set| {
-            *other == id
-                || set.summary.stack_id != stack.id
-                || set.summary.execution_status.as_str().starts_with("EXECUTE_")
+            let below = set.summary.root_change_set_id.as_deref() == Some(id.as_str());
+            let beside = set.summary.stack_id == stack.id && !set.executed();
+            *other == id || !(below || beside)
         });
         self.with_stack(&stack.id, |cfn, stack| {
             stack.change_set = Some(id);
@@ -93,12 +94,9 @@ impl Cfn<'_> {
     }
 
     /// A stack has changed otherwise: what was planned for it can't be executed any more.
-    pub(crate) fn overtake(&mut self, stack_id: &str, except: Option<&str>) {
-        let name = stack_id.split('/').nth(1).unwrap_or_default().to_owned();
-        for (id, set) in &mut self.stacks().change_sets {
-            let open =
-                matches!(set.summary.execution_status, ExecutionStatus::Available | ExecutionStatus::Unavailable);
-            if except != Some(id) && set.summary.stack_name == name && open {
+    pub(crate) fn overtake(&mut self, stack_id: &str) {
+        for set in self.stacks().change_sets.values_mut() {
+            if set.summary.stack_id == stack_id && !set.executed() {
                 set.summary.execution_status = ExecutionStatus::Obsolete;
             }
         }

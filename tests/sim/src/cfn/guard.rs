@@ -92,7 +92,12 @@ pub(crate) fn forbids(policy: Option<&str>, action: &str, logical: &str, kind: &
             _ => allowed = true,
         }
     }
-    (!allowed).then(|| format!("Action not allowed by stack policy: no statement allows [{action}] for resource [LogicalResourceId/{logical}]"))
+    (!allowed).then(|| {
+        format!(
+            "Action not allowed by stack policy: no statement allows [{action}] for resource \
+             [LogicalResourceId/{logical}]"
+        )
+    })
 }
 
 fn fits(patterns: &Value, text: &str) -> bool {

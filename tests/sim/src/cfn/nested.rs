@@ -23,9 +23,9 @@ type Started = Result<Option<(Duration, Deed)>, (ResourceStatus, String)>;
 
 impl Cfn<'_> {
     /// What a nested stack is asked to be.
-    fn child_goal(
-        &mut self,
-        operation: &Operation,
+    pub(crate) fn child_goal(
+        &self,
+        parent: &Goal,
         wanted: &Properties,
         (id, name): (&str, &str),
         previous: Option<&Goal>,
@@ -33,18 +33,17 @@ impl Cfn<'_> {
         let parameters = wanted.get("Parameters").and_then(Value::as_object).into_iter().flatten();
         let listed = |value: &Value| match value {
             Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
-            value => text(value),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => text(value),
         };
-        let goal = operation.goal.as_deref();
         let deployment = Deployment {
             stack_name: name.to_owned(),
             template_url: wanted.get("TemplateURL").map(text),
             parameters: parameters
                 .map(|(key, value)| Parameter { key: key.clone(), value: Some(listed(value)), ..Parameter::default() })
                 .collect(),
-            capabilities: goal.map(|goal| goal.capabilities.clone()).unwrap_or_default(),
-            role_arn: goal.and_then(|goal| goal.role_arn.clone()),
-            tags: goal.map(|goal| goal.tags.clone()),
+            capabilities: parent.capabilities.clone(),
+            role_arn: parent.role_arn.clone(),
+            tags: Some(parent.tags.clone()),
             ..Deployment::default()
         };
         self.goal(&deployment, id, previous).map_err(|refusal| refusal.message)
@@ -58,11 +57,12 @@ impl Cfn<'_> {
         wanted: Properties,
     ) -> Started {
         let failed = |why| (ResourceStatus::CreateFailed, why);
+        let Some(parent) = operation.goal.clone() else { return Ok(None) };
         let mut seed = self.seed();
         let name = format!("{}-{logical}-{}", stack.name, seed.tail());
         self.put_seed(seed);
         let id = self.arn("stack", &name);
-        let goal = self.child_goal(operation, &wanted, (&id, &name), None).map_err(failed)?;
+        let goal = self.child_goal(&parent, &wanted, (&id, &name), None).map_err(failed)?;
         let mut child = Stack::new(id.clone(), name.clone(), Status::CreateInProgress, self.now);
         child.parent = Some((stack.id.clone(), logical.to_owned()));
         child.root = Some(stack.root.clone().unwrap_or_else(|| stack.id.clone()));
@@ -87,11 +87,12 @@ impl Cfn<'_> {
         wanted: Properties,
     ) -> Started {
         let failed = |why| (ResourceStatus::UpdateFailed, why);
+        let Some(parent) = operation.goal.clone() else { return Ok(None) };
         let id = stack.resources.get(logical).and_then(|member| member.physical.clone()).unwrap_or_default();
         let Some(child) = self.stacks().stacks.get(&id).cloned() else {
             return Err(failed(format!("Stack with id {id} does not exist")));
         };
-        let goal = self.child_goal(operation, &wanted, (&id, &child.name), child.goal.as_deref()).map_err(failed)?;
+        let goal = self.child_goal(&parent, &wanted, (&id, &child.name), child.goal.as_deref()).map_err(failed)?;
         if child.goal.as_deref() == Some(&goal) {
             if let Some(member) = stack.resources.get_mut(logical) {
                 member.declared = wanted;
@@ -140,17 +141,17 @@ impl Cfn<'_> {
             let why = why.and_then(|event| event.resource_status_reason.clone()).unwrap_or_default();
             Some(Err(format!("Embedded stack {id} was not successfully {word}: {why}")))
         };
-        match child.status {
-            status if status::busy(status) => None,
-            Status::CreateComplete | Status::UpdateComplete => Some(Ok(())),
-            Status::UpdateRollbackComplete
-                if child.operations.last().is_some_and(|past| past.kind == OperationType::Rollback) =>
-            {
-                Some(Ok(()))
-            }
-            Status::CreateFailed | Status::RollbackComplete | Status::RollbackFailed => failed("created"),
-            _ => failed("updated"),
+        if status::busy(child.status) {
+            return None;
         }
+        let sent_back = child.operations.last().is_some_and(|past| past.kind == OperationType::Rollback);
+        let creating = child.operations.last().is_some_and(|past| past.kind == OperationType::CreateStack);
+        if matches!(child.status, Status::CreateComplete | Status::UpdateComplete)
+            || (child.status == Status::UpdateRollbackComplete && sent_back)
+        {
+            return Some(Ok(()));
+        }
+        failed(if creating { "created" } else { "updated" })
     }
 
     /// A nested stack has come to rest. One that could not be made is there all the same, and has to go again.
@@ -194,13 +195,11 @@ impl Cfn<'_> {
     /// Whether a nested stack is gone; `None` while it is on its way.
     pub(crate) fn child_gone(&mut self, id: &str) -> Option<Result<(), String>> {
         let Some(child) = self.stacks().stacks.get(id) else { return Some(Ok(())) };
-        match child.status {
-            Status::DeleteComplete => Some(Ok(())),
-            Status::DeleteFailed => Some(Err(format!(
-                "Embedded stack {id} was not successfully deleted: {}",
-                child.reason.clone().unwrap_or_default()
-            ))),
-            _ => None,
-        }
+        let failed = || {
+            let why = child.reason.clone().unwrap_or_default();
+            format!("Embedded stack {id} was not successfully deleted: {why}")
+        };
+        let ended = matches!(child.status, Status::DeleteComplete | Status::DeleteFailed);
+        ended.then(|| if child.status == Status::DeleteComplete { Ok(()) } else { Err(failed()) })
     }
 }

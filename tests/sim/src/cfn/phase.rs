@@ -69,13 +69,20 @@ impl Cfn<'_> {
                 Job::new(name, task, needs.collect())
             })
             .collect();
-        let left = stack.resources.iter().filter(|(name, _)| !present.contains(*name));
-        operation.leftovers.extend(left.filter_map(|(name, member)| {
-            let physical = member.physical.clone()?;
-            Some(Leftover { logical: name.clone(), kind: member.kind.clone(), physical, policy: member.deletion })
-        }));
+        let gone: BTreeMap<String, BTreeSet<String>> = stack
+            .resources
+            .iter()
+            .filter(|(name, _)| !present.contains(*name))
+            .map(|(name, member)| (name.clone(), member.needs.clone()))
+            .collect();
+        let among = |needs: &BTreeSet<String>| needs.iter().filter(|need| gone.contains_key(*need)).cloned().collect();
+        let gone = gone.iter().map(|(name, needs)| (name.clone(), among(needs))).collect();
         // What needs others goes before them.
-        operation.leftovers.reverse();
+        operation.leftovers.extend(check::order(&gone).unwrap_or_default().into_iter().rev().filter_map(|name| {
+            let member = stack.resources.get(&name)?;
+            let (kind, physical, policy) = (member.kind.clone(), member.physical.clone()?, member.deletion);
+            Some(Leftover { logical: name, kind, physical, policy })
+        }));
     }
 
     /// Begins to delete a stack.
@@ -170,7 +177,7 @@ impl Cfn<'_> {
     }
 
     /// Even a phase without work takes a moment.
-    fn in_a_moment(&mut self, stack: &Stack) {
+    pub(crate) fn in_a_moment(&mut self, stack: &Stack) {
         let moment = self.takes(Duration::from_secs(1));
         self.schedule(moment, Due::Stack(stack.id.clone()));
     }
@@ -334,9 +341,10 @@ fn undo_update(stack: &Stack, operation: &mut Operation) {
 /// Forgets the records of what is gone or never came to be.
 fn tidy(stack: &mut Stack, operation: &Operation, status: Status) {
     let goal = stack.goal.clone();
-    let kept: BTreeSet<&String> = match status {
-        Status::UpdateComplete => operation.goal.iter().flat_map(|goal| goal.template.resources.keys()).collect(),
-        _ => operation.members.keys().collect(),
+    let kept: BTreeSet<&String> = if status == Status::UpdateComplete {
+        operation.goal.iter().flat_map(|goal| goal.template.resources.keys()).collect()
+    } else {
+        operation.members.keys().collect()
     };
     stack.resources.retain(|name, member| {
         let gone = member.status == ResourceStatus::DeleteComplete || member.status == ResourceStatus::DeleteSkipped;

@@ -1,7 +1,7 @@
 //! ContinueUpdateRollback, RollbackStack, CancelUpdateStack: what people do to a stack that is stuck or on its way.
 
 use super::{
-    Cfn, Due,
+    Cfn,
     api::{CfnError, ContinueUpdateRollback, RollbackStack, StackOperation},
     invalid,
     operation::{Operation, State},
@@ -10,7 +10,6 @@ use super::{
     words::{OperationType, ResourceStatus},
 };
 use plan::facts::Status;
-use std::time::Duration;
 
 impl Cfn<'_> {
     fn ask(&mut self, name: &str, asked: Asked, action: &str) -> Result<Stack, CfnError> {
@@ -60,7 +59,7 @@ impl Cfn<'_> {
                 cfn.mark(stack, &logical, ResourceStatus::UpdateComplete, Some(reason));
             }
             stack.work = Some(operation);
-            cfn.schedule(Duration::ZERO, Due::Stack(stack.id.clone()));
+            cfn.in_a_moment(stack);
         });
         Ok(())
     }
@@ -113,7 +112,7 @@ impl Cfn<'_> {
             if let (Some(past), Some(token)) = (stack.operations.last_mut(), client_request_token) {
                 past.token = Some(token.to_owned());
             }
-            cfn.schedule(Duration::ZERO, Due::Stack(stack.id.clone()));
+            cfn.in_a_moment(stack);
         });
         Ok(())
     }

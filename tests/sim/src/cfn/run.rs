@@ -5,6 +5,7 @@
 
 use super::{
     Cfn, Due,
+    events::Subject,
     operation::{Deed, Done, Job, Leftover, Operation, State, Task},
     stack::Stack,
     status::Outcome,
@@ -158,7 +159,7 @@ impl Cfn<'_> {
                 if is_wait(stack, logical) {
                     match self.finish_wait(properties, up) {
                         Ended::Well => {}
-                        other => return other,
+                        ended @ (Ended::NotYet | Ended::Badly(_)) => return ended,
                     }
                 }
                 self.finish_create(stack, operation, logical, properties)
@@ -219,8 +220,7 @@ impl Cfn<'_> {
             self.mark(stack, &leftover.logical, status, None);
             return;
         }
-        let (physical, nothing) = (Some(leftover.physical.clone()), crate::store::Properties::new());
-        self.say(stack, &leftover.logical, &leftover.kind, physical, status, None, &nothing);
+        self.say(stack, subject(leftover), status);
     }
 
     /// Starts to delete a leftover, or leaves it where it is.
@@ -231,8 +231,7 @@ impl Cfn<'_> {
         if current.as_deref() == Some(leftover.physical.as_str()) {
             self.mark(stack, &leftover.logical, status, None);
         } else {
-            let (physical, nothing) = (Some(leftover.physical.clone()), crate::store::Properties::new());
-            self.say(stack, &leftover.logical, &leftover.kind, physical, status, None, &nothing);
+            self.say(stack, subject(&leftover), status);
         }
         if stays {
             self.disown(&Key::new(&self.region, &leftover.kind, &leftover.physical));
@@ -245,6 +244,10 @@ impl Cfn<'_> {
         let seconds = types::find(&leftover.kind).map_or(1, |kind| kind.seconds[2]);
         Some((self.takes(Duration::from_secs(seconds)), Deed::Drop(leftover)))
     }
+}
+
+fn subject(leftover: &Leftover) -> Subject<'_> {
+    Subject { logical: &leftover.logical, kind: &leftover.kind, physical: Some(leftover.physical.clone()) }
 }
 
 fn is_wait(stack: &Stack, logical: &str) -> bool {

@@ -12,6 +12,12 @@ use crate::{
 };
 use std::{collections::BTreeSet, sync::Arc};
 
+const NO_KEY: &str = "S3 error: The specified key does not exist.\nFor more information check \
+                      http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html";
+
+/// Stacks in a region (reference/cloudformation.md 1.8).
+const STACKS: usize = 2_000;
+
 impl Cfn<'_> {
     /// The text of a template, wherever it is.
     pub(crate) fn body(
@@ -37,7 +43,7 @@ impl Cfn<'_> {
         let (bucket, key) = object(url).ok_or_else(|| invalid("TemplateURL must be a supported URL."))?;
         let own = self.account.store.object(&bucket, &key);
         let others = || self.world.accounts().find_map(|(_, account)| account.store.object(&bucket, &key));
-        let found = own.or_else(others).ok_or_else(|| invalid("S3 error: The specified key does not exist.\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"))?;
+        let found = own.or_else(others).ok_or_else(|| invalid(NO_KEY))?;
         String::from_utf8(found.body.clone())
             .map_err(|_| invalid("Template format error: the template is not valid UTF-8."))
     }
@@ -59,6 +65,14 @@ impl Cfn<'_> {
     /// Whether there is such a type; a custom one has to have a provider.
     fn has_type(&self, kind: &str) -> bool {
         types::find(kind).is_some_and(|found| found.making != Making::Custom || self.account.custom.contains_key(kind))
+    }
+
+    /// Whether the region has room for one more stack.
+    pub(crate) fn room(&mut self) -> Result<(), CfnError> {
+        if self.stacks().names.len() < STACKS {
+            return Ok(());
+        }
+        Err(CfnError::new("LimitExceededException", 400, "Limit for stack has been exceeded"))
     }
 
     /// What a request asks a stack to be.

@@ -176,6 +176,16 @@ impl ChangeSet {
         matches!(self.summary.status, ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress)
     }
 
+    /// Whether it was executed, or is being.
+    pub(crate) fn executed(&self) -> bool {
+        match self.summary.execution_status {
+            ExecutionStatus::ExecuteInProgress | ExecutionStatus::ExecuteComplete | ExecutionStatus::ExecuteFailed => {
+                true
+            }
+            ExecutionStatus::Unavailable | ExecutionStatus::Available | ExecutionStatus::Obsolete => false,
+        }
+    }
+
     /// Whether it can be executed.
     pub(crate) fn available(&self) -> bool {
         self.summary.execution_status == ExecutionStatus::Available

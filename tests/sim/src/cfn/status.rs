@@ -119,19 +119,12 @@ pub(crate) fn went_well(status: Status) -> bool {
 
 /// The `OperationStatus` of an operation whose stack shows this status.
 pub(crate) fn of_operation(kind: OperationType, status: Status) -> &'static str {
-    match kind {
-        _ if busy(status) => "IN_PROGRESS",
-        OperationType::Rollback | OperationType::ContinueRollback
-            if matches!(
-                status,
-                RollbackComplete | UpdateRollbackComplete | ImportRollbackComplete | DeleteComplete
-            ) =>
-        {
-            "SUCCEEDED"
-        }
-        _ if went_well(status) => "SUCCEEDED",
-        _ => "FAILED",
+    if busy(status) {
+        return "IN_PROGRESS";
     }
+    let back = matches!(kind, OperationType::Rollback | OperationType::ContinueRollback);
+    let is_back = matches!(status, RollbackComplete | UpdateRollbackComplete | ImportRollbackComplete);
+    if went_well(status) || (back && is_back) { "SUCCEEDED" } else { "FAILED" }
 }
 
 #[cfg(test)]

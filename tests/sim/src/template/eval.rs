@@ -222,7 +222,9 @@ impl<'a, O: Outside> Evaluation<'a, O> {
                              Specify a string as first argument, and an optional second argument to specify a mapping of values to replace in the string";
         let (template, own) = match argument {
             Value::Array(parts) => (parts.first(), parts.get(1).and_then(Value::as_object)),
-            template => (Some(template), None),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+                (Some(argument), None)
+            }
         };
         let template = template.and_then(Value::as_str).ok_or(NEEDS)?;
         let mut out = String::new();
@@ -325,4 +327,107 @@ pub fn holes(text: &str) -> Vec<Piece> {
     }
     pieces.push(Piece::Text(rest.to_owned()));
     pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::parse;
+    use serde_json::json;
+
+    /// Knows a resource `R` with an attribute `Arn`, and an export `shared`.
+    struct Elsewhere;
+
+    impl Outside for Elsewhere {
+        fn reference(&self, logical: &str) -> Result<Value, String> {
+            if logical == "R" { Ok("r-1".into()) } else { Ok(UNKNOWN.into()) }
+        }
+        fn attribute(&self, logical: &str, name: &str) -> Result<Value, String> {
+            Ok(format!("{logical}/{name}").into())
+        }
+        fn import(&self, name: &str) -> Result<Value, String> {
+            if name == "shared" { Ok("x".into()) } else { Err(format!("No export named {name} found.")) }
+        }
+    }
+
+    const TEMPLATE: &str = "
+Mappings: {M: {eu: {ami: a-1}}}
+Conditions:
+  Prod: !Equals [!Ref Env, prod]
+  Dev: !Not [!Condition Prod]
+  Both: !And [!Condition Prod, !Condition Dev]
+  Either: !Or [!Condition Prod, !Condition Dev]
+  Round: !Not [!Condition Circle]
+  Circle: !Condition Round
+Resources: {R: {Type: AWS::SNS::Topic}}
+";
+
+    fn evaluated(expression: Value) -> Evaluated {
+        let template = parse::template(TEMPLATE)?;
+        let parameters =
+            BTreeMap::from([("Env".to_owned(), Value::from("prod")), ("List".to_owned(), Value::from(vec!["a", "b"]))]);
+        let pseudo = Pseudo {
+            account: "111111111111".into(),
+            region: "eu-central-1".into(),
+            stack_name: "s".into(),
+            stack_id: "arn:s".into(),
+            notification_arns: vec!["n".into()],
+        };
+        Evaluation::new(&template, &parameters, &pseudo, Elsewhere).value(&expression)
+    }
+
+    #[test]
+    fn every_function_gives_what_cloudformation_says() {
+        let check = |expression: Value, value: Value| {
+            assert_eq!(evaluated(expression.clone()), Ok(Some(value)), "{expression}");
+        };
+        check(json!({"Ref": "AWS::AccountId"}), json!("111111111111"));
+        check(json!({"Ref": "AWS::Partition"}), json!("aws"));
+        check(json!({"Ref": "AWS::NotificationARNs"}), json!(["n"]));
+        check(json!({"Ref": "List"}), json!(["a", "b"]));
+        check(json!({"Fn::GetAtt": ["R", "Arn"]}), json!("R/Arn"));
+        check(json!({"Fn::GetAtt": "R.Deep.Arn"}), json!("R/Deep.Arn"));
+        check(json!({"Fn::Sub": "${R}-${R.Arn}-${AWS::Region}-${!Kept}"}), json!("r-1-R/Arn-eu-central-1-${Kept}"));
+        check(json!({"Fn::Sub": ["${X}${Env}", {"X": {"Ref": "R"}}]}), json!("r-1prod"));
+        check(json!({"Fn::Join": ["-", ["a", {"Ref": "R"}, 1]]}), json!("a-r-1-1"));
+        check(json!({"Fn::Join": [",", {"Ref": "List"}]}), json!("a,b"));
+        check(json!({"Fn::Select": ["1", {"Fn::Split": [".", "a.b.c"]}]}), json!("b"));
+        check(json!({"Fn::If": ["Prod", "yes", "no"]}), json!("yes"));
+        check(json!({"Fn::If": ["Dev", "yes", "no"]}), json!("no"));
+        check(json!({"Fn::If": ["Both", "yes", "no"]}), json!("no"));
+        check(json!({"Fn::If": ["Either", "yes", "no"]}), json!("yes"));
+        check(json!({"Fn::FindInMap": ["M", "eu", "ami"]}), json!("a-1"));
+        check(json!({"Fn::ImportValue": {"Fn::Sub": "shared"}}), json!("x"));
+        check(json!({"Fn::Base64": "hi"}), json!("aGk="));
+        check(json!({"Fn::GetAZs": ""}), json!(["eu-central-1a", "eu-central-1b", "eu-central-1c"]));
+        check(json!({"Fn::Cidr": ["10.0.0.0/16", 3, 8]}), json!(["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"]));
+        check(json!([{"a": {"Ref": "AWS::NoValue"}, "b": 1}, {"Ref": "AWS::NoValue"}]), json!([{"b": 1}]));
+    }
+
+    #[test]
+    fn what_is_not_known_yet_stays_unknown() {
+        let check = |expression: Value| {
+            let value = evaluated(expression.clone()).unwrap().unwrap();
+            assert!(value.to_string().contains(UNKNOWN), "{expression}");
+        };
+        check(json!({"Ref": "New"}));
+        check(json!({"Fn::Sub": "x-${New}"}));
+        check(json!({"Fn::Base64": {"Ref": "New"}}));
+        check(json!({"Fn::Select": [1, {"Fn::Split": [",", {"Ref": "New"}]}]}));
+        check(json!({"Fn::ImportValue": {"Ref": "New"}}));
+    }
+
+    #[test]
+    fn what_cannot_be_evaluated_is_refused() {
+        let check = |expression: Value, sentence: &str| assert_eq!(evaluated(expression), Err(sentence.to_owned()));
+        let select = "Template error: Fn::Select  cannot select nonexistent value at index 5";
+        check(json!({"Fn::Select": [5, ["a"]]}), select);
+        check(json!({"Fn::FindInMap": ["M", "us", "ami"]}), "Template error: Unable to get mapping for M::us::ami");
+        check(json!({"Fn::ImportValue": "other"}), "No export named other found.");
+        check(json!({"Fn::Magic": 1}), "Template format error: Unrecognized function Fn::Magic");
+        check(
+            json!({"Fn::If": ["Round", 1, 2]}),
+            "Template format error: Circular dependencies for conditions: [Circle]",
+        );
+    }
 }

@@ -7,6 +7,7 @@ pub mod check;
 pub mod eval;
 pub mod parameters;
 pub mod parse;
+mod pattern;
 
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -147,7 +148,7 @@ fn collect(expression: &Value, found: &mut BTreeSet<Reference>) {
 fn collect_sub(argument: &Value, found: &mut BTreeSet<Reference>) {
     let (text, own) = match argument {
         Value::Array(parts) => (parts.first(), parts.get(1).and_then(Value::as_object)),
-        text => (Some(text), None),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => (Some(argument), None),
     };
     if let Some(own) = own {
         own.values().for_each(|value| collect(value, found));

@@ -145,7 +145,7 @@ pub fn text(value: &Value) -> String {
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().map(text).collect(),
-        value => vec![text(value)],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => vec![text(value)],
     }
 }
 

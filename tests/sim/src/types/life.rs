@@ -123,7 +123,7 @@ impl Cfn<'_> {
             Some(Err(reason)) => {
                 Err(format!("Received response status [FAILED] from custom resource. Message returned: {reason}"))
             }
-            None => Err("CloudFormation did not receive a response from your custom resource. No provider is registered for it.".to_owned()),
+            None => Err("CloudFormation did not receive a response from your custom resource.".to_owned()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What went over the wire: calls and bytes, by account and action; and which calls are to be answered late.
+//! What went over the wire: calls and bytes, by account and action, and when; and which calls are to be answered late.
 //!
 //! Every attempt counts, the SDK's retries too. Not here: faults, which are the world's ([`crate::fault`]).
 
@@ -6,6 +6,7 @@ use crate::fault::matches;
 use manifests::id::AccountId;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
+use tokio::time::Instant;
 
 /// Calls and bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +33,25 @@ pub struct Delay {
     pub milliseconds: u64,
 }
 
+/// One call, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// In which account.
+    pub account: AccountId,
+    /// `service:Action`.
+    pub action: String,
+    /// When it came.
+    pub came: Instant,
+    /// When its work was done.
+    pub answered: Instant,
+}
+
 /// The traffic so far.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     traffic: BTreeMap<AccountId, BTreeMap<String, Traffic>>,
     delays: Vec<Delay>,
+    seen: Option<Vec<Seen>>,
 }
 
 impl Ledger {
@@ -57,6 +72,23 @@ impl Ledger {
     /// Counts from zero again.
     pub fn reset(&mut self) {
         self.traffic.clear();
+    }
+
+    /// From now on every call is noted with its time, until [`Self::seen`].
+    pub fn watch(&mut self) {
+        self.seen = Some(Vec::new());
+    }
+
+    /// Notes a call, while somebody watches.
+    pub fn note(&mut self, seen: impl FnOnce() -> Seen) {
+        if let Some(all) = &mut self.seen {
+            all.push(seen());
+        }
+    }
+
+    /// What was noted, in the order of the answers. Nobody watches any longer.
+    pub fn seen(&mut self) -> Vec<Seen> {
+        self.seen.take().unwrap_or_default()
     }
 
     /// From now on these calls are answered late, and no others.

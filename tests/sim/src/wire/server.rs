@@ -3,7 +3,7 @@
 use super::{
     answer::Answer,
     dispatch, door,
-    ledger::{Ledger, Traffic},
+    ledger::{Ledger, Seen, Traffic},
     line::{Listener, Shears},
     request::{Call, Received},
 };
@@ -122,6 +122,7 @@ impl Site {
 
 /// Answers one request.
 async fn handle(State(site): State<Arc<Site>>, ConnectInfo(shears): ConnectInfo<Shears>, request: Request) -> Response {
+    let came = Instant::now();
     let number = site.requests.fetch_add(1, Ordering::Relaxed);
     let id = Seed::of(number, "request").uuid();
     let received = match Received::read(request).await {
@@ -141,6 +142,7 @@ async fn handle(State(site): State<Arc<Site>>, ConnectInfo(shears): ConnectInfo<
     let lateness = {
         let mut ledger = lock(&site.ledger);
         ledger.count(account, &name, received.body.len(), answer.body.len());
+        ledger.note(|| Seen { account: account.clone(), action: name.clone(), came, answered: Instant::now() });
         ledger.lateness(account, &name)
     };
     tracing::info!(%account, region = %call.caller.region, status = answer.status, "{name}");
@@ -236,6 +238,16 @@ impl Server {
     /// What an account sent and got so far, by `service:Action`.
     pub fn traffic(&self, account: &AccountId) -> BTreeMap<String, Traffic> {
         lock(&self.site.ledger).of(account)
+    }
+
+    /// From now on every call is noted with its time, until [`Self::seen`].
+    pub fn watch(&self) {
+        lock(&self.site.ledger).watch();
+    }
+
+    /// What was noted since [`Self::watch`], in the order of the answers.
+    pub fn seen(&self) -> Vec<Seen> {
+        lock(&self.site.ledger).seen()
     }
 }
 

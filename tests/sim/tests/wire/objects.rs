@@ -1,4 +1,4 @@
-//! S3.
+//! S3: objects and buckets.
 
 use crate::stage::{DEV, HUB, REGION, account, server};
 use aws_sdk_s3::{

@@ -189,6 +189,16 @@ fn executing_deletes_the_other_change_sets_and_a_direct_change_makes_them_obsole
 }
 
 #[test]
+fn a_stack_made_while_in_review_overtakes_its_change_set() {
+    let mut bench = Bench::new();
+    let set = bench.propose(Bench::change_set("s", "c", ChangeSetType::Create, SMALL));
+    bench.create("s", SMALL);
+    let after = bench.describe(&set.change_set_id, false);
+    assert_eq!((after.execution_status, &after.stack_id), (ExecutionStatus::Obsolete, &set.stack_id));
+    assert_eq!(bench.cfn().describe_stacks(Some("s"), None).unwrap().items[0].stack_id, set.stack_id);
+}
+
+#[test]
 fn the_executed_change_set_is_named_until_a_person_updates() {
     let mut bench = Bench::new();
     let named =
@@ -296,10 +306,9 @@ fn a_described_change_may_be_dropped_from_the_values() {
             ..DescribeChangeSet::default()
         };
         let call = |world: &mut crate::world::World| world.cfn(&account, &region).describe_change_set(&request);
-        match bench.world.call(&account, "cloudformation:DescribeChangeSet", call) {
-            crate::world::Reply::Answer(set) => set,
-            other => panic!("{other:?}"),
-        }
+        let reply = bench.world.call(&account, "cloudformation:DescribeChangeSet", call);
+        let crate::world::Reply::Answer(set) = reply else { panic!("{reply:?}") };
+        set
     };
     assert_eq!(describe(false).changes.len(), 2);
     let told = describe(true);

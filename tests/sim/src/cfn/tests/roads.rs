@@ -73,6 +73,20 @@ fn failed_creation_left_there(bench: &mut Bench) -> Vec<Status> {
     seen
 }
 
+fn failed_creation_that_cleans_up(bench: &mut Bench) -> Vec<Status> {
+    creation_that_fails(bench, OnFailure::Delete)
+}
+
+fn cancelled_update(bench: &mut Bench) -> Vec<Status> {
+    bench.create("s", TWO);
+    let deployment = Bench::deployment("s", &TWO.replace("one", "two"), &[]);
+    bench.cfn().update_stack(UpdateStack { deployment, ..UpdateStack::default() }).unwrap();
+    bench.cfn().cancel_update_stack("s", None).unwrap();
+    let seen = bench.rest("s");
+    assert_eq!(bench.live("s", "P", "Value"), Some("one".into()));
+    seen
+}
+
 fn failed_update_left_there(bench: &mut Bench) -> Vec<Status> {
     bench.create("s", TWO);
     taken(bench);
@@ -151,8 +165,10 @@ fn import(bench: &mut Bench, there: &[&str]) -> Vec<Status> {
     bench.rest("s")
 }
 
-/// Each road, with all the statuses on it.
-const ROADS: &[(&str, fn(&mut Bench) -> Vec<Status>, &[Status])] = &[
+/// A name, how it is walked, and all the statuses on it.
+type Road = (&'static str, fn(&mut Bench) -> Vec<Status>, &'static [Status]);
+
+const ROADS: &[Road] = &[
     (
         "create, update, delete",
         good,
@@ -176,6 +192,16 @@ const ROADS: &[(&str, fn(&mut Bench) -> Vec<Status>, &[Status])] = &[
         "a creation that fails, rollback disabled",
         failed_creation_left_there,
         &[CreateInProgress, CreateFailed, DeleteInProgress],
+    ),
+    (
+        "a creation that fails, to be deleted",
+        failed_creation_that_cleans_up,
+        &[CreateInProgress, DeleteInProgress, DeleteComplete],
+    ),
+    (
+        "an update that is cancelled",
+        cancelled_update,
+        &[UpdateInProgress, UpdateRollbackInProgress, UpdateRollbackCompleteCleanupInProgress, UpdateRollbackComplete],
     ),
     (
         "an update that fails, rollback disabled",

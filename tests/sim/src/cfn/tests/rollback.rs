@@ -81,6 +81,92 @@ fn a_failed_creation_leaves_nothing_last_first() {
 }
 
 #[test]
+fn a_failed_creation_keeps_what_is_retained_unless_told_otherwise() {
+    let body = CHAIN.replace("Queue,", "Queue, DeletionPolicy: Retain,");
+    for retain_except_on_create in [false, true] {
+        let mut bench = Bench::new();
+        let plant = json!({"stack": "s", "logical": "Z", "work": "create", "reason": "no"});
+        bench.world.faults.plant(serde_json::from_value(plant).unwrap());
+        let deployment = Bench::deployment("s", &body, &[]);
+        let request = CreateStack { deployment, retain_except_on_create, ..CreateStack::default() };
+        bench.cfn().create_stack(request).unwrap();
+        bench.rest("s");
+        let account = bench.account.clone();
+        assert_eq!(bench.world.account(&account).store.iter().count() == 1, !retain_except_on_create);
+    }
+}
+
+#[test]
+fn execution_without_a_word_on_rollback_rolls_nothing_back() {
+    let mut bench = Bench::new();
+    bench.create("s", CHAIN);
+    bench.wreck("s", "Z", Work::Update, 0);
+    let kind = crate::cfn::words::ChangeSetType::Update;
+    let set = bench.propose(Bench::change_set("s", "c", kind, &CHAIN.replace("same", "other")));
+    let request =
+        crate::cfn::api::ExecuteChangeSet { change_set_name: set.change_set_id.clone(), ..Default::default() };
+    bench.cfn().execute_change_set(request).unwrap();
+    bench.rest("s");
+    assert_eq!(bench.status("s"), Status::UpdateFailed);
+}
+
+#[test]
+fn failed_events_are_found_by_operation_and_carry_the_token() {
+    let mut bench = Bench::new();
+    bench.create("s", CHAIN);
+    bench.wreck("s", "Z", Work::Update, 0);
+    let deployment = Bench::deployment("s", &CHAIN.replace("same", "other").replace("30", "60"), &[]);
+    let request =
+        crate::cfn::api::UpdateStack { deployment, client_request_token: Some("token".into()), ..Default::default() };
+    let operation_id = Some(bench.cfn().update_stack(request).unwrap().operation_id);
+    bench.rest("s");
+    let wanted = crate::cfn::api::DescribeEvents { operation_id, failed_events: true, ..Default::default() };
+    let failed = bench.cfn().describe_events(&wanted).unwrap().items;
+    let told: Vec<_> = failed
+        .iter()
+        .map(|failed| {
+            (
+                failed.event.logical_resource_id.as_str(),
+                failed.event_type,
+                failed.event.resource_status_reason.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(told, [("Z", "PROVISIONING_ERROR", Some("wrecked"))]);
+    assert_eq!(failed[0].event.client_request_token.as_deref(), Some("token"));
+    // Unchanged resources have no events.
+    let events = bench.cfn().describe_stack_events("s", None).unwrap().items;
+    let updated =
+        |name: &str| events.iter().any(|e| e.logical_resource_id == name && e.resource_status == "UPDATE_COMPLETE");
+    assert!(updated("Q") && !updated("P"));
+}
+
+#[test]
+fn an_operator_reads_a_whole_account() {
+    let mut bench = Bench::new();
+    bench.create("s", SMALL);
+    let account = bench.account.clone();
+    let all = bench.world.read(&account);
+    assert_eq!(all["stacks"][0]["status"], "CREATE_COMPLETE");
+    assert_eq!(all["resources"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn removed_resources_go_before_what_they_need() {
+    let mut bench = Bench::new();
+    bench.create("s", CHAIN);
+    bench.update("s", "Resources: {N: {Type: AWS::SNS::Topic}}");
+    let events = bench.cfn().describe_stack_events("s", None).unwrap().items;
+    let gone: Vec<&str> = events
+        .iter()
+        .rev()
+        .filter(|event| event.resource_status == "DELETE_COMPLETE")
+        .map(|event| event.logical_resource_id.as_str())
+        .collect();
+    assert_eq!(gone, ["Z", "P", "Q"]);
+}
+
+#[test]
 fn dependents_of_a_replaced_resource_are_dynamic_changes() {
     let mut bench = Bench::new();
     bench.create("s", CHAIN);
@@ -229,6 +315,16 @@ Resources:
     let told = bench.cfn().describe_stacks(Some(&child), None).unwrap().items.remove(0);
     let parent = bench.cfn().describe_stacks(Some("s"), None).unwrap().items.remove(0).stack_id;
     assert_eq!((told.parent_id, told.root_id), (Some(parent.clone()), Some(parent)));
+
+    // With its nested stacks, a change set can be walked.
+    let next = outer.replace("one", "two");
+    let mut request = Bench::change_set("s", "deep", crate::cfn::words::ChangeSetType::Update, &next);
+    request.include_nested_stacks = true;
+    let set = bench.propose(request);
+    let below = set.changes.iter().find_map(|change| change.change_set_id.clone()).unwrap();
+    let below = bench.describe(&below, false);
+    assert_eq!((below.stack_id.as_str(), below.root_change_set_id), (child.as_str(), Some(set.change_set_id)));
+    assert_eq!(below.changes[0].logical_resource_id, "P");
 
     // The child is updated, then the parent fails: the child goes back.
     bench.wreck("s", "P", Work::Update, 0);

@@ -1,0 +1,177 @@
+//! Wrong plans, made by hand: each is found, by its own note and no other.
+
+use crate::table::{World, asked, key};
+use plan::{
+    lint::lint,
+    memory::Started,
+    plan::{Action, Plan, Row, Stand, Step},
+};
+
+fn step(stack: &str, action: Action) -> Step {
+    let manifest = stack.split('/').next().unwrap_or(stack).parse().expect("a name");
+    Step { key: key(stack), manifest, action, generation: None, attempt: 1 }
+}
+
+fn delete(stack: &str) -> String {
+    let key = key(stack);
+    format!("arn:aws:cloudformation:{}:111122223333:stack/{}/1", key.region, key.stack)
+}
+
+fn create(stack: &str) -> Step {
+    step(stack, Action::Create(asked("app@1")))
+}
+
+fn update(stack: &str) -> Step {
+    step(stack, Action::Update(asked("app@1")))
+}
+
+fn clear(stack: &str) -> Step {
+    step(stack, Action::Clear { stack_id: delete(stack) })
+}
+
+fn remove(stack: &str) -> Step {
+    step(stack, Action::Remove { stack_id: delete(stack) })
+}
+
+/// The plan that this world has, with these steps instead of its own, gets these notes.
+#[track_caller]
+fn check(world: &World, steps: Vec<Step>, expect: &[&str]) {
+    let selected = world.selected();
+    let facts = world.facts(&selected);
+    let mut rows = plan::plan::plan(&facts).rows;
+    for row in rows.values_mut().filter(|row| matches!(row.stand, Stand::Due(_))) {
+        row.stand = Stand::Not(plan::why::Why::ForSeat);
+    }
+    for step in &steps {
+        let due = || Row { manifest: step.manifest.clone(), status: None, fingerprint: None, stand: Stand::Settled };
+        rows.entry(step.key.clone()).or_insert_with(due).stand = Stand::Due(step.action.clone());
+    }
+    let notes = lint(&Plan { rows, steps }, &facts);
+    assert_eq!(notes, expect);
+}
+
+const NET: &str = "net@1 CREATE_COMPLETE ours";
+
+/// `app` and `net` are wanted; `net` is in place, and what else is there is said.
+fn there(app: &str) -> World {
+    World::of("net@1, app@2", &format!("{NET}, {app}"))
+}
+
+/// `net` alone is wanted and in place, and what else is there is said.
+fn left(old: &str) -> World {
+    World::of("net@1", &format!("{NET}, {old}"))
+}
+
+#[test]
+fn a_sound_plan_gets_no_note() {
+    check(&there(""), vec![create("app")], &[]);
+    check(&there("app@1 REVIEW_IN_PROGRESS"), vec![create("app")], &[]);
+    check(&there("app@1 REVIEW_IN_PROGRESS ours"), vec![create("app")], &[]);
+    check(&there("app@1 CREATE_COMPLETE ours"), vec![update("app")], &[]);
+    check(&there("app@1 ROLLBACK_COMPLETE ours"), vec![clear("app")], &[]);
+    check(&left("old@1 CREATE_COMPLETE ours prune"), vec![remove("old")], &[]);
+}
+
+#[test]
+fn one_stack_one_step() {
+    check(&there(""), vec![create("app"), create("app")], &["eu-central-1/app: there are two steps for it"]);
+}
+
+#[test]
+fn nothing_is_done_where_nobody_looked() {
+    let note = "eu-central-1/app: there is a step in a region that was not looked at";
+    let mut world = World::of("app@2", "");
+    world.found.regions.clear();
+    check(&world, vec![create("app")], &[note]);
+}
+
+#[test]
+fn nothing_is_done_beside_what_is_under_way() {
+    let world = there("").pending("app", Started::Create, 5);
+    check(&world, vec![create("app")], &["eu-central-1/app: there is a step for it while one is under way"]);
+    let busy = "eu-central-1/app: there is a step for it while CloudFormation is at work on it";
+    check(&there("app@1 UPDATE_IN_PROGRESS ours"), vec![update("app")], &[busy]);
+    check(&there("app@1 CREATE_IN_PROGRESS ours"), vec![create("app")], &[busy]);
+}
+
+#[test]
+fn nothing_is_done_to_what_is_not_ours() {
+    let note = &["eu-central-1/app: it is not ours"];
+    check(&there("app@1 CREATE_COMPLETE theirs"), vec![update("app")], note);
+    check(&there("app@1 CREATE_COMPLETE"), vec![update("app")], note);
+    check(&there("app@1 CREATE_COMPLETE ours nested"), vec![update("app")], note);
+    check(&there("app@1 ROLLBACK_COMPLETE theirs"), vec![clear("app")], note);
+    check(&there("app@1 REVIEW_IN_PROGRESS theirs"), vec![create("app")], note);
+    check(&left("old@1 CREATE_COMPLETE theirs prune"), vec![remove("old")], &["eu-central-1/old: it is not ours"]);
+}
+
+#[test]
+fn each_thing_is_done_only_to_a_stack_that_it_can_be_done_to() {
+    let created = &["eu-central-1/app: it is to be created, and is there already"];
+    check(&there("app@1 CREATE_COMPLETE ours"), vec![create("app")], created);
+    check(&there("app@1 NEW_WORD ours"), vec![create("app")], created);
+    let updated = &["eu-central-1/app: it is to be updated, and can't be as it is"];
+    check(&there("app@1 UPDATE_ROLLBACK_FAILED ours"), vec![update("app")], updated);
+    check(&there("app@1 REVIEW_IN_PROGRESS ours"), vec![update("app")], updated);
+    check(&there(""), vec![update("app")], &["eu-central-1/app: it is to be changed, and is not there"]);
+    let cleared = &["eu-central-1/app: it is to be cleared away, and it did come up"];
+    check(&there("app@1 CREATE_COMPLETE ours"), vec![clear("app")], cleared);
+}
+
+#[test]
+fn a_stack_is_deleted_by_its_own_arn() {
+    let other = step("old", Action::Remove { stack_id: delete("other") });
+    let note = &["eu-central-1/old: it is to be deleted under another stack's ARN"];
+    check(&left("old@1 CREATE_COMPLETE ours prune"), vec![other], note);
+}
+
+#[test]
+fn nothing_is_removed_without_proof() {
+    let old = "old@1 CREATE_COMPLETE ours prune";
+    let removed =
+        |world: &World, note: &str| check(world, vec![remove("old")], &[&format!("eu-central-1/old: {note}")]);
+    removed(&left("old@1 CREATE_COMPLETE ours"), "it is to be removed, and its manifest did not say that it may");
+    removed(&World::of("net@1, old!", &format!("{NET}, {old}")), "it is to be removed, and its manifest can't be read");
+    removed(&World::of("net@1, ?", &format!("{NET}, {old}")), "it is to be removed on an incomplete reading");
+    removed(&World::of("", old), "it is to be removed by an empty repository");
+    let mut nameless = left(old);
+    let tags = &mut nameless.found.stacks.get_mut(&key("old")).expect("it is there").tags;
+    tags.remove(plan::resolve::MANIFEST);
+    removed(&nameless, "it is to be removed, and no manifest ever asked for it");
+    removed(&World::of("old@2", old), "it is wanted and to be removed");
+}
+
+#[test]
+fn removals_wait_for_everything_else() {
+    let world = World::of("net@2", &format!("{NET}, old@1 CREATE_COMPLETE ours prune"));
+    let early = "eu-central-1/old: it is to be removed before everything that is wanted is in place";
+    check(&world, vec![remove("old")], &[early]);
+    check(&world, vec![update("net"), remove("old")], &[early, "removals and other changes are mixed"]);
+}
+
+#[test]
+fn no_more_is_begun_than_there_are_seats() {
+    let note = &["more is changed at a time than the account allows"];
+    check(&World::of("a@1, b@1", "").seats(1), vec![create("a"), create("b")], note);
+    let world = World::of("a@1, b@1", "a@1 CREATE_IN_PROGRESS ours").seats(1).pending("a", Started::Create, 5);
+    check(&world, vec![create("b")], note);
+    check(&World::of("a@1", "a@1 CREATE_IN_PROGRESS ours").seats(0).pending("a", Started::Create, 5), vec![], &[]);
+}
+
+#[test]
+fn what_is_due_has_a_step_and_the_other_way_round() {
+    let world = there("");
+    let selected = world.selected();
+    let facts = world.facts(&selected);
+    let plan = plan::plan::plan(&facts);
+    let note = "eu-central-1/app: it is due without a step, or has a step and is not due";
+    assert_eq!(lint(&Plan { steps: vec![], ..plan.clone() }, &facts), [note]);
+    let rows = plan.rows.into_iter().filter(|(of, _)| *of != key("app")).collect();
+    assert_eq!(lint(&Plan { rows, steps: vec![] }, &facts), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_begins_before_what_it_depends_on() {
+    let world = World::of("net@2, app@1 <- net", NET);
+    check(&world, vec![create("app")], &["eu-central-1/app: it depends on eu-central-1/net, which is not in sync"]);
+}

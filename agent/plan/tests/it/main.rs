@@ -1,0 +1,17 @@
+//! What `plan` decides, as data: a world in a few words, and the plan for it as a person reads it ([`table`]).
+#![expect(clippy::expect_used, reason = "a test that can't go on says why")]
+
+mod always;
+mod asked;
+mod guard;
+mod lint;
+mod missing;
+mod order;
+mod preview;
+mod prune;
+mod remembered;
+mod select;
+mod status;
+mod table;
+mod tell;
+mod watch;

@@ -1,0 +1,211 @@
+//! Who goes first, who waits for whom, and how many at a time.
+
+use crate::table::{World, check, key};
+use plan::memory::Started;
+
+const UP: &str = "net@1 CREATE_COMPLETE ours Id=vpc-1";
+
+#[test]
+fn a_new_stack_is_created() {
+    check("net@1", "", "create net");
+}
+
+#[test]
+fn a_settled_stack_is_left_alone() {
+    check("net@1", UP, "net: in sync");
+}
+
+#[test]
+fn nobody_begins_before_what_it_depends_on_is_in_sync() {
+    let pending = "app: pending: waits for eu-central-1/net to be in sync (now: pending)";
+    check("net@1, app@2 <- net", "", &format!("create net\n{pending}"));
+    check("net@2, app@2 <- net", UP, &format!("update net\n{pending}"));
+    check("net@1, app@2 <- net", UP, "create app\nnet: in sync");
+}
+
+#[test]
+fn steps_come_in_the_order_of_dependencies_and_then_of_names() {
+    check(
+        "a@2 <- z, z@1, m@2, b@2",
+        "z@1 CREATE_COMPLETE ours, a@1 CREATE_COMPLETE ours, m@1 CREATE_COMPLETE ours",
+        "create b
+         update m
+         update a
+         z: in sync",
+    );
+}
+
+#[test]
+fn an_output_is_read_from_the_stack_beside_it() {
+    let world = World::of(
+        "net/eu-central-1+eu-west-1@1, app/eu-central-1+eu-west-1@2 Vpc=net.Id",
+        "net@1 CREATE_COMPLETE ours Id=vpc-1, net/eu-west-1@1 CREATE_COMPLETE ours Id=vpc-2",
+    );
+    let vpc = |stack| world.step(stack).action.asked().expect("it is created").parameters["Vpc"].clone();
+    assert_eq!([vpc("app"), vpc("app/eu-west-1")], ["vpc-1", "vpc-2"]);
+}
+
+#[test]
+fn an_output_is_read_from_the_region_that_is_named() {
+    let world = World::of(
+        "net/eu-central-1+eu-west-1@1, app@2 Vpc=net.Id@eu-west-1",
+        "net@1 CREATE_COMPLETE ours Id=vpc-1, net/eu-west-1@1 CREATE_COMPLETE ours Id=vpc-2",
+    );
+    assert_eq!(world.step("app").action.asked().expect("it is created").parameters["Vpc"], "vpc-2");
+}
+
+#[test]
+fn a_stack_that_is_in_one_region_only_serves_the_others() {
+    let world = World::of("net@1, app/eu-west-1@2 Vpc=net.Id", UP);
+    assert_eq!(world.step("app/eu-west-1").action.asked().expect("it is created").parameters["Vpc"], "vpc-1");
+    check(
+        "net@1, app/eu-west-1@2 Vpc=net.Id",
+        "",
+        "create net
+         app/eu-west-1: pending: waits for eu-central-1/net to be in sync (now: pending)",
+    );
+}
+
+#[test]
+fn a_dependency_in_the_region_that_is_named_is_waited_for_there() {
+    check(
+        "net/eu-central-1+eu-west-1@1, app@2 Vpc=net.Id@eu-west-1",
+        UP,
+        "create net/eu-west-1
+         app: pending: waits for eu-west-1/net to be in sync (now: pending)
+         net: in sync",
+    );
+}
+
+#[test]
+fn a_dependency_that_is_not_for_this_account_is_named() {
+    let text =
+        "app: failed: depends on `net`, which has no stack here; ends when its `targets` and `regions` give it one";
+    check("net@1 elsewhere, app@2 <- net", "", text);
+    check(
+        "net/eu-west-1@1, app@2 Vpc=net.Id@us-east-1",
+        "net/eu-west-1@1 CREATE_COMPLETE ours",
+        &format!("{text}\nnet/eu-west-1: in sync"),
+    );
+}
+
+#[test]
+fn a_dependency_that_cant_be_read_is_named() {
+    check(
+        "net!, app@2 <- net",
+        "net@1 CREATE_COMPLETE ours",
+        "app: pending: waits for the manifest `net`, which can't be read; ends when it can
+         net: failed: stacks/net.yaml:7:3: unknown field `parameterz`; ends with a commit that mends it",
+    );
+}
+
+#[test]
+fn what_a_dependency_stands_at_is_said() {
+    let app = |state| format!("app: pending: waits for eu-central-1/net to be in sync (now: {state})");
+    let says = |found: &str, state| {
+        let plan = World::of("net@1, app@2 <- net", found).plan();
+        assert!(crate::table::printed(&plan).contains(&app(state)), "{plan:?}");
+    };
+    says("net@1 UPDATE_IN_PROGRESS ours", "pending");
+    says("net@1 UPDATE_ROLLBACK_FAILED ours", "needs a person");
+    says("net@1 CREATE_COMPLETE theirs", "needs a person");
+    let world = World::of("net@1, app@2 <- net", "net@1 UPDATE_IN_PROGRESS ours").pending("net", Started::Update, 5);
+    assert!(crate::table::printed(&world.plan()).contains(&app("applying")));
+    says("net@1 NEW_WORD ours", "unknown");
+}
+
+#[test]
+fn members_of_a_circle_wait_in_words_and_nobody_hangs() {
+    check(
+        "a@1 <- b, b@1 <- a, c@1 <- c, d@1 <- a, e@1",
+        "",
+        "create e
+         a: pending: waits for eu-central-1/b to be in sync (now: pending)
+         b: pending: waits for eu-central-1/a to be in sync (now: pending)
+         c: pending: waits for eu-central-1/c to be in sync (now: pending)
+         d: pending: waits for eu-central-1/a to be in sync (now: pending)",
+    );
+}
+
+#[test]
+fn only_so_many_are_changed_at_a_time() {
+    let waits = "pending: waits for one of the stacks being changed now to be done";
+    World::of("a@1, b@1, c@1", "").seats(2).reads(&format!("create a\ncreate b\nc: {waits}"));
+    World::of("a@1, b@1, c@1", "a@1 CREATE_IN_PROGRESS ours")
+        .seats(2)
+        .pending("a", Started::Create, 60)
+        .reads(&format!(
+            "create b
+             a: applying: being created since 2025-06-15T16:05:40Z (CREATE_IN_PROGRESS); ends when CloudFormation is done
+             c: {waits}"
+        ));
+}
+
+#[test]
+fn what_somebody_else_is_changing_takes_a_seat_too() {
+    let busy = "a: pending: somebody else is changing it (UPDATE_IN_PROGRESS); ends when CloudFormation is done";
+    let world = |seats| World::of("a@1, b@1", "a@1 UPDATE_IN_PROGRESS ours").seats(seats);
+    world(2).reads(&format!("create b\n{busy}"));
+    world(1).reads(&format!("{busy}\nb: pending: waits for one of the stacks being changed now to be done"));
+}
+
+#[test]
+fn what_takes_longer_than_its_manifest_allows_is_late_and_still_has_its_seat() {
+    let world =
+        |seconds| World::of("a@1, b@1", "a@- UPDATE_IN_PROGRESS ours").seats(1).pending("a", Started::Update, seconds);
+    let state = |seconds| world(seconds).row("a").state().as_str();
+    assert_eq!([state(3600), state(3601)], ["applying", "needs a person"]);
+    world(7200).reads(
+        "a: needs a person: UPDATE_IN_PROGRESS since 2025-06-15T14:06:40Z, longer than its `timeout`; ends when \
+         CloudFormation is done or a person cancels it
+         b: pending: waits for one of the stacks being changed now to be done",
+    );
+}
+
+#[test]
+fn what_was_started_and_is_not_seen_yet_is_waited_for() {
+    World::of("a@1", "").pending("a", Started::Create, 5).reads(
+        "a: applying: being created since 2025-06-15T16:06:35Z (not to be seen yet); ends when CloudFormation is done",
+    );
+}
+
+#[test]
+fn a_suspended_stack_is_left_as_it_is_and_says_where_that_is_written() {
+    let suspended = "app: excepted: suspended: the audit is on; ends when `suspend` leaves stacks/app.yaml:1";
+    check("app@2 suspended", "app@1 CREATE_COMPLETE ours", suspended);
+    check("app@2 suspended", "", suspended);
+    check(
+        "app@2 suspended, web@1 <- app",
+        "",
+        &format!("{suspended}\nweb: pending: waits for eu-central-1/app to be in sync (now: excepted)"),
+    );
+}
+
+#[test]
+fn a_stack_that_this_turn_does_no_more_with_has_no_step() {
+    let mut world = World::of("a@1, b@1", "");
+    world.stopped.insert(key("a"), plan::why::Why::Trouble("ThrottlingException: Rate exceeded".into()));
+    world.reads("create b\na: unknown: ThrottlingException: Rate exceeded; tried again next turn");
+    world.stopped.insert(key("a"), plan::why::Why::ForBudget);
+    world.reads(
+        "create b
+         a: pending: this turn has destroyed as much as the account allows in one; ends with the next turn",
+    );
+}
+
+#[test]
+fn what_stopped_a_stack_is_forgotten_when_it_is_in_sync() {
+    let mut world = World::of("net@1", UP);
+    world.stopped.insert(key("net"), plan::why::Why::ForBudget);
+    world.reads("net: in sync");
+}
+
+#[test]
+fn nothing_is_concluded_from_a_region_that_could_not_be_listed() {
+    World::of("net/eu-central-1+eu-west-1@1, app@1 Vpc=net.Id@eu-west-1", UP).unreadable("eu-west-1").reads(
+        "app: pending: waits for eu-west-1/net to be in sync (now: unknown)
+         net: in sync
+         net/eu-west-1: unknown: could not be looked at in eu-west-1: ThrottlingException: Rate exceeded; ends when that \
+         succeeds",
+    );
+}

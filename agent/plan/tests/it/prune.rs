@@ -1,0 +1,132 @@
+//! What becomes of stacks that nobody asks for any more: deleting is never a side effect.
+
+use crate::table::{World, check};
+use plan::memory::Started;
+
+const NET: &str = "net@1 CREATE_COMPLETE ours";
+const MAY_GO: &str = "net@1 CREATE_COMPLETE ours, old@1 CREATE_COMPLETE ours prune";
+
+#[test]
+fn a_stack_whose_manifest_left_stays_unless_that_manifest_said_otherwise() {
+    check(
+        "net@1",
+        "net@1 CREATE_COMPLETE ours, old@1 CREATE_COMPLETE ours",
+        "net: in sync
+         old: excepted: the manifest `old` no longer asks for it, and did not say `prune: true` with `deletionPolicy: \
+         delete`; stays until a person deletes it or a manifest asks for it again",
+    );
+    check("net@1", MAY_GO, "remove old\nnet: in sync");
+}
+
+#[test]
+fn what_we_never_made_is_not_ours_to_delete() {
+    check(
+        "net@1",
+        &format!("{NET}, alien@x CREATE_COMPLETE theirs prune, wild@- CREATE_COMPLETE prune"),
+        "net: in sync",
+    );
+}
+
+#[test]
+fn a_manifest_that_is_not_for_this_account_any_more_asks_for_nothing_here() {
+    check("net@1, old@1 prune elsewhere", MAY_GO, "remove old\nnet: in sync");
+}
+
+#[test]
+fn a_reading_with_a_hole_in_it_removes_nothing() {
+    check(
+        "net@1, ?",
+        MAY_GO,
+        "net: in sync
+         old: unknown: the manifest `old` no longer asks for it, but the stack stays: a manifest's name could not be \
+         read, and it might be this one's; ends when every name can be read",
+    );
+}
+
+#[test]
+fn an_empty_repository_removes_nothing() {
+    let because = "old: unknown: the manifest `old` no longer asks for it, but the stack stays: the repository asks for \
+         nothing at all here, which is more likely a mistake; ends when it asks for something";
+    check("", "old@1 CREATE_COMPLETE ours prune", because);
+    check("net@1 elsewhere", "old@1 CREATE_COMPLETE ours prune", because);
+}
+
+#[test]
+fn a_broken_manifest_costs_its_stack_nothing() {
+    check(
+        "net@1, old!",
+        MAY_GO,
+        "net: in sync
+         old: failed: stacks/old.yaml:7:3: unknown field `parameterz`; ends with a commit that mends it",
+    );
+}
+
+#[test]
+fn an_account_that_allows_no_deletion_says_so_instead_of_waiting_for_a_turn_that_never_comes() {
+    let mut world = World::of("net@1", MAY_GO);
+    world.policy.limits.deletions_per_turn = 0;
+    world.reads(
+        "net: in sync
+         old: unknown: the manifest `old` no longer asks for it, but the stack stays: this account allows no deletion; \
+         ends when its limit `deletionsPerTurn` is raised",
+    );
+}
+
+#[test]
+fn removals_come_last_and_alone() {
+    let waits = "old: pending: is removed once every stack that is wanted here is in sync";
+    check("net@2", MAY_GO, &format!("update net\n{waits}"));
+    check("net@1, app@1", MAY_GO, &format!("create app\nnet: in sync\n{waits}"));
+    World::of("net@1", "net@- UPDATE_IN_PROGRESS ours, old@1 CREATE_COMPLETE ours prune")
+        .pending("net", Started::Update, 60)
+        .reads(&format!(
+            "net: applying: being updated since 2025-06-15T16:05:40Z (UPDATE_IN_PROGRESS); ends when CloudFormation is done
+             {waits}"
+        ));
+    check(
+        "net@1, s@1 suspended",
+        MAY_GO,
+        "remove old\nnet: in sync\ns: excepted: suspended: the audit is on; ends when `suspend` leaves stacks/s.yaml:1",
+    );
+}
+
+#[test]
+fn what_leaves_stays_while_something_wanted_is_not_in_place() {
+    // `app` may still stand on `old`: that it can't be changed now is no reason to take away what it stands on.
+    for app in ["UPDATE_ROLLBACK_FAILED ours", "CREATE_COMPLETE theirs", "NEW_WORD ours", "DELETE_IN_PROGRESS ours"] {
+        let plan = World::of("net@1, app@2", &format!("{MAY_GO}, app@1 {app}")).plan();
+        assert_eq!(plan.steps, [], "{app}");
+    }
+}
+
+#[test]
+fn several_may_go_side_by_side() {
+    World::of("net@1", &format!("{MAY_GO}, older@1 ROLLBACK_COMPLETE ours prune, oldest@1 CREATE_COMPLETE ours prune"))
+        .seats(2)
+        .reads(
+            "remove old
+             remove older
+             net: in sync
+             oldest: pending: waits for one of the stacks being changed now to be done",
+        );
+}
+
+#[test]
+fn a_removal_under_way_is_waited_for_and_in_the_end_late() {
+    let world = |seconds| {
+        World::of("net@1", &format!("{NET}, old@1 DELETE_IN_PROGRESS ours prune")).pending(
+            "old",
+            Started::Remove,
+            seconds,
+        )
+    };
+    assert_eq!(world(60).row("old").state().as_str(), "applying");
+    assert_eq!(world(4000).row("old").state().as_str(), "needs a person");
+}
+
+#[test]
+fn a_stack_that_is_ours_and_names_no_manifest_is_left_out() {
+    let mut world = World::of("net@1", MAY_GO);
+    world.found.stacks.get_mut(&crate::table::key("old")).expect("it is there").tags.remove(plan::resolve::MANIFEST);
+    world.reads("net: in sync");
+}

@@ -1,0 +1,233 @@
+//! What is remembered, how long it holds, and what forgetting costs.
+
+use crate::table::{World, at, check, fingerprint, key};
+use jiff::SignedDuration;
+use manifests::stack::Limits as StackLimits;
+use plan::{
+    guard::case,
+    memory::{Failed, Known, Memory, Pending, Settled, Started, WasHeld, generation},
+};
+
+const THERE: &str = "app@1 CREATE_COMPLETE ours";
+
+fn failed(request: &str, attempts: u32, refused: bool) -> Known {
+    let why = "ROLLBACK: Topic (AWS::SNS::Topic): no".into();
+    let failed = Failed { fingerprint: fingerprint(request), attempts, at: at(3000), why, refused };
+    Known { failed: Some(failed), ..Known::default() }
+}
+
+#[test]
+fn what_somebody_else_changed_is_asked_again() {
+    check("app@1", "app@- UPDATE_COMPLETE ours", "update app");
+    check("app@1", "app@x UPDATE_COMPLETE ours", "update app");
+    check("app@1", "app@2 UPDATE_COMPLETE ours", "update app");
+}
+
+#[test]
+fn no_changes_holds_while_nobody_touches_the_stack() {
+    let world = World::of("app@2", THERE);
+    let stack = &world.found.stacks[&key("app")];
+    let settled = Settled { fingerprint: fingerprint("app@2"), generation: generation(stack) };
+    let world = world.clone().knowing("app", Known { settled: Some(settled), ..Known::default() });
+    world.reads("app: in sync");
+    let touched = |change: fn(&mut plan::facts::FoundStack)| {
+        let mut world = world.clone();
+        change(world.found.stacks.get_mut(&key("app")).expect("it is there"));
+        world.reads("update app");
+    };
+    touched(|stack| stack.updated = Some(at(1)));
+    touched(|stack| stack.change_set = None);
+    touched(|stack| stack.id.push('2'));
+    world.with("app", |stack| stack.template = "t/3.yaml".parse().expect("a path")).reads("update app");
+}
+
+#[test]
+fn no_changes_holds_for_a_stack_whose_last_change_was_undone() {
+    let world = World::of("app@1", "app@1 UPDATE_ROLLBACK_COMPLETE ours");
+    world.reads("update app");
+    let stack = &world.found.stacks[&key("app")];
+    let settled = Settled { fingerprint: fingerprint("app@1"), generation: generation(stack) };
+    world.clone().knowing("app", Known { settled: Some(settled), ..Known::default() }).reads("app: in sync");
+}
+
+#[test]
+fn a_failure_is_tried_again_when_its_time_has_come() {
+    let mut world = World::of("app@2", THERE).knowing("app", failed("app@2", 1, false));
+    world.now = at(3000) + SignedDuration::from_secs(899);
+    world.reads("app: failed: ROLLBACK: Topic (AWS::SNS::Topic): no; tried again at 2025-06-15T16:11:40Z");
+    world.now = at(3000) + SignedDuration::from_secs(900);
+    world.reads("update app #2");
+}
+
+#[test]
+fn after_so_many_attempts_only_another_request_is_tried() {
+    let mut world = World::of("app@2", THERE).knowing("app", failed("app@2", 3, false));
+    world.now = at(1_000_000);
+    world.reads(
+        "app: failed: ROLLBACK: Topic (AWS::SNS::Topic): no; tried 3 times; ends with a commit that asks for something else",
+    );
+    World::of("app@3", THERE).knowing("app", failed("app@2", 3, false)).reads("update app");
+}
+
+#[test]
+fn a_refused_request_stays_refused_until_it_is_another() {
+    let mut world = World::of("app@2", THERE).knowing("app", failed("app@2", 1, true));
+    world.now = at(1_000_000);
+    world.reads(
+        "app: failed: ROLLBACK: Topic (AWS::SNS::Topic): no; tried once; ends with a commit that asks for something else",
+    );
+    World::of("app@1", THERE).knowing("app", failed("app@2", 1, true)).reads("app: in sync");
+    World::of("app@2", "").knowing("app", failed("app@2", 1, true)).reads(
+        "app: failed: ROLLBACK: Topic (AWS::SNS::Topic): no; tried once; ends with a commit that asks for something else",
+    );
+}
+
+#[test]
+fn a_creation_that_failed_is_cleared_away_and_tried_so_often_and_no_more() {
+    let dead = "app@- ROLLBACK_COMPLETE ours";
+    let ready = |there: &str, attempts| {
+        let mut world = World::of("app@2", there).knowing("app", failed("app@2", attempts, false));
+        world.now = at(5000);
+        world
+    };
+    ready(dead, 1).reads("clear app #2");
+    ready("", 1).reads("create app #2");
+    ready(dead, 2).reads("clear app #3");
+    ready("", 2).reads("create app #3");
+    assert_eq!(ready(dead, 3).plan().steps, [], "and then it is left for a person to see");
+    assert_eq!(ready(dead, u32::MAX).plan().steps, []);
+}
+
+#[test]
+fn a_clock_that_was_set_back_only_waits() {
+    let mut world = World::of("app@2", THERE).knowing("app", failed("app@2", 1, false));
+    world.now = at(-1_000_000);
+    assert_eq!(world.plan().steps, []);
+    world.policy.retry_after = SignedDuration::MAX;
+    assert_eq!(world.plan().steps, []);
+}
+
+/// `app`, held under the judgement that this world makes.
+fn held(world: World, there: bool) -> World {
+    let stack = world.found.stacks.get(&key("app")).filter(|_| there).map(generation);
+    let manifest = &world.repository.stacks[&"app".parse().expect("a name")];
+    let case = case(fingerprint("app@2"), stack, manifest, &world.policy.limits);
+    let held = WasHeld { case, why: "would remove Table".into(), plan: "0123".into() };
+    world.knowing("app", Known { held: Some(held), ..Known::default() })
+}
+
+#[test]
+fn a_held_change_stays_held_while_its_case_is_the_same() {
+    let world = held(World::of("app@2", THERE), true);
+    world.reads("app: held: would remove Table");
+    let again = |change: fn(&mut World)| {
+        let mut world = world.clone();
+        change(&mut world);
+        world.reads("update app");
+    };
+    again(|world| world.policy.limits.removals_per_change = 1);
+    again(|world| world.policy.limits.replacements_per_turn = 11);
+    again(|world| world.found.stacks.get_mut(&key("app")).expect("it is there").updated = Some(at(9)));
+    let allow = |stack: &mut manifests::stack::Stack| stack.allow.remove.extend("Table".parse());
+    world.clone().with("app", allow).reads("update app");
+    let tighter = |stack: &mut manifests::stack::Stack| {
+        stack.limits = StackLimits { removals: Some(0), replacements: None };
+    };
+    world.clone().with("app", tighter).reads("update app");
+    world.with("app", |stack| stack.timeout = std::time::Duration::from_secs(1)).reads("app: held: would remove Table");
+}
+
+#[test]
+fn a_held_creation_stays_held_too_and_is_not_asked_again_and_again() {
+    held(World::of("app@2", ""), false).reads("app: held: would remove Table");
+    held(World::of("app@2", "app@- REVIEW_IN_PROGRESS ours"), false).reads("app: held: would remove Table");
+}
+
+#[test]
+fn a_creation_has_no_generation_whatever_once_had_its_name() {
+    for there in ["", "app@- REVIEW_IN_PROGRESS ours", "app@1 DELETE_COMPLETE ours"] {
+        assert_eq!(World::of("app@2", there).step("app").generation, None, "{there}");
+    }
+    assert!(World::of("app@2", THERE).step("app").generation.is_some());
+}
+
+#[test]
+fn nothing_is_begun_while_something_is_under_way() {
+    for act in [Started::Create, Started::Update, Started::Clear, Started::Remove] {
+        assert_eq!(World::of("app@2", THERE).pending("app", act, 5).plan().steps, [], "{act:?}");
+    }
+}
+
+#[test]
+fn of_a_stack_of_which_nothing_is_left_to_remember_nothing_is_kept() {
+    let mut memory = Memory::new("e1".into());
+    memory.change(&key("app"), |known| *known = failed("app@2", 1, false));
+    assert_eq!(memory.stacks().len(), 1);
+    memory.change(&key("app"), |known| known.failed = None);
+    assert_eq!(memory, Memory::new("e1".into()));
+    memory.change(&key("app"), |known| *known = failed("app@2", 1, false));
+    memory.keep(|key| key.stack.as_str() != "app");
+    assert_eq!(memory, Memory::new("e1".into()));
+}
+
+/// A memory in which everything is said.
+fn full() -> Memory {
+    let mut memory = Memory::new("e1".into());
+    let commit: manifests::id::CommitId = "a".repeat(40).parse().expect("a commit");
+    (memory.accepted, memory.refused, memory.applied) =
+        (Some(commit.clone()), Some(commit.clone()), Some(commit.clone()));
+    (memory.answered, memory.sequence) = (Some(at(1)), 7);
+    memory.told = Some(plan::memory::Told { at: at(2), said: "ab".into() });
+    let one = fingerprint("app@1");
+    let pending = Pending {
+        act: Started::Clear,
+        fingerprint: Some(one),
+        generation: Some(one),
+        token: "t".into(),
+        since: at(3),
+        attempt: 2,
+        commit: Some(commit),
+    };
+    memory.change(&key("app"), |known| {
+        *known = Known { pending: Some(pending), ..failed("app@1", 2, true) };
+        known.settled = Some(Settled { fingerprint: one, generation: one });
+        known.held = Some(WasHeld { case: one, why: "w".into(), plan: "p".into() });
+    });
+    memory.change(&key("app/eu-west-1"), |known| *known = failed("app@1", 2, true));
+    memory
+}
+
+#[test]
+fn memory_reads_back_as_it_was_written() {
+    for memory in [Memory::new("e1".into()), full()] {
+        let text = serde_json::to_string(&memory).expect("it can be written");
+        assert_eq!(serde_json::from_str::<Memory>(&text).expect("it can be read"), memory, "{text}");
+    }
+    assert!(serde_json::from_str::<Memory>(r#"{"epoch":"e","sequence":1,"surprise":1}"#).is_err());
+}
+
+#[test]
+fn a_fingerprint_in_memory_is_32_lower_case_hex_digits_or_memory_is_not_believed() {
+    let text = serde_json::to_string(&full()).expect("it can be written");
+    let hex = fingerprint("app@1").to_string();
+    assert!(text.contains(&hex));
+    assert!(serde_json::from_str::<Memory>(&text.replace(&hex, &hex.to_uppercase())).is_err());
+    assert!(serde_json::from_str::<Memory>(&text.replace(&hex, &hex[1..])).is_err());
+}
+
+/// The largest SSM parameter holds 8 KB, and the shell forgets only happenings to stay below that. An entry takes 168
+/// bytes, so some forty stacks that "no changes" settled fit, and two hundred (a reformatted template each) do not.
+#[test]
+fn two_hundred_settled_stacks_take_33648_bytes_and_forty_fit_into_a_parameter() {
+    let bytes = |stacks: usize| {
+        let mut memory = Memory::new("0123456789ab".into());
+        for number in 0..stacks {
+            let one = fingerprint(&format!("app@{number}"));
+            let settled = Some(Settled { fingerprint: one, generation: one });
+            memory.change(&key(&format!("baseline-audit-{number:03}")), |known| known.settled = settled);
+        }
+        serde_json::to_string(&memory).expect("it can be written").len()
+    };
+    assert!(bytes(40) < 8 * 1024, "{} bytes", bytes(40));
+    assert_eq!(bytes(200), 33_648);
+}

@@ -1,0 +1,144 @@
+//! All 23 statuses, each way round; to be read against `stance` and AWS's "Stack status codes".
+
+use crate::table::{World, key};
+use plan::{
+    facts::Status,
+    plan::{Action, Stand},
+    stance::WayOut,
+    why::Why,
+};
+
+/// What is done with a stack in this status when it is … and wanted the same; wanted otherwise; no longer wanted and
+/// kept; no longer wanted and may go; wanted, and somebody else's; not wanted, and somebody else's.
+const TABLE: &str = "
+    CREATE_IN_PROGRESS                           busy     busy     busy  busy               conflict  -
+    CREATE_FAILED                                roll-back roll-back kept roll-back         conflict  -
+    CREATE_COMPLETE                              in-sync  update   kept  remove             conflict  -
+    ROLLBACK_IN_PROGRESS                         busy     busy     busy  busy               conflict  -
+    ROLLBACK_FAILED                              delete   delete   kept  delete             conflict  -
+    ROLLBACK_COMPLETE                            clear    clear    kept  remove             conflict  -
+    DELETE_IN_PROGRESS                           busy     busy     busy  busy               conflict  -
+    DELETE_FAILED                                delete   delete   kept  delete             conflict  -
+    DELETE_COMPLETE                              create   create   -     -                  create    -
+    UPDATE_IN_PROGRESS                           busy     busy     busy  busy               conflict  -
+    UPDATE_COMPLETE_CLEANUP_IN_PROGRESS          busy     busy     busy  busy               conflict  -
+    UPDATE_COMPLETE                              in-sync  update   kept  remove             conflict  -
+    UPDATE_FAILED                                roll-back roll-back kept roll-back         conflict  -
+    UPDATE_ROLLBACK_IN_PROGRESS                  busy     busy     busy  busy               conflict  -
+    UPDATE_ROLLBACK_FAILED                       continue continue kept  continue           conflict  -
+    UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS busy     busy     busy  busy               conflict  -
+    UPDATE_ROLLBACK_COMPLETE                     update   update   kept  remove             conflict  -
+    REVIEW_IN_PROGRESS                           create   create   kept  remove             conflict  -
+    IMPORT_IN_PROGRESS                           busy     busy     busy  busy               conflict  -
+    IMPORT_COMPLETE                              in-sync  update   kept  remove             conflict  -
+    IMPORT_ROLLBACK_IN_PROGRESS                  busy     busy     busy  busy               conflict  -
+    IMPORT_ROLLBACK_FAILED                       support  support  kept  support            conflict  -
+    IMPORT_ROLLBACK_COMPLETE                     update   update   kept  remove             conflict  -
+    UNKNOWN_TO_US                                unknown  unknown  kept  unknown            unknown   -
+";
+
+/// One word for how `app` stands. `net` is always there, so that the repository is never empty.
+fn stands(wanted: &str, found: &str) -> &'static str {
+    let plan = World::of(&format!("net@1, {wanted}"), &format!("net@1 CREATE_COMPLETE ours, {found}")).plan();
+    match plan.rows.get(&key("app")).map(|row| &row.stand) {
+        None => "-",
+        Some(Stand::Settled) => "in-sync",
+        Some(Stand::Due(Action::Create(_))) => "create",
+        Some(Stand::Due(Action::Update(_))) => "update",
+        Some(Stand::Due(Action::Clear { .. })) => "clear",
+        Some(Stand::Due(Action::Remove { .. })) => "remove",
+        Some(Stand::Not(Why::Busy { .. })) => "busy",
+        Some(Stand::Not(Why::Kept { .. })) => "kept",
+        Some(Stand::Not(Why::Conflict { .. })) => "conflict",
+        Some(Stand::Not(Why::UnknownStatus(_))) => "unknown",
+        Some(Stand::Not(Why::Stuck { way_out: WayOut::RollBack, .. })) => "roll-back",
+        Some(Stand::Not(Why::Stuck { way_out: WayOut::ContinueRollback, .. })) => "continue",
+        Some(Stand::Not(Why::Stuck { way_out: WayOut::Delete, .. })) => "delete",
+        Some(Stand::Not(Why::Stuck { way_out: WayOut::Undocumented, .. })) => "support",
+        Some(Stand::Not(why)) => panic!("not expected of any status: {why:?}"),
+    }
+}
+
+#[test]
+fn every_status_has_its_place() {
+    let lines: Vec<Vec<&str>> =
+        TABLE.lines().map(|line| line.split_whitespace().collect()).filter(|line: &Vec<_>| !line.is_empty()).collect();
+    for status in Status::ALL {
+        let told = lines.iter().filter(|line| line[0] == status.as_str()).count();
+        assert_eq!(told, 1, "{status:?} stands in the table once");
+    }
+    for line in lines {
+        let status = line[0];
+        let are = [
+            stands("app@1", &format!("app@1 {status} ours")),
+            stands("app@2", &format!("app@1 {status} ours")),
+            stands("", &format!("app@1 {status} ours")),
+            stands("", &format!("app@1 {status} ours prune")),
+            stands("app@1", &format!("app@1 {status} theirs")),
+            stands("", &format!("app@1 {status} theirs prune")),
+        ];
+        assert_eq!(are.as_slice(), &line[1..], "{status}");
+    }
+}
+
+#[test]
+fn every_word_reads_back_as_itself() {
+    for status in Status::ALL {
+        assert_eq!(Status::from_word(status.as_str()), Some(*status));
+    }
+    assert_eq!(Status::ALL.len(), 23);
+    assert_eq!(Status::from_word("create_complete"), None);
+}
+
+#[test]
+fn a_stack_with_no_owner_is_nobodys_to_change() {
+    crate::table::check(
+        "app@1",
+        "app@- CREATE_COMPLETE",
+        "app: needs a person: a stack of this name exists and carries no `holdfast:owner` tag: it is left alone until it \
+         goes or the manifest takes another `stackName`",
+    );
+    crate::table::check(
+        "app@1",
+        "app@- CREATE_COMPLETE theirs",
+        "app: needs a person: a stack of this name exists and belongs to the installation `other`: it is left alone until \
+         it goes or the manifest takes another `stackName`",
+    );
+}
+
+#[test]
+fn a_shell_is_taken_over_only_when_nobody_has_put_a_name_on_it() {
+    assert_eq!(stands("app@1", "app@- REVIEW_IN_PROGRESS"), "create");
+    assert_eq!(stands("app@1", "app@- REVIEW_IN_PROGRESS ours"), "create");
+    assert_eq!(stands("app@1", "app@- REVIEW_IN_PROGRESS theirs"), "conflict");
+    assert_eq!(stands("app@1", "app@- REVIEW_IN_PROGRESS prune"), "conflict", "any tag is somebody's");
+}
+
+#[test]
+fn a_nested_stack_is_never_acted_on_by_itself() {
+    let nested =
+        "app: needs a person: is part of another stack and left alone until the manifest takes another `stackName`";
+    crate::table::check("app@2", "app@1 CREATE_COMPLETE ours nested", nested);
+    crate::table::check("net@1", "net@1 CREATE_COMPLETE ours, app@1 CREATE_COMPLETE ours prune nested", "net: in sync");
+}
+
+#[test]
+fn a_word_that_cloudformation_learned_after_us_is_left_alone() {
+    crate::table::check(
+        "app@2",
+        "app@1 TELEPORT_COMPLETE ours",
+        "app: unknown: is TELEPORT_COMPLETE, which this version does not know; left alone until that passes or a newer \
+         agent runs",
+    );
+}
+
+#[test]
+fn a_stuck_stack_says_why_and_what_to_do() {
+    let mut world = World::of("app@2", "app@1 UPDATE_ROLLBACK_FAILED ours");
+    let stack = world.found.stacks.get_mut(&key("app")).expect("it is there");
+    stack.reason = Some("Queue\nhas gone.".into());
+    world.reads(
+        "app: needs a person: UPDATE_ROLLBACK_FAILED (Queue has gone); ends when a person acts: mend what stops the \
+         rollback, then `aws cloudformation continue-update-rollback` it",
+    );
+}

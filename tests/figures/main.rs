@@ -1,0 +1,136 @@
+//! `cargo figures`: measures what Holdfast costs, and prints it with the goal and the peers beside it.
+//!
+//! A program and not a test: times depend on the machine, and no test should. Counts do not, so a count that misses its
+//! goal is a failure. Everything that is measured is the program that ships or the library that it is made of; only
+//! the accounts are simulated.
+
+mod deploy;
+mod figure;
+#[path = "../it/git_server.rs"]
+#[expect(dead_code, reason = "the tests also let it misbehave")]
+mod git_server;
+mod history;
+mod machine;
+mod own_time;
+mod peers;
+mod print;
+mod process;
+mod reading;
+mod remote;
+mod settled;
+mod shipped;
+mod stage;
+
+use clap::{Parser, Subcommand};
+use figure::{Chapter, Figure};
+use process::MeasureError;
+use std::{path::PathBuf, process::ExitCode};
+
+/// Measures what Holdfast costs, and prints it with the goal and the peers beside it.
+#[derive(Debug, Parser)]
+#[command(name = "cargo figures", after_long_help = ROWS, max_term_width = 110)]
+struct Arguments {
+    /// One JSON document instead of tables
+    #[arg(long)]
+    json: bool,
+    /// Measure sceptre, cdk and `aws cloudformation deploy` in the same run, instead of citing them (needs python3 with
+    /// venv, npm and their registries; takes about half an hour)
+    #[arg(long)]
+    peers: bool,
+    /// Measure this agent, instead of one that is built now as it ships
+    #[arg(long, value_name = "PATH")]
+    holdfast: Option<PathBuf>,
+    #[command(subcommand)]
+    inner: Option<Inner>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Inner {
+    /// Run one program, and write what it took to a file: how the figures' own processes are measured
+    #[command(hide = true)]
+    Measure {
+        to: PathBuf,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<String>,
+    },
+}
+
+const ROWS: &str = "\
+What is measured:
+  A settled turn   `holdfast once` as a process of its own, against a simulated account of 200 stacks over HTTP and a
+                   repository behind git's own `http-backend`. Calls are counted where they arrive. Processor time and
+                   peak memory are the system's count for the whole process; the median of 9 turns.
+  Git traffic      Requests and bytes at the git server, both directions, heads and bodies, of one turn that finds
+                   nothing new, and of one that finds one commit: for 10 manifests and 10 commits, for 10,000
+                   manifests, and for 100,000 commits. Beside it, what git itself needs on the same server.
+  Reading          The functions that a turn calls, in this process: every file out of git, parsed, selected for the
+                   account, planned. `Seen again` is a turn whose commit was read before, everything being in place.
+                   Processor time; the median of 5. Growth is the slope on logarithmic paper: 1 is linear.
+  Own time         Told from when calls arrive at an account that does everything at once; the median of 7 commits.
+  The program      The size of the file, and the memory of `holdfast run` after ten turns, from /proc.
+  Deploying        First deploy, settled pass and one change, of 20 and 200 stacks. With --peers every tool does the
+                   same at the same endpoint, taking turns, and its amount stands beside Holdfast's.
+
+`cited` was measured earlier, on two shared processors too, and not in this run. Amounts of time and memory depend on
+the machine, so no exit code does: 0 is measured, 1 is a count that misses its goal, 2 is could not be measured.
+To repeat: `cargo figures`, on a machine that is otherwise idle. It needs Rust and git, and takes about two minutes
+after the build.";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Some(Inner::Measure { to, command }) = &arguments.inner {
+        return process::measure(to, command).unwrap_or_else(|error| {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        });
+    }
+    match figures(&arguments) {
+        Ok(chapters) if chapters.iter().flat_map(|chapter| &chapter.figures).any(Figure::fails) => ExitCode::from(1),
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("the figures could not be measured: {error}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn figures(arguments: &Arguments) -> Result<Vec<Chapter>, MeasureError> {
+    let holdfast = match &arguments.holdfast {
+        Some(path) => path.canonicalize().map_err(|error| MeasureError::File(path.clone(), error))?,
+        None => {
+            complain("building the agent as it ships");
+            shipped::built()?
+        }
+    };
+    let peers = if arguments.peers { peers::installed()? } else { Vec::new() };
+    let machine = machine::Machine::before();
+    let stage = stage::Stage::set(holdfast.clone())?;
+    complain("deploying");
+    let deployed = deploy::deploy(&stage, &peers)?;
+    complain("settled turns");
+    let mut chapters = vec![settled::settled(&stage, &deployed.large)?];
+    complain("git traffic");
+    chapters.extend(remote::traffic(&stage)?);
+    complain("reading and planning");
+    chapters.push(reading::reading(&stage)?);
+    complain("own time");
+    chapters.push(own_time::own_time(&stage, &deployed.large)?);
+    complain("the resting daemon");
+    chapters.push(settled::footprint(&stage, &deployed.large, &holdfast)?);
+    chapters.extend(deployed.chapters);
+    let machine = machine.after();
+    say(&if arguments.json { print::document(&chapters, &machine) } else { print::tables(&chapters, &machine) });
+    Ok(chapters)
+}
+
+/// Prints.
+#[expect(clippy::print_stdout, reason = "this is where the figures are printed")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+/// Says what is going on, to whoever waits.
+#[expect(clippy::print_stderr, reason = "progress and trouble are no figures")]
+pub(crate) fn complain(text: &str) {
+    eprintln!("{text}");
+}

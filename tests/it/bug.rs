@@ -1,0 +1,152 @@
+//! Planted bugs: each is one that somebody could have written, and each must be found by the one invariant of
+//! [`crate::chaos`] that is there for it, and by no other. An invariant that finds no bug is no test.
+
+use crate::chaos::Invariant;
+use agent::{
+    cloud::{ChangeSetRequest, Cloud, CloudError},
+    turn::Settings,
+};
+use manifests::id::{AccountId, Region, StackKey};
+use plan::{
+    facts::{ChangeSet, FailedEvent, FoundStack},
+    permit::{Act, Permit},
+    resolve::{OWNER, PRUNE},
+    stance::{Stance, stance},
+};
+use sim::cloud::SimCloud;
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+};
+
+/// A bug that is planted on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// Every stack is taken for ours.
+    NobodyOwnsAnything,
+    /// Every stack of ours is taken for one that may go with its manifest.
+    EverythingIsPruned,
+    /// A branch that was set back is taken for one that went on.
+    RewoundIsForward,
+    /// The account's limits are not asked.
+    NoLimits,
+    /// Seats are not counted.
+    NoSeats,
+    /// A report that did not arrive is taken for one that did.
+    LostIsSent,
+    /// Nothing of the last turn is remembered but the commit.
+    Amnesia,
+    /// A permitted change is not carried out.
+    NothingIsDone,
+}
+
+impl Bug {
+    /// Each bug, and the invariant that finds it.
+    pub(crate) const ALL: [(Self, Invariant); 8] = [
+        (Self::NobodyOwnsAnything, Invariant::Ownership),
+        (Self::EverythingIsPruned, Invariant::Deletion),
+        (Self::RewoundIsForward, Invariant::Monotonic),
+        (Self::NoLimits, Invariant::Destruction),
+        (Self::NoSeats, Invariant::Seats),
+        (Self::LostIsSent, Invariant::Reported),
+        (Self::Amnesia, Invariant::Stillness),
+        (Self::NothingIsDone, Invariant::Convergence),
+    ];
+
+    /// What of it is in the settings.
+    pub(crate) fn settle_in(self, settings: &mut Settings) {
+        let limits = &mut settings.policy.limits;
+        match self {
+            Self::NoLimits => (limits.replacements_per_change, limits.removals_per_change) = (99, 99),
+            Self::NoSeats => settings.policy.concurrency = 99,
+            Self::NobodyOwnsAnything
+            | Self::EverythingIsPruned
+            | Self::RewoundIsForward
+            | Self::LostIsSent
+            | Self::Amnesia
+            | Self::NothingIsDone => {}
+        }
+    }
+}
+
+/// The account, perhaps seen or handled wrongly.
+pub(crate) struct Doctored {
+    pub(crate) cloud: SimCloud,
+    pub(crate) bug: Option<Bug>,
+    /// The most stacks of ours that were ever seen at work at a time.
+    pub(crate) busiest: Cell<usize>,
+}
+
+impl Doctored {
+    fn count(&self, region: &Region) {
+        let id = self.cloud.account_id().clone();
+        let mut world = self.cloud.world().borrow_mut();
+        let stacks = world.cfn(&id, region).describe_stacks(None, None).map(|page| page.items).unwrap_or_default();
+        let busy = stacks.iter().filter(|stack| stance(stack.stack_status) == Stance::Busy).count();
+        self.busiest.set(self.busiest.get().max(busy));
+    }
+}
+
+impl Cloud for Doctored {
+    async fn account(&self) -> Result<AccountId, CloudError> {
+        self.cloud.account().await
+    }
+
+    async fn stacks(&self, region: &Region) -> Result<Vec<(StackKey, FoundStack)>, CloudError> {
+        let mut stacks = self.cloud.stacks(region).await?;
+        for (_, stack) in &mut stacks {
+            if self.bug == Some(Bug::NobodyOwnsAnything) {
+                stack.tags.insert(OWNER.into(), "holdfast".into());
+            }
+            if self.bug == Some(Bug::EverythingIsPruned) && stack.tags.contains_key(OWNER) {
+                stack.tags.insert(PRUNE.into(), "delete".into());
+            }
+        }
+        Ok(stacks)
+    }
+
+    async fn create_change_set(&self, request: &ChangeSetRequest<'_>) -> Result<(), CloudError> {
+        self.cloud.create_change_set(request).await
+    }
+
+    async fn change_set(&self, key: &StackKey, name: &str, values: bool) -> Result<ChangeSet, CloudError> {
+        self.cloud.change_set(key, name, values).await
+    }
+
+    async fn delete_change_set(&self, key: &StackKey, name: &str) -> Result<(), CloudError> {
+        self.cloud.delete_change_set(key, name).await
+    }
+
+    async fn act(&self, permit: &Permit) -> Result<(), CloudError> {
+        let done = match permit.act() {
+            Act::Execute { .. } if self.bug == Some(Bug::NothingIsDone) => Ok(()),
+            Act::Execute { .. } | Act::Delete { .. } => self.cloud.act(permit).await,
+        };
+        self.count(&permit.key().region);
+        done
+    }
+
+    async fn delete_shell(&self, key: &StackKey, stack_id: &str) -> Result<(), CloudError> {
+        self.cloud.delete_shell(key, stack_id).await
+    }
+
+    async fn failed_events(&self, key: &StackKey, id: &str, token: &str) -> Result<Vec<FailedEvent>, CloudError> {
+        self.cloud.failed_events(key, id, token).await
+    }
+
+    async fn parameters(
+        &self,
+        region: &Region,
+        names: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, String>, CloudError> {
+        self.cloud.parameters(region, names).await
+    }
+
+    async fn upload(&self, region: &Region, key: &str, body: &[u8]) -> Result<String, CloudError> {
+        self.cloud.upload(region, key, body).await
+    }
+
+    fn calls(&self) -> BTreeMap<String, u64> {
+        self.cloud.calls()
+    }
+}

@@ -1,0 +1,541 @@
+//! Seeded chaos: a repository that changes, an account that says no, an agent that dies; then calm. Safety is checked
+//! after every step, liveness once faults have stopped, and the same seed gives the same trace.
+//!
+//! `HOLDFAST_SEED=7 cargo test -p tests chaos` runs one seed; `HOLDFAST_SEEDS=5000` that many.
+
+use crate::{
+    bug::Bug,
+    world::{Everyone, HOME},
+};
+use manifests::{
+    id::{AccountId, CommitId, Digest, Region},
+    report::State,
+};
+use plan::stance::{Stance, stance};
+use sim::{
+    cfn::api::{CreateStack, Deployment},
+    fault::{Fault, Rule},
+    seed::Seed,
+    store::Key,
+    world::Timing,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+const ME: &str = "111111111111";
+/// The stack that somebody else made. A manifest may name it too, and must not get it.
+const GUEST: &str = "guest";
+
+/// How many stacks the account's own settings let be changed at a time.
+const SEATS: usize = 4;
+
+/// What must be true, whatever goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Invariant {
+    /// A stack that is not ours is never touched.
+    Ownership,
+    /// A stack goes only when its last manifest said that it may, and is no longer there.
+    Deletion,
+    /// The commit that is in force never moves to one that does not descend from it.
+    Monotonic,
+    /// A resource is replaced only when the commit names it.
+    Destruction,
+    /// Only so many stacks are changed at a time.
+    Seats,
+    /// What took effect is told in the end, and no number is used twice.
+    Reported,
+    /// In a calm world the account becomes what the repository says, or says why not.
+    Convergence,
+    /// Once it is, a turn writes nothing.
+    Stillness,
+}
+
+/// What one stack is asked to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Want {
+    value: String,
+    /// Counts how often the parameter was renamed: each is a replacement, which no commit here ever allows.
+    generation: u32,
+    prune: bool,
+    needs: Option<String>,
+}
+
+struct Chaos {
+    all: Everyone,
+    seed: Seed,
+    /// The repository as the next commit will have it.
+    wanted: BTreeMap<String, Want>,
+    /// Every commit with what it asked, in order; and which of them the branch is at.
+    commits: Vec<(CommitId, BTreeMap<String, Want>)>,
+    /// The parameter's name of each stack when it came up: it may never change.
+    names: BTreeMap<String, u32>,
+    accepted: Option<CommitId>,
+    there: BTreeSet<String>,
+    guest: String,
+    /// What was violated, and how.
+    broken: BTreeMap<Invariant, String>,
+    trace: String,
+}
+
+fn me() -> AccountId {
+    ME.parse().unwrap()
+}
+
+fn home() -> Region {
+    HOME.parse().unwrap()
+}
+
+impl Chaos {
+    fn new(seed: u64, bug: Option<Bug>) -> Self {
+        let all = Everyone::new(seed, Timing::realistic()).with(bug);
+        let mut chaos = Self {
+            all,
+            seed: Seed::of(seed, "chaos"),
+            wanted: BTreeMap::new(),
+            commits: Vec::new(),
+            names: BTreeMap::new(),
+            accepted: None,
+            there: BTreeSet::new(),
+            guest: String::new(),
+            broken: BTreeMap::new(),
+            trace: String::new(),
+        };
+        chaos.all.here(ME);
+        chaos.invite();
+        chaos
+    }
+
+    fn below(&mut self, most: u64) -> u64 {
+        self.seed.draw() % most
+    }
+
+    /// Somebody else makes a stack.
+    fn invite(&mut self) {
+        let template =
+            "Resources: {P: {Type: AWS::SSM::Parameter, Properties: {Name: /guest/0, Type: String, Value: theirs}}}";
+        let deployment =
+            Deployment { stack_name: GUEST.into(), template_body: Some(template.into()), ..Deployment::default() };
+        let mut world = self.all.accounts.borrow_mut();
+        world.cfn(&me(), &home()).create_stack(CreateStack { deployment, ..CreateStack::default() }).unwrap();
+        world.pass(Duration::from_secs(600));
+        drop(world);
+        self.guest = self.guest_now();
+    }
+
+    fn guest_now(&self) -> String {
+        let mut world = self.all.accounts.borrow_mut();
+        let page = world.cfn(&me(), &home()).describe_stacks(Some(GUEST), None);
+        page.map_or_else(
+            |_| "gone".into(),
+            |page| format!("{:?} {:?}", page.items[0].stack_status, page.items[0].last_updated_time),
+        )
+    }
+
+    /// A subset of fault kinds, chosen by the seed (swarm testing: not every run has everything).
+    fn faults(&mut self) {
+        let kinds = [
+            Fault::Throttle,
+            Fault::Server { status: 500 },
+            Fault::TimeoutBefore,
+            Fault::TimeoutAfter,
+            Fault::Reset,
+            Fault::ExpiredToken,
+            Fault::Stale { calls: 1 },
+            Fault::FailedPage { page: 1 },
+        ];
+        for fault in kinds {
+            if self.below(2) == 0 {
+                let probability = Some(self.seed.fraction() * 0.15);
+                let action = "*".to_owned();
+                let rule = Rule { action, account: None, after: 0, count: None, probability, fault };
+                self.all.accounts.borrow_mut().faults.add(rule);
+            }
+        }
+    }
+
+    /// One thing happens.
+    fn step(&mut self) {
+        match self.below(20) {
+            0..=2 => self.ask(),
+            3 => self.change(),
+            4 => self.rename(),
+            5 => self.drop_one(),
+            6 | 7 => self.commit(),
+            8 => self.set_back(),
+            9 => {
+                let now = self.all.accounts.borrow().calls();
+                let call = now + 1 + self.below(25);
+                let after = self.below(2) == 0;
+                self.all.accounts.borrow_mut().crash_at(call, after);
+                self.turn();
+            }
+            10 => {
+                let deaf = self.below(2) == 0;
+                self.all.letters.deaf.set(deaf);
+            }
+            11 => {
+                let unreachable = self.below(2) == 0;
+                self.all.commits.unreachable(unreachable);
+            }
+            12 => {
+                let seconds = self.below(3_000);
+                self.all.pass(Duration::from_secs(seconds));
+            }
+            _ => self.turn(),
+        }
+        self.check();
+    }
+
+    fn ask(&mut self) {
+        let name = ["a", "b", "c", "d", "e", "f", "g", "h", GUEST][self.below(9) as usize];
+        let ordered = self.below(2) == 0;
+        self.ask_for(name, ordered);
+    }
+
+    fn ask_for(&mut self, name: &str, ordered: bool) {
+        let others: Vec<String> = self.wanted.keys().filter(|other| other.as_str() < name).cloned().collect();
+        let other = self.below(others.len().max(1) as u64) as usize;
+        let want = Want {
+            value: format!("v{}", self.below(1_000)),
+            generation: self.names.get(name).copied().unwrap_or_default(),
+            prune: self.below(3) == 0,
+            needs: others.get(other).filter(|_| ordered).cloned(),
+        };
+        self.write(name, &want);
+        self.wanted.insert(name.to_owned(), want);
+    }
+
+    fn any(&mut self) -> Option<String> {
+        let names: Vec<String> = self.wanted.keys().cloned().collect();
+        (!names.is_empty()).then(|| names[self.below(names.len() as u64) as usize].clone())
+    }
+
+    fn change(&mut self) {
+        let Some(name) = self.any() else { return };
+        let value = format!("v{}", self.below(1_000));
+        let want = Want { value, ..self.wanted[&name].clone() };
+        self.write(&name, &want);
+        self.wanted.insert(name, want);
+    }
+
+    fn rename(&mut self) {
+        let Some(name) = self.any() else { return };
+        let want = Want { generation: self.wanted[&name].generation + 1, ..self.wanted[&name].clone() };
+        self.write(&name, &want);
+        self.wanted.insert(name, want);
+    }
+
+    /// A manifest leaves, unless another one needs it.
+    fn drop_one(&mut self) {
+        let Some(name) = self.any() else { return };
+        if self.wanted.values().all(|want| want.needs.as_ref() != Some(&name)) {
+            self.wanted.remove(&name);
+            self.all.commits.remove(&format!("{name}.yaml"));
+        }
+    }
+
+    fn write(&self, name: &str, want: &Want) {
+        let Want { value, generation, prune, needs } = want;
+        let prune = if *prune { "  prune: true\n  deletionPolicy: delete\n" } else { "" };
+        let needs = needs.as_ref().map(|needs| format!("  dependsOn: [{needs}]\n")).unwrap_or_default();
+        let manifest = format!(
+            "apiVersion: holdfast/v1\nkind: Stack\nmetadata: {{name: {name}}}\nspec:\n  template: {{path: {name}.template}}\n\
+             \x20 parameters: {{Value: {value}}}\n{prune}{needs}"
+        );
+        let template = format!(
+            "Parameters: {{Value: {{Type: String}}}}\nResources:\n  P:\n    Type: AWS::SSM::Parameter\n\
+             \x20   Properties: {{Name: /{name}/{generation}, Type: String, Value: !Ref Value}}\n"
+        );
+        self.all.commits.write(&format!("{name}.yaml"), &manifest);
+        self.all.commits.write(&format!("{name}.template"), &template);
+    }
+
+    /// Whoever commits does it on top of everything, also after the branch was set back.
+    fn commit(&mut self) {
+        if let Some((head, _)) = self.commits.last() {
+            self.all.commits.force(head.clone());
+        }
+        let commit = self.all.commits.commit();
+        self.commits.push((commit, self.wanted.clone()));
+    }
+
+    /// The branch is set back behind the accepted commit, as an attacker or an accident would.
+    fn set_back(&mut self) {
+        let Some((commit, _)) = self.commits.first() else { return };
+        self.all.commits.force(commit.clone());
+    }
+
+    fn turn(&mut self) {
+        let done = self.all.turn(ME);
+        if number("HOLDFAST_SEED").is_some() {
+            let memory = self.all.here(ME).store.read();
+            println!("{} {done:#?}\n{memory:#?}", self.all.accounts.borrow().now());
+        }
+        let said = done
+            .map(|done| done.map(|report| serde_json::to_string(&report).unwrap()).map_err(|error| error.to_string()));
+        self.trace.push_str(&format!("{said:?}\n"));
+    }
+
+    fn violated(&mut self, invariant: Invariant, how: impl Into<String>) {
+        self.broken.entry(invariant).or_insert_with(|| how.into());
+    }
+
+    /// What the accepted commit asks.
+    fn in_force(&self) -> Option<&BTreeMap<String, Want>> {
+        let accepted = self.accepted.as_ref()?;
+        self.commits.iter().find(|(commit, _)| commit == accepted).map(|(_, asked)| asked)
+    }
+
+    /// Safety, seen from outside.
+    fn check(&mut self) {
+        let guest = self.guest_now();
+        if guest != self.guest {
+            self.violated(Invariant::Ownership, guest);
+        }
+        let memory = self.all.here(ME).store.read();
+        let accepted = memory.and_then(|memory| memory.accepted);
+        let place = |commit: &Option<CommitId>| self.commits.iter().position(|(id, _)| Some(id) == commit.as_ref());
+        if place(&accepted) < place(&self.accepted) {
+            self.violated(Invariant::Monotonic, format!("{accepted:?} after {:?}", self.accepted));
+        }
+        self.accepted = accepted;
+        self.check_stacks();
+    }
+
+    fn check_stacks(&mut self) {
+        let mut world = self.all.accounts.borrow_mut();
+        let stacks = world.cfn(&me(), &home()).describe_stacks(None, None).unwrap().items;
+        let there: BTreeSet<String> = stacks
+            .iter()
+            .filter(|stack| matches!(stance(stack.stack_status), Stance::Ready | Stance::Undone))
+            .map(|stack| stack.stack_name.clone())
+            .collect();
+        let at_all: BTreeSet<String> = stacks.iter().map(|stack| stack.stack_name.clone()).collect();
+        let live: Vec<(String, bool)> = self
+            .names
+            .iter()
+            .filter(|(name, _)| there.contains(*name))
+            .map(|(name, generation)| {
+                let key = Key::new(&home(), "AWS::SSM::Parameter", &format!("/{name}/{generation}"));
+                (name.clone(), world.account(&me()).store.get(&key).is_some())
+            })
+            .collect();
+        drop(world);
+        let busiest = self.all.here(ME).cloud.busiest.get();
+        if busiest > SEATS {
+            self.violated(Invariant::Seats, format!("{busiest} at a time"));
+        }
+        if let Some((name, _)) = live.iter().find(|(_, alive)| !alive) {
+            self.violated(Invariant::Destruction, name);
+        }
+        let gone: Vec<String> = self.there.iter().filter(|name| !at_all.contains(*name)).cloned().collect();
+        for name in gone {
+            let last = self.commits.iter().rev().find_map(|(_, asked)| asked.get(&name)).is_some_and(|want| want.prune);
+            let ever = self.commits.iter().any(|(_, asked)| asked.get(&name).is_some_and(|want| want.prune));
+            let wanted = self.in_force().is_some_and(|asked| asked.contains_key(&name));
+            if wanted || !(last || ever) {
+                self.violated(Invariant::Deletion, &name);
+            }
+            self.names.remove(&name);
+        }
+        for name in there.iter().filter(|name| *name != GUEST) {
+            if let Some(generation) = self.generation(name).filter(|_| !self.names.contains_key(name)) {
+                self.names.insert(name.clone(), generation);
+            }
+        }
+        self.there = there;
+    }
+
+    /// Which parameter a stack really has.
+    fn generation(&self, name: &str) -> Option<u32> {
+        let mut world = self.all.accounts.borrow_mut();
+        let region = home();
+        let mut parameters = world.account(&me()).store.of_kind(&region, "AWS::SSM::Parameter");
+        parameters.find_map(|(id, _)| id.strip_prefix(&format!("/{name}/"))?.parse().ok())
+    }
+
+    /// Faults stop; liveness.
+    fn calm(&mut self) {
+        self.all.accounts.borrow_mut().faults.clear();
+        // A death that was planned for a call which never came.
+        self.all.accounts.borrow_mut().crash_at(0, false);
+        self.all.letters.deaf.set(false);
+        self.all.commits.unreachable(false);
+        self.commit();
+        let mut writes = u64::MAX;
+        for _ in 0..16 {
+            self.all.pass(Duration::from_secs(1_200));
+            let before = self.writes();
+            self.turn();
+            self.check();
+            writes = self.writes() - before;
+        }
+        self.converged();
+        if writes > 0 && !self.broken.contains_key(&Invariant::Convergence) {
+            self.violated(Invariant::Stillness, format!("{writes} writes"));
+        }
+        self.told();
+    }
+
+    /// Calls so far that can change something.
+    fn writes(&self) -> u64 {
+        let mut world = self.all.accounts.borrow_mut();
+        let calls = &world.account(&me()).calls;
+        let read = |call: &str| call.contains(":Describe") || call.contains(":Get");
+        calls.iter().filter(|(call, _)| !read(call)).map(|(_, count)| count).sum()
+    }
+
+    /// Every stack that is wanted is what was asked last, or is held or in conflict and says so.
+    fn converged(&mut self) {
+        let Some(Ok(report)) = self.all.turn(ME) else { return self.violated(Invariant::Convergence, "no report") };
+        for (name, want) in self.wanted.clone().into_iter().filter(|(name, _)| name != GUEST) {
+            let Some(row) = report.stacks.iter().find(|row| row.stack.as_str() == name) else {
+                let why = (&report.source.trouble, &report.problems);
+                self.violated(Invariant::Convergence, format!("{name} is not told of: {why:?}"));
+                continue;
+            };
+            let renamed = self.names.get(&name).is_some_and(|generation| *generation != want.generation);
+            let key = Key::new(&home(), "AWS::SSM::Parameter", &format!("/{name}/{}", want.generation));
+            let mut world = self.all.accounts.borrow_mut();
+            let value = world.account(&me()).store.get(&key).and_then(|it| it.text("Value").map(ToOwned::to_owned));
+            drop(world);
+            let good = match row.state {
+                State::InSync => value.as_deref() == Some(&want.value),
+                State::Held => renamed,
+                State::Pending => row.why.as_ref().is_some_and(|why| why.contains("waits for")),
+                State::Healed
+                | State::Applying
+                | State::Excepted
+                | State::Unknown
+                | State::Drifted
+                | State::Failed
+                | State::NeedsAPerson => false,
+            };
+            if !good {
+                self.violated(Invariant::Convergence, format!("{row:?} of {want:?}, is {value:?}"));
+            }
+        }
+    }
+
+    /// What took effect was told, and no number was used twice.
+    fn told(&mut self) {
+        let letters = self.all.letters.all.borrow();
+        let numbers: Vec<(String, u64)> =
+            letters.iter().map(|event| (event.data.epoch.clone(), event.data.sequence)).collect();
+        let once: BTreeSet<_> = numbers.iter().collect();
+        let created: BTreeSet<String> = letters
+            .iter()
+            .flat_map(|event| &event.data.happened)
+            .filter(|happening| happening.what == manifests::report::What::Created)
+            .filter_map(|happening| happening.stack.as_ref().map(ToString::to_string))
+            .collect();
+        let untold = self.names.keys().find(|name| !created.contains(*name)).cloned();
+        let amnesia = numbers.iter().any(|(epoch, _)| epoch == "0");
+        let doubled = once.len() != numbers.len() && !amnesia;
+        drop(letters);
+        if (untold.is_some() && !amnesia) || doubled {
+            self.violated(Invariant::Reported, format!("nobody was told of {untold:?}; numbers {numbers:?}"));
+        }
+    }
+}
+
+/// One seed, from chaos to calm: what was violated, and the digest of everything the agent said.
+fn run(seed: u64, bug: Option<Bug>) -> (BTreeMap<Invariant, String>, Digest) {
+    let mut chaos = Chaos::new(seed, bug);
+    // Every other run begins with more stacks than seats, and nothing that puts them in an order.
+    if chaos.below(2) == 0 {
+        ["a", "b", "c", "d", "e", "f"].into_iter().for_each(|name| chaos.ask_for(name, false));
+    }
+    chaos.ask();
+    chaos.commit();
+    chaos.faults();
+    for _ in 0..40 {
+        chaos.step();
+    }
+    chaos.calm();
+    (chaos.broken, Digest::of(chaos.trace.as_bytes()))
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+#[test]
+fn whatever_goes_wrong_the_invariants_hold() {
+    let seeds = match (number("HOLDFAST_SEED"), number("HOLDFAST_SEEDS")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, count) => 0..count.unwrap_or(300),
+    };
+    for seed in seeds {
+        let (broken, _) = run(seed, None);
+        assert!(broken.is_empty(), "seed {seed} violates {broken:#?}; HOLDFAST_SEED={seed} repeats it");
+    }
+}
+
+/// A small story: two stacks come up, one of them changes, the other goes. Answers the calls that it took.
+fn story(crash: Option<(u64, bool)>) -> u64 {
+    let mut chaos = Chaos::new(0, None);
+    let want = |value: &str| Want { value: value.into(), generation: 0, prune: true, needs: None };
+    let began = chaos.all.accounts.borrow().calls();
+    if let Some((call, after)) = crash {
+        chaos.all.accounts.borrow_mut().crash_at(began + call, after);
+    }
+    for values in [vec![("a", "1"), ("b", "1")], vec![("a", "2"), ("b", "1")], vec![("a", "2")]] {
+        for name in ["a", "b"] {
+            match values.iter().find(|(wanted, _)| *wanted == name) {
+                Some((_, value)) => chaos.write(name, &want(value)),
+                None => chaos.all.commits.remove(&format!("{name}.yaml")),
+            }
+        }
+        chaos.wanted = values.iter().map(|(name, value)| ((*name).to_owned(), want(value))).collect();
+        chaos.commit();
+        // Whoever died is started again, after a while.
+        for _ in 0..3 {
+            chaos.turn();
+            chaos.check();
+            chaos.all.pass(Duration::from_secs(120));
+        }
+    }
+    let calls = chaos.all.accounts.borrow().calls() - began;
+    chaos.all.accounts.borrow_mut().crash_at(0, false);
+    chaos.converged();
+    assert!(chaos.broken.is_empty(), "killed at {crash:?}: {:#?}", chaos.broken);
+    let executed = chaos.all.accounts.borrow_mut().account(&me()).calls["cloudformation:ExecuteChangeSet"];
+    // Killed before the call was made, it is counted and made once more.
+    assert!(
+        executed <= 3 + u64::from(crash.is_some_and(|(_, after)| !after)),
+        "killed at {crash:?}: {executed} executions"
+    );
+    calls
+}
+
+#[test]
+fn killed_before_or_after_any_call_it_goes_on_and_does_nothing_twice() {
+    let calls = story(None);
+    assert!(calls > 30, "the story is told in {calls} calls");
+    for call in 1..=calls {
+        story(Some((call, false)));
+        story(Some((call, true)));
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    for seed in 0..30 {
+        assert_eq!(run(seed, None), run(seed, None), "seed {seed}");
+    }
+}
+
+#[test]
+fn each_planted_bug_is_found_by_its_invariant_and_by_no_other() {
+    let mut wrong = Vec::new();
+    for (bug, invariant) in Bug::ALL {
+        let found: BTreeMap<Invariant, String> = (0..40).flat_map(|seed| run(seed, Some(bug)).0).collect();
+        if !found.keys().eq([&invariant]) {
+            wrong.push(format!("{bug:?}: {invariant:?} is to find it, and these do: {found:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,12 @@
+//! The shipped programs over HTTP, against accounts that are simulated: what a user sees, and what an account sees.
+
+mod convergence;
+mod daemon;
+mod destruction;
+mod failure;
+mod faults;
+mod forecast;
+mod killed;
+mod refusals;
+mod reports;
+mod secrets;

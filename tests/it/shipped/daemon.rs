@@ -1,0 +1,77 @@
+//! `holdfast run`: turn after turn, through whatever comes, until somebody says stop.
+
+use crate::{
+    binary::{Running, until},
+    git_server::{GitServer, Manner},
+    site::{Site, manifest, parameter},
+};
+use sim::fault::Fault;
+
+const OFTEN: [&str; 3] = ["run", "--interval", "1s"];
+
+#[test]
+fn it_converges_follows_commits_and_stops_when_asked() {
+    let site = Site::of(&[("stack", "")]);
+    let mut agent = Running::start(&mut site.agent(&OFTEN));
+    until("the stack", || site.operator().parameter("/stack").as_deref() == Some("one"));
+    site.write("stack", "parameters: {Value: two}");
+    site.repository.commit();
+    until("the commit", || site.operator().parameter("/stack").as_deref() == Some("two"));
+    assert!(agent.runs());
+    let ran = agent.terminate();
+    assert_eq!((ran.code, &*ran.stderr), (Some(0), ""), "{ran:#?}");
+    assert_eq!(site.called("sts:GetCallerIdentity"), 1, "once in the life of a process");
+}
+
+#[test]
+fn a_git_server_that_is_away_stops_nothing() {
+    let site = Site::of(&[]);
+    let folder = site.home().join("served");
+    let checkout = crate::binary::Checkout::new(folder.join("fleet"));
+    checkout.write("stack.yaml", manifest("stack", ""));
+    checkout.write("stack.template", parameter("stack", "one"));
+    checkout.commit();
+    let server = GitServer::start(&folder);
+    let mut command = site.agent(&OFTEN);
+    let agent = Running::start(command.env("HOLDFAST_REPOSITORY", server.url("fleet/.git")));
+    until("the stack", || site.operator().parameter("/stack").as_deref() == Some("one"));
+
+    server.behave(Manner::Status(503, String::new()));
+    let (asked, looked) = (server.counted().requests, site.called("cloudformation:DescribeStacks"));
+    until("two more attempts", || server.counted().requests >= asked + 2);
+    site.operator().update("stack", &parameter("stack", "by-hand"));
+    until("a change by hand to be put back", || site.operator().parameter("/stack").as_deref() == Some("one"));
+    assert!(site.called("cloudformation:DescribeStacks") > looked);
+
+    checkout.write("stack.yaml", manifest("stack", "parameters: {Value: two}"));
+    checkout.commit();
+    server.behave(Manner::Honest);
+    until("the commit", || site.operator().parameter("/stack").as_deref() == Some("two"));
+    assert_eq!(agent.terminate().code, Some(0));
+}
+
+#[test]
+fn an_account_that_is_away_stops_nothing() {
+    let site = Site::of(&[("stack", "")]);
+    site.fault("ssm:*", Some(7), Fault::Denied);
+    let mut agent = Running::start(&mut site.agent(&OFTEN));
+    site.reached("ssm:GetParameter", 2);
+    assert!(agent.runs());
+    site.calm();
+    until("the stack", || site.operator().status("stack").as_deref() == Some("CREATE_COMPLETE"));
+    let ran = agent.terminate();
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.stderr.contains("the turn ended before it could look at anything"), "{ran:#?}");
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_turn_lets_it_finish() {
+    let site = Site::of(&[("stack", "")]);
+    site.slow("cloudformation:ExecuteChangeSet", 1_500);
+    let agent = Running::start(&mut site.agent(&OFTEN));
+    site.reached("cloudformation:ExecuteChangeSet", 1);
+    assert_eq!(agent.terminate().code, Some(0));
+    let turn = site.once();
+    assert_eq!((turn.report.sequence, turn.report.happened.len()), (1, 0), "the daemon told it: {turn:#?}");
+    assert_eq!(site.called("cloudformation:ExecuteChangeSet"), 1);
+}

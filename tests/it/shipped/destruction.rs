@@ -1,0 +1,165 @@
+//! Destruction: only what a commit spells out, only stacks that said that they may go, one a turn.
+
+use crate::site::{Site, parameter, parameters, table};
+use manifests::report::{State, What};
+
+/// A stack with a table, and a stack beside it.
+fn with_table() -> Site {
+    let site = Site::of(&[("other", "")]);
+    site.write("stack", "");
+    site.template("stack", &table("Id"));
+    site.repository.commit();
+    site.once().expect(State::InSync, 0);
+    site.template("stack", &table("Name"));
+    site.repository.commit();
+    site
+}
+
+#[test]
+fn a_replacement_is_held_until_a_commit_spells_it_out() {
+    let site = with_table();
+    let turn = site.once().expect(State::Held, 3);
+    assert_eq!((turn.happened(What::Held), turn.state("other")), (vec!["stack"], State::InSync));
+    assert_eq!(
+        turn.why("stack"),
+        "would replace Table (AWS::DynamoDB::Table), and nothing unnamed may go; ends with a commit that leaves them \
+         alone, or writes `allow: [{replace: Table}]` in stack.yaml"
+    );
+    assert!(turn.stack("stack").plan.as_ref().is_some_and(|plan| plan.len() == 16), "{turn:#?}");
+    assert_eq!(site.operator().status("stack").as_deref(), Some("CREATE_COMPLETE"));
+    site.write("stack", "allow: [{replace: Table}]");
+    site.repository.commit();
+    let turn = site.once().expect(State::InSync, 0);
+    assert_eq!(turn.happened(What::Updated), ["stack"]);
+}
+
+#[test]
+fn what_is_held_is_asked_about_once_and_told_once() {
+    let site = with_table();
+    site.once().expect(State::Held, 3);
+    let (turn, calls) = site.costs(|| site.once());
+    let turn = turn.expect(State::Held, 3);
+    assert_eq!(calls.get("cloudformation:CreateChangeSet"), None, "the judgement would be the same");
+    assert!(turn.report.happened.is_empty(), "{turn:#?}");
+}
+
+#[test]
+fn a_removal_is_held_until_a_commit_spells_it_out() {
+    let two = parameters(&[("Stays", "/stays", "s"), ("Goes", "/goes", "g")]);
+    let site = Site::of(&[("stack", "")]);
+    site.template("stack", &two);
+    site.repository.commit();
+    site.once().expect(State::InSync, 0);
+    site.template("stack", &parameters(&[("Stays", "/stays", "changed")]));
+    site.repository.commit();
+    let turn = site.once().expect(State::Held, 3);
+    assert!(turn.why("stack").contains("would remove Goes (AWS::SSM::Parameter)"), "{turn:#?}");
+    assert_eq!(site.operator().parameter("/stays").as_deref(), Some("s"), "all of the change is held");
+    site.write("stack", "allow: [{remove: Other}]");
+    site.repository.commit();
+    site.once().expect(State::Held, 3);
+    site.write("stack", "allow: [{remove: Goes}]");
+    site.repository.commit();
+    site.once().expect(State::InSync, 0);
+    assert_eq!(site.operator().parameter("/goes"), None);
+    assert_eq!(site.operator().parameter("/stays").as_deref(), Some("changed"));
+}
+
+#[test]
+fn the_account_may_allow_more_and_the_manifest_may_allow_less() {
+    let site = with_table();
+    std::fs::write(site.file("holdfast.yaml"), "limits: {replacementsPerChange: 1}\n").unwrap();
+    let configured = ["--config", "holdfast.yaml"];
+    site.write("stack", "limits: {replacements: 0}");
+    site.repository.commit();
+    site.once_with(&configured).expect(State::Held, 3);
+    site.write("stack", "");
+    site.repository.commit();
+    site.once().expect(State::Held, 3);
+    site.once_with(&configured).expect(State::InSync, 0);
+}
+
+#[test]
+fn a_stack_whose_manifest_left_stays() {
+    let site = Site::of(&[("stays", ""), ("orphan", "prune: true"), ("leaves", "")]);
+    site.once().expect(State::InSync, 0);
+    site.repository.remove("leaves.yaml");
+    site.repository.remove("orphan.yaml");
+    site.repository.commit();
+    let turn = site.once().expect(State::Excepted, 0);
+    for name in ["leaves", "orphan"] {
+        let why = turn.why(name);
+        assert!(
+            why.contains(&format!("`{name}`")) && why.contains("`prune: true` with `deletionPolicy: delete`"),
+            "{why}"
+        );
+        assert_eq!(site.operator().status(name).as_deref(), Some("CREATE_COMPLETE"));
+    }
+    assert_eq!(site.called("cloudformation:DeleteStack"), 0);
+}
+
+const MAY_GO: &str = "prune: true\ndeletionPolicy: delete";
+
+#[test]
+fn stacks_that_may_go_are_deleted_last_and_one_a_turn() {
+    let site = Site::of(&[("stays", ""), ("first", MAY_GO), ("second", MAY_GO)]);
+    site.once().expect(State::InSync, 0);
+    site.repository.remove("first.yaml");
+    site.repository.remove("second.yaml");
+    site.write("stays", "parameters: {Value: two}");
+    site.repository.commit();
+    let turn = site.once().expect(State::Pending, 4);
+    assert_eq!((turn.happened(What::Updated), turn.happened(What::Deleted)), (vec!["stays"], vec!["first"]));
+    let at = |what| turn.report.happened.iter().position(|happening| happening.what == what);
+    assert!(at(What::Updated) < at(What::Deleted), "{turn:#?}");
+    assert!(turn.why("second").contains("ends with the next turn"), "{turn:#?}");
+    let turn = site.once().expect(State::InSync, 0);
+    assert_eq!(turn.happened(What::Deleted), ["second"]);
+    assert_eq!(site.called("cloudformation:DeleteStack"), 2);
+    assert_eq!((site.operator().status("first"), site.operator().status("second")), (None, None));
+}
+
+#[test]
+fn nothing_goes_while_absence_is_not_proved() {
+    let site = Site::of(&[("stays", ""), ("goes", MAY_GO)]);
+    site.once().expect(State::InSync, 0);
+    site.repository.remove("goes.yaml");
+    site.repository.write("broken.yaml", "apiVersion: holdfast/v1\nkind: Stack\nmetadata: {name: [\n");
+    site.repository.commit();
+    let turn = site.once().expect(State::Failed, 1);
+    assert!(turn.why("goes").contains("a manifest's name could not be read, and it might be this one's"), "{turn:#?}");
+    assert_eq!((turn.state("goes"), site.called("cloudformation:DeleteStack")), (State::Unknown, 0));
+    site.repository.remove("broken.yaml");
+    site.repository.commit();
+    assert_eq!(site.once().expect(State::InSync, 0).happened(What::Deleted), ["goes"]);
+}
+
+#[test]
+fn a_repository_that_asks_for_nothing_deletes_nothing() {
+    let site = Site::of(&[("goes", MAY_GO), ("goes-too", MAY_GO)]);
+    site.once().expect(State::InSync, 0);
+    site.repository.remove("goes.yaml");
+    site.repository.remove("goes-too.yaml");
+    site.repository.write("fleet.yaml", "apiVersion: holdfast/v1\nkind: Fleet\nspec: {accounts: []}\n");
+    site.repository.commit();
+    let turn = site.once().expect(State::Unknown, 75);
+    assert!(turn.why("goes").contains("asks for nothing at all here"), "{turn:#?}");
+    site.repository.remove("fleet.yaml");
+    site.repository.commit();
+    let turn = site.once().expect(State::Unknown, 75);
+    assert!(turn.report.source.trouble.as_deref().is_some_and(|why| why.contains("has no `*.yaml` file")), "{turn:#?}");
+    assert_eq!(site.called("cloudformation:DeleteStack"), 0);
+}
+
+#[test]
+fn a_file_that_moves_or_a_stack_that_is_renamed_by_its_file_deletes_nothing() {
+    let site = Site::of(&[("stack", MAY_GO), ("other", "")]);
+    site.once().expect(State::InSync, 0);
+    site.repository.remove("stack.yaml");
+    site.repository.write("elsewhere/any.yaml", crate::site::manifest("stack", MAY_GO));
+    site.repository.write("elsewhere/stack.template", parameter("stack", "one"));
+    site.repository.commit();
+    let (turn, calls) = site.costs(|| site.once());
+    turn.expect(State::InSync, 0);
+    assert_eq!((calls.get("cloudformation:CreateChangeSet"), calls.get("cloudformation:DeleteStack")), (None, None));
+}

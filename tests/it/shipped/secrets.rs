@@ -1,0 +1,127 @@
+//! Secrets: a canary in every place where one may be, and none of them is ever seen again.
+
+use crate::{
+    binary::Ran,
+    git_server::{GitServer, Manner},
+    site::{Site, manifest, parameter},
+};
+
+/// The word that must not be seen.
+const CANARY: &str = "canary-4711";
+
+/// A template with a parameter that is not to be shown.
+const HIDDEN: &str = "Parameters:\n  Secret: {Type: String, NoEcho: true}\nResources:\n  Topic:\n    Type: AWS::SNS::Topic\n    \
+                      Properties: {DisplayName: !Ref Secret}\n";
+
+/// Runs everything there is with every log there is, and looks for the canary in it all.
+#[track_caller]
+fn check(site: &Site, environment: &[(&str, &str)], words: &str) {
+    let topic = super::reports::hub(site);
+    for log in ["debug", "trace", "agent=trace,gix=trace,info"] {
+        for command in ["plan", "status", "once", "once"] {
+            for output in ["text", "json"] {
+                let mut agent = site.agent(&[command, "-o", output, "--log", log, "--topic", &topic]);
+                let ran = Ran::of(agent.envs(environment.iter().copied()));
+                assert!(!ran.said().contains(CANARY), "{command} {log}: {ran:#?}");
+                assert!(ran.stderr.contains("DEBUG"), "the log is on: {ran:#?}");
+                if output == "json" {
+                    assert!(ran.stdout.contains(words), "{ran:#?}");
+                }
+            }
+        }
+    }
+    let memory = site.operator().parameter("/holdfast/memory").unwrap();
+    assert!(!memory.contains(CANARY), "{memory}");
+    let mut told = site.operator_of("999999999999", crate::world::HOME).receive("reports");
+    assert!(told.contains("holdfast.report.v1"), "{told}");
+    while !told.is_empty() {
+        assert!(!told.contains(CANARY), "{told}");
+        told = site.operator_of("999999999999", crate::world::HOME).receive("reports");
+    }
+}
+
+/// A repository behind a git server that demands a user's name and the canary.
+fn served(site: &Site, authorization: &str) -> GitServer {
+    let folder = site.home().join("served");
+    let checkout = crate::binary::Checkout::new(folder.join("fleet"));
+    checkout.write("stack.yaml", manifest("stack", ""));
+    checkout.write("stack.template", parameter("stack", "one"));
+    checkout.commit();
+    let server = GitServer::start(&folder);
+    server.demand(authorization);
+    server
+}
+
+/// `git:canary-4711`
+const BASIC: &str = "Basic Z2l0OmNhbmFyeS00NzEx";
+
+#[test]
+fn a_git_password_from_the_environment() {
+    let site = Site::of(&[]);
+    let server = served(&site, BASIC);
+    let url = server.url("fleet/.git");
+    let environment = [("HOLDFAST_REPOSITORY", &*url), ("HOLDFAST_GIT_USER", "git"), ("HOLDFAST_GIT_SECRET", CANARY)];
+    check(&site, &environment, "stack");
+    assert_eq!(site.operator().status("stack").as_deref(), Some("CREATE_COMPLETE"), "and it is the right one");
+    server.behave(Manner::Tell);
+    let ran = Ran::of(site.agent(&["once", "--log", "trace"]).envs(environment));
+    assert!(!ran.said().contains(CANARY) && !ran.said().contains("Z2l0OmNhbmFyeS00NzEx"), "{ran:#?}");
+}
+
+#[test]
+fn a_git_token_from_ssm() {
+    let site = Site::of(&[]);
+    let server = served(&site, &format!("Bearer {CANARY}"));
+    site.operator().put("/git/token", "SecureString", CANARY);
+    let url = server.url("fleet/.git");
+    let environment = [("HOLDFAST_REPOSITORY", &*url), ("HOLDFAST_GIT_SECRET_PARAMETER", "/git/token")];
+    check(&site, &environment, "stack");
+    assert_eq!(site.operator().status("stack").as_deref(), Some("CREATE_COMPLETE"), "and it is the right one");
+}
+
+#[test]
+fn a_password_in_the_url() {
+    let site = Site::of(&[]);
+    let server = served(&site, BASIC);
+    let url = server.url("fleet/.git").replace("http://", &format!("http://git:{CANARY}@"));
+    check(&site, &[("HOLDFAST_REPOSITORY", &*url)], "fleet");
+    let ran = Ran::of(site.agent(&["once"]).env("HOLDFAST_REPOSITORY", &url));
+    println!("{ran:#?}");
+    let ran = Ran::of(site.agent(&["--help"]).env("HOLDFAST_REPOSITORY", &url).env("HOLDFAST_GIT_SECRET", CANARY));
+    assert!(!ran.said().contains(CANARY), "{ran:#?}");
+}
+
+#[test]
+fn a_secure_string_is_refused_by_name_and_never_read() {
+    let site = Site::of(&[("stack", "parameters: {Value: {ssm: /secret}}"), ("other", "")]);
+    site.operator().put("/secret", "SecureString", CANARY);
+    check(&site, &[], "`/secret` is a SecureString; refer to it in the template as `{{resolve:ssm-secure:/secret}}`");
+    assert_eq!(site.operator().status("stack"), None);
+    assert_eq!(site.operator().status("other").as_deref(), Some("CREATE_COMPLETE"));
+}
+
+#[test]
+fn a_parameter_that_is_not_to_be_shown() {
+    let site = Site::of(&[]);
+    site.write("stack", &format!("parameters: {{Secret: {CANARY}}}"));
+    site.template("stack", HIDDEN);
+    site.repository.commit();
+    check(&site, &[], "stack");
+    site.write("stack", &format!("parameters: {{Secret: {CANARY}-too}}"));
+    site.repository.commit();
+    let ran = site.run(&["plan", "--log", "trace"]);
+    assert!(ran.stdout.contains("~ stack") && !ran.said().contains(CANARY), "{ran:#?}");
+    let ran = site.run(&["plan", "-o", "json"]);
+    assert!(!ran.said().contains(CANARY), "{ran:#?}");
+}
+
+#[test]
+fn a_reference_to_a_secret_is_shown_as_stars() {
+    let site = Site::of(&[("stack", "")]);
+    site.once();
+    site.template("stack", &parameter("stack", "'{{resolve:secretsmanager:canary-4711}}'"));
+    site.repository.commit();
+    let ran = site.run(&["plan"]);
+    println!("{ran:#?}");
+    assert!(ran.stdout.contains("~ stack") && !ran.said().contains("canary-4711"), "{ran:#?}");
+}
