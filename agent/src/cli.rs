@@ -9,7 +9,8 @@ use crate::{
     run::run,
     shipped::{Shipped, Watcher, aws, configuration},
     show::{self, Output, Style, progress::Progress},
-    turn::{Settings, Sight, Standing, survey, turn},
+    turn::{Standing, survey, turn},
+    world::{Settings, Sight},
 };
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;

@@ -5,7 +5,7 @@ use crate::{
     config::ConfigError,
     git::error::FetchError,
     memory::StoreError,
-    turn::Stopped,
+    stop::Stopped,
 };
 use manifests::report::State;
 use std::error::Error;
@@ -103,14 +103,14 @@ impl CommandError {
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) => Exit::Config,
+            // A remote that can't be read is in the report: what stops the program is an address that can't be used.
+            Self::Config(_) | Self::Fetch(_) => Exit::Config,
             Self::Stopped(Stopped::Identity(error)) => of(error),
             Self::Stopped(Stopped::Memory(StoreError::Parameter { source, .. })) => of(source),
             Self::Stopped(Stopped::Memory(StoreError::File { .. }) | Stopped::Unsound(_)) | Self::Local { .. } => {
                 Exit::Failed
             }
             Self::Stopped(Stopped::WrongAccount { .. }) => Exit::Denied,
-            Self::Fetch(_) => Exit::Unreachable,
         }
     }
 }

@@ -7,8 +7,10 @@ use crate::{
     cloud::{Cloud, CloudError},
     preview::{Made, described, request},
     reading::Reading,
-    rounds::{Rounds, said},
-    turn::{Settings, Standing, Stopped, World, start},
+    rounds::Rounds,
+    stop::Stopped,
+    turn::{Standing, start},
+    world::{Settings, World},
 };
 use futures_util::{StreamExt, stream};
 use manifests::{
@@ -159,7 +161,7 @@ async fn show<'a, W: World>(
 async fn clean<W: World>(world: &W, step: &Step, there: bool, name: &str, set: &ChangeSet) {
     let noted = |what: &str, outcome: Result<(), CloudError>| {
         if let Err(error) = outcome {
-            tracing::warn!(stack = %step.key, error = %said(&error), "{what} stays behind");
+            tracing::warn!(stack = %step.key, error = %error.said(), "{what} stays behind");
         }
     };
     noted("a change set", world.cloud().delete_change_set(&step.key, name).await);

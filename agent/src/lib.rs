@@ -1,4 +1,18 @@
 //! Brings one AWS account to what a commit says, and reports what came of it.
+//!
+//! Read in this order: [`turn`] is the product on one screen, `rounds` its inside, `preview` how CloudFormation is asked
+//! what a step would do; `plan` (a crate of its own) decides; [`git`] is where commits come from and [`accept`] the one
+//! door to believing one; [`cloud`] is everything that is ever asked of AWS; [`memory`] what survives, [`send`] where
+//! reports go out. [`world`] names these doors, so that a test can build its own; [`shipped`] is the one that ships.
+//! Around that: [`run`] is the daemon, [`forecast`] is `holdfast plan`, [`cli`], [`config`], [`error`] and [`show`] are
+//! what a person sees.
+//!
+//! What is deliberately not here:
+//! * no way in — nothing listens, and a hub can't make an agent do anything;
+//! * no decision — those are in `plan`, which can't do anything;
+//! * no retry — the SDK retries a call, and the next turn is the retry of a turn;
+//! * no state but [`memory`], all of which can be lost without harm.
+
 pub mod accept;
 pub mod cli;
 pub mod clock;
@@ -17,4 +31,6 @@ pub mod run;
 pub mod send;
 pub mod shipped;
 pub mod show;
+pub mod stop;
 pub mod turn;
+pub mod world;

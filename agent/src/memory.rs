@@ -66,9 +66,7 @@ struct Sealed {
 }
 
 const VERSION: u32 = 1;
-/// The most that a standard parameter holds; above it (and up to 8 KB) the advanced tier is asked for.
-const STANDARD: usize = 4096;
-/// The most that any parameter holds.
+/// The most that a parameter holds.
 const MOST: usize = 8192;
 
 impl Place {
@@ -107,7 +105,9 @@ impl Store for Place {
             Self::Parameter { ssm, name } => {
                 use aws_sdk_ssm::types::{ParameterTier, ParameterType};
                 let text = fitting(memory, MOST);
-                let tier = if text.len() > STANDARD { ParameterTier::Advanced } else { ParameterTier::Standard };
+                // Over 4 KB a parameter has to be an advanced one, and can never become a standard one again: which it
+                // is now, SSM knows best.
+                let tier = ParameterTier::IntelligentTiering;
                 let put = ssm.put_parameter().name(name).value(text).r#type(ParameterType::String).tier(tier);
                 let put = put.overwrite(true).send().await;
                 put.map(drop).map_err(|error| unreachable(name, "ssm:PutParameter", &error))

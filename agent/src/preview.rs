@@ -1,12 +1,11 @@
 //! Has CloudFormation say what a step would do: one change set, waited for, described plainly.
 
 use crate::{
-    cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Template, Trouble as Kind},
+    cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Template, Trouble as Kind, trouble::why_of},
     git::Source,
     pace::Pace,
     reading::{Reading, TEMPLATE_BYTES},
-    rounds::trouble,
-    turn::{Settings, World},
+    world::{Settings, World},
 };
 use jiff::SignedDuration;
 use manifests::stack::Stack;
@@ -109,7 +108,7 @@ pub(crate) async fn request<'a, W: World>(
             let key = format!("templates/{}", asked.template);
             // Whatever is wrong with the bucket is the account's to mend, and no commit's.
             let url = world.cloud().upload(&step.key.region, &key, &bytes).await;
-            Some(url.map_err(|error| Made::Trouble(trouble(&error)))?)
+            Some(url.map_err(|error| Made::Trouble(why_of(&error)))?)
         }
         false => None,
     };
@@ -136,7 +135,7 @@ pub(crate) async fn described<'a, W: World>(
     let until = world.clock().now().checked_add(LONGEST).unwrap_or(jiff::Timestamp::MAX);
     loop {
         let set = world.cloud().change_set(&step.key, name, false).await;
-        let set = set.map_err(|error| Made::Trouble(trouble(&error)))?;
+        let set = set.map_err(|error| Made::Trouble(why_of(&error)))?;
         if outcome(&set) != Outcome::Pending || world.clock().now() >= until {
             return Ok(set);
         }
@@ -162,6 +161,6 @@ fn made_of<'a>(error: &CloudError) -> Made<'a> {
         | Kind::Busy
         | Kind::AlreadyExists
         | Kind::Limit
-        | Kind::Other => Made::Trouble(trouble(error)),
+        | Kind::Other => Made::Trouble(why_of(error)),
     }
 }

@@ -3,13 +3,14 @@
 //! What is remembered is written before the act that it accounts for: a start that is not in memory did not happen.
 
 use crate::{
-    cloud::{Clock, Cloud, CloudError, Trouble as Kind},
+    cloud::{Clock, Cloud, CloudError, Trouble as Kind, trouble::why_of},
     memory::{Store, StoreError},
     pace::Pace,
     preview::{self, Made},
     reading::Reading,
     send::Sink,
-    turn::{Settings, Sight, Stopped, Trouble, World, costs, spent},
+    stop::{Stopped, Trouble},
+    world::{Settings, Sight, World, costs, spent},
 };
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -247,7 +248,7 @@ impl<'a, W: World> Rounds<'a, W> {
             }
             Err(error) => {
                 self.memory.change(key, |known| known.pending = None);
-                self.stopped.insert(key.clone(), trouble(&error));
+                self.stopped.insert(key.clone(), why_of(&error));
                 return false;
             }
         }
@@ -391,7 +392,7 @@ pub(crate) async fn look<W: World>(world: &W, reading: &Reading, account: &Accou
                 found.regions.insert(region);
                 found.stacks.extend(stacks);
             }
-            Err(error) => drop(found.unreadable.insert(region, said(&error))),
+            Err(error) => drop(found.unreadable.insert(region, error.said())),
         }
     }
     found
@@ -400,21 +401,6 @@ pub(crate) async fn look<W: World>(world: &W, reading: &Reading, account: &Accou
 fn provides(selected: &Selected) -> BTreeMap<StackKey, Vec<String>> {
     let wanted = selected.wanted.iter();
     wanted.map(|(key, wanted)| (key.clone(), wanted.manifest.provides.iter().cloned().collect())).collect()
-}
-
-/// An error as a sentence, with what to do about it.
-pub(crate) fn said(error: &CloudError) -> String {
-    error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))
-}
-
-/// What an error means for the one stack that it is about.
-pub(crate) fn trouble(error: &CloudError) -> Why {
-    match error.problem {
-        Kind::Denied | Kind::Invalid | Kind::Limit => Why::Refused(said(error)),
-        Kind::Unavailable | Kind::Credentials | Kind::NotFound | Kind::Busy | Kind::AlreadyExists | Kind::Other => {
-            Why::Trouble(said(error))
-        }
-    }
 }
 
 /// What the report says of something that ended.

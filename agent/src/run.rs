@@ -3,7 +3,9 @@
 use crate::{
     cloud::Clock,
     pace::{Pace, Pacing},
-    turn::{Settings, Standing, Stopped, World, turn},
+    stop::Stopped,
+    turn::{Standing, turn},
+    world::{Settings, World},
 };
 use jiff::SignedDuration;
 use manifests::report::Report;

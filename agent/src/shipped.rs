@@ -12,7 +12,7 @@ use crate::{
     memory::Place,
     pace::Pacing,
     send::Outlet,
-    turn::{Settings, Sight, World},
+    world::{Settings, Sight, World},
 };
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use jiff::SignedDuration;

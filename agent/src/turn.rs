@@ -8,142 +8,28 @@
 //! [`crate::send`]'s), any retry (the next turn is the retry).
 
 use crate::{
-    accept::{Refused, accept},
-    cloud::{Clock, Cloud, CloudError},
-    git::{Source, error::FetchError},
-    memory::{Store, StoreError},
-    pace::Pacing,
-    reading::{Reading, ReadingError},
+    accept::accept,
+    cloud::{Clock, Cloud},
+    git::Source,
+    memory::Store,
+    reading::Reading,
     rounds::Rounds,
-    send::Sink,
+    stop::{Stopped, Trouble},
+    world::{Settings, Sight, World, costs},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use manifests::{
-    id::{AccountId, CommitId, Region, StackKey},
+    id::{AccountId, CommitId},
     report::{Happening, Report, What},
 };
-use plan::{
-    memory::{Memory, Started},
-    plan::{Plan, Policy},
-    select::Account,
-    tell,
-};
+use plan::{memory::Memory, select::Account, tell};
 use std::collections::BTreeMap;
-
-/// The doors of a turn. The shipped ones are git over gix, AWS over its SDK, SSM or a file, SNS, and the machine's
-/// clock; tests bring a world in memory.
-pub trait World {
-    /// Where manifests come from.
-    type Source: Source;
-    /// The account.
-    type Cloud: Cloud;
-    /// Where memory is kept.
-    type Store: Store;
-    /// Where reports go.
-    type Sink: Sink;
-    /// The time.
-    type Clock: Clock;
-    /// Where manifests come from.
-    fn source(&self) -> &Self::Source;
-    /// The account.
-    fn cloud(&self) -> &Self::Cloud;
-    /// Where memory is kept.
-    fn store(&self) -> &Self::Store;
-    /// Where reports go.
-    fn sink(&self) -> &Self::Sink;
-    /// The time.
-    fn clock(&self) -> &Self::Clock;
-    /// Shows what is going on to whoever watches. Decides nothing.
-    fn show(&self, _: &Sight<'_>) {}
-    /// Somebody wants the process to end: a turn that is under way watches no longer, and tells what it has.
-    fn leave(&self) {}
-    /// Whether somebody does.
-    fn leaving(&self) -> bool {
-        false
-    }
-}
-
-/// What a watcher of a turn gets to see.
-#[derive(Debug)]
-pub enum Sight<'a> {
-    /// A commit is worked towards.
-    Commit(&'a CommitId),
-    /// A round has a plan.
-    Planned(&'a Plan),
-    /// A step was started.
-    Started(&'a StackKey, Started),
-    /// Something happened that the report will tell.
-    Happened(&'a Happening),
-    /// The report is out.
-    Told(&'a Report),
-}
-
-/// The account's own settings for a turn; they come from its configuration, never from the repository.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The agent's version.
-    pub version: &'static str,
-    /// The repository's address, without credentials.
-    pub repository: String,
-    /// The branch that is followed.
-    pub branch: String,
-    /// The region that the agent is at home in.
-    pub home: Region,
-    /// The account that it was configured for, if that was said.
-    pub account: Option<AccountId>,
-    /// What `plan` decides by.
-    pub policy: Policy,
-    /// How long a turn may go on watching.
-    pub turn: SignedDuration,
-    /// How soon, and how rarely at most, a change is looked at again.
-    pub poll: Pacing,
-    /// How long it may be quiet when nothing changes.
-    pub heartbeat: SignedDuration,
-    /// How long the agent rests before the next turn, if there is one.
-    pub rest: Option<SignedDuration>,
-}
 
 /// What stays in the process between two turns. All of it can be made again; a Lambda that is new has none.
 #[derive(Debug, Default)]
 pub struct Standing {
     account: Option<AccountId>,
     reading: Option<Reading>,
-}
-
-/// Why a turn ended before it could look at anything.
-#[derive(Debug, thiserror::Error)]
-pub enum Stopped {
-    /// Whose account it is could not be told.
-    #[error("could not tell which account this is")]
-    Identity(#[source] CloudError),
-    /// It is not the account that the agent was configured for.
-    #[error("these are credentials of account {found}, and the agent is configured for {configured}")]
-    WrongAccount {
-        /// Configured.
-        configured: AccountId,
-        /// Found.
-        found: AccountId,
-    },
-    /// Memory could not be read or written.
-    #[error(transparent)]
-    Memory(#[from] StoreError),
-    /// The plan was not sound: a bug, and nothing was changed.
-    #[error("the plan is not sound, so nothing was changed: {0}")]
-    Unsound(String),
-}
-
-/// Why the repository's head is not what this turn works towards.
-#[derive(Debug, thiserror::Error)]
-pub enum Trouble {
-    /// The remote could not be read.
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// The head was refused.
-    #[error(transparent)]
-    Refused(#[from] Refused),
-    /// The commit could not be read.
-    #[error(transparent)]
-    Reading(#[from] ReadingError),
 }
 
 /// One turn.
@@ -269,17 +155,4 @@ async fn remembered<'s, W: World>(world: &W, standing: &'s mut Standing, memory:
 /// younger.
 fn epoch(now: Timestamp) -> String {
     format!("{:012x}", now.as_millisecond().max(0))
-}
-
-/// Every call so far: AWS's by `service:Action`, git's as `git:request`.
-pub(crate) fn costs<W: World>(world: &W) -> BTreeMap<String, u64> {
-    let mut calls = world.cloud().calls();
-    calls.insert("git:request".into(), world.source().traffic().requests);
-    calls
-}
-
-/// What a turn cost, by service: the difference of two counts.
-pub(crate) fn spent(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
-    let spent = after.iter().map(|(call, count)| (call.clone(), count - before.get(call).copied().unwrap_or_default()));
-    spent.filter(|(_, count)| *count > 0).collect()
 }

@@ -4,7 +4,7 @@
 use crate::chaos::Invariant;
 use agent::{
     cloud::{ChangeSetRequest, Cloud, CloudError},
-    turn::Settings,
+    world::Settings,
 };
 use manifests::id::{AccountId, Region, StackKey};
 use plan::{

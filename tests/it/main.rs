@@ -3,7 +3,9 @@
 //! Whole turns in memory ([`scenario`], [`chaos`]), the shipped programs over HTTP ([`shipped`], [`ministack`]), git
 //! against a real server ([`git`]), the command line ([`cli`]), and the house rules that a machine can keep ([`tidy`]).
 
+mod bad_input;
 mod binary;
+mod cli;
 mod bug;
 mod chaos;
 mod git;

@@ -12,7 +12,9 @@ use agent::{
     memory::{Store, StoreError},
     pace::Pacing,
     send::Sink,
-    turn::{Settings, Standing, Stopped, World, turn},
+    stop::Stopped,
+    turn::{Standing, turn},
+    world::{Settings, World},
 };
 use jiff::SignedDuration;
 use manifests::{

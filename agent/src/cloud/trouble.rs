@@ -4,6 +4,7 @@
 use super::{CloudError, Trouble};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use plan::why::Why;
 use std::{error::Error, fmt::Display};
 
 /// What an SDK error means. Its `Debug` and its whole chain can hold the raw answer, so neither is ever shown.
@@ -77,7 +78,25 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     plan::watch::quote(&error.to_string())
 }
 
+/// What an error means for the one stack that it is about.
+pub(crate) fn why_of(error: &CloudError) -> Why {
+    match error.problem {
+        Trouble::Denied | Trouble::Invalid | Trouble::Limit => Why::Refused(error.said()),
+        Trouble::Unavailable
+        | Trouble::Credentials
+        | Trouble::NotFound
+        | Trouble::Busy
+        | Trouble::AlreadyExists
+        | Trouble::Other => Why::Trouble(error.said()),
+    }
+}
+
 impl CloudError {
+    /// As a sentence, with what to do about it.
+    pub(crate) fn said(&self) -> String {
+        self.hint().map_or_else(|| self.to_string(), |hint| format!("{self}; {hint}"))
+    }
+
     /// An answer that makes no sense.
     pub(crate) fn odd(call: &'static str, why: &dyn Display) -> Self {
         Self { call, problem: Trouble::Other, message: plan::watch::quote(&why.to_string()) }

@@ -1,7 +1,7 @@
 //! A turn, while it goes on: one line for each thing that happens, and on a terminal one line that counts and is redrawn.
 
 use super::{Ink, Style, err};
-use crate::{shipped::Watcher, turn::Sight};
+use crate::{shipped::Watcher, world::Sight};
 use manifests::report::{State, What};
 use plan::plan::{Plan, Row, Stand};
 use std::{

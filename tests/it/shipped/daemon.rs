@@ -5,7 +5,9 @@ use crate::{
     git_server::{GitServer, Manner},
     site::{Site, manifest, parameter},
 };
-use sim::fault::Fault;
+use manifests::report::{State, What};
+use sim::{fault::Fault, world::Timing};
+use std::time::Duration;
 
 const OFTEN: [&str; 3] = ["run", "--interval", "1s"];
 
@@ -65,13 +67,15 @@ fn an_account_that_is_away_stops_nothing() {
 }
 
 #[test]
-fn a_stop_in_the_middle_of_a_turn_lets_it_finish() {
-    let site = Site::of(&[("stack", "")]);
-    site.slow("cloudformation:ExecuteChangeSet", 1_500);
+fn a_stop_does_not_wait_for_cloudformation_and_loses_nothing() {
+    // A stack comes up in a minute.
+    let site = Site::with(Timing { change_set: Duration::ZERO, ..Timing::scaled(10.0) }, &[("stack", "")]);
     let agent = Running::start(&mut site.agent(&OFTEN));
     site.reached("cloudformation:ExecuteChangeSet", 1);
-    assert_eq!(agent.terminate().code, Some(0));
-    let turn = site.once();
-    assert_eq!((turn.report.sequence, turn.report.happened.len()), (1, 0), "the daemon told it: {turn:#?}");
+    let ran = agent.terminate();
+    assert_eq!((ran.code, site.operator().status("stack").as_deref()), (Some(0), Some("CREATE_IN_PROGRESS")), "{ran:#?}");
+    site.world(|world, _| world.pass(Duration::from_secs(600)));
+    let turn = site.once().expect(State::InSync, 0);
+    assert_eq!((turn.report.sequence, turn.happened(What::Created)), (2, vec!["stack"]), "the daemon told what it had begun");
     assert_eq!(site.called("cloudformation:ExecuteChangeSet"), 1);
 }

@@ -125,7 +125,7 @@ async fn between_memory_and_start() {
     let begun = site.called("cloudformation:ExecuteChangeSet");
     assert_eq!(site.operator().status("stack").as_deref(), Some("REVIEW_IN_PROGRESS"));
     let turn = site.once_with(&arguments).expect(State::Applying, 4);
-    assert!(turn.why("stack").contains("not to be seen yet"), "{turn:#?}");
+    assert!(turn.why("stack").starts_with("being created since "), "{turn:#?}");
     assert_eq!(site.called("cloudformation:ExecuteChangeSet"), begun, "it may have been started");
 
     let store = Place::File(file);

@@ -1,0 +1,42 @@
+//! Why a turn ended early, and why the repository's head is not what it works towards.
+
+use crate::{
+    accept::Refused, cloud::CloudError, git::error::FetchError, memory::StoreError, reading::ReadingError,
+};
+use manifests::id::AccountId;
+
+/// Why a turn ended before it could look at anything.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// Whose account it is could not be told.
+    #[error("could not tell which account this is")]
+    Identity(#[source] CloudError),
+    /// It is not the account that the agent was configured for.
+    #[error("these are credentials of account {found}, and the agent is configured for {configured}")]
+    WrongAccount {
+        /// Configured.
+        configured: AccountId,
+        /// Found.
+        found: AccountId,
+    },
+    /// Memory could not be read or written.
+    #[error(transparent)]
+    Memory(#[from] StoreError),
+    /// The plan was not sound: a bug, and nothing was changed.
+    #[error("the plan is not sound, so nothing was changed: {0}")]
+    Unsound(String),
+}
+
+/// Why the repository's head is not what this turn works towards.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// The remote could not be read.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The head was refused.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The commit could not be read.
+    #[error(transparent)]
+    Reading(#[from] ReadingError),
+}
