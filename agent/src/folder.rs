@@ -1,16 +1,19 @@
 //! A folder of manifests on this machine, read as a commit would be: for `holdfast validate` before there is a commit.
 
+use crate::git::error::Unusable;
 use manifests::{
     id::RepoPath,
     parse::{self, Content, File, MAX_FILE, Repository, Tree},
+    problem::Problem,
 };
 use std::{collections::BTreeMap, io, path::Path};
 
-/// Every file below a folder. Links are not followed, `.git` is not entered.
+/// Every file below a folder. Links are not followed, and told as a commit's would be; `.git` is not entered.
 #[derive(Debug, Default)]
 struct Folder {
     sizes: BTreeMap<RepoPath, u64>,
     manifests: BTreeMap<RepoPath, Result<Vec<u8>, u64>>,
+    problems: Vec<Problem>,
 }
 
 impl Tree for Folder {
@@ -35,11 +38,16 @@ pub(crate) fn read(root: &Path) -> io::Result<Repository> {
                 folders.push((entry.path(), format!("{name}/")));
             } else if kind.is_file() {
                 folder.file(&entry.path(), &name)?;
+            } else if kind.is_symlink() {
+                folder.link(&name);
             }
         }
     }
     let files: Vec<File<'_>> = folder.manifests.iter().map(|(path, content)| file(path, content)).collect();
-    Ok(parse::parse(&files, &folder))
+    let mut repository = parse::parse(&files, &folder);
+    repository.problems.extend(folder.problems);
+    repository.problems.sort();
+    Ok(repository)
 }
 
 fn file<'a>(path: &RepoPath, content: &'a Result<Vec<u8>, u64>) -> File<'a> {
@@ -50,11 +58,22 @@ fn file<'a>(path: &RepoPath, content: &'a Result<Vec<u8>, u64>) -> File<'a> {
     File { path: path.clone(), content }
 }
 
+/// Whether a file of this name may be a manifest.
+fn counts(name: &RepoPath) -> bool {
+    [".yaml", ".yml"].iter().any(|end| name.as_str().ends_with(end))
+}
+
 impl Folder {
+    fn link(&mut self, name: &str) {
+        let Some(file) = name.parse().ok().filter(counts) else { return };
+        let message = Unusable::Link.to_string();
+        self.problems.push(Problem { file, line: 0, column: 0, message, hint: None, manifest: None });
+    }
+
     fn file(&mut self, path: &Path, name: &str) -> io::Result<()> {
         let Ok(name) = name.parse::<RepoPath>() else { return Ok(()) };
         let size = path.metadata()?.len();
-        if [".yaml", ".yml"].iter().any(|end| name.as_str().ends_with(end)) {
+        if counts(&name) {
             let content = if size > MAX_FILE { Err(size) } else { Ok(std::fs::read(path)?) };
             self.manifests.insert(name.clone(), content);
         }

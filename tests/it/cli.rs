@@ -114,9 +114,9 @@ fn a_command_line_that_makes_no_sense_ends_with_64_and_a_way_on() {
 fn a_pipe_gets_no_escape_bytes_and_a_closed_one_no_panic() {
     let home = tempfile::tempdir().unwrap();
     for arguments in [&["--help"][..], &["nonsense"], &["validate", "."], &["once"], &["once", "--log", "trace"]] {
-        for colour in ["CLICOLOR_FORCE", "NO_COLOR"] {
-            let ran = Ran::of(holdfast(home.path(), arguments).env(colour, "1"));
-            assert!(!ran.said().contains('\u{1b}'), "{arguments:?} {colour}: {ran:#?}");
+        for colours in [("NO_COLOR", "1"), ("TERM", "xterm-256color")] {
+            let ran = Ran::of(holdfast(home.path(), arguments).envs([colours]));
+            assert!(!ran.said().contains('\u{1b}'), "{arguments:?} {colours:?}: {ran:#?}");
         }
     }
     for arguments in [&["--help"][..], &["version"], &["validate", "."]] {

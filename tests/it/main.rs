@@ -13,6 +13,7 @@ mod git_bad;
 mod git_place;
 mod git_server;
 mod git_tree;
+mod ministack;
 mod scenario;
 mod shipped;
 mod site;

@@ -78,6 +78,25 @@ fn a_dependency_in_the_region_that_is_named_is_waited_for_there() {
 }
 
 #[test]
+fn the_stack_beside_it_is_the_one_that_is_waited_for() {
+    let wanted = "net/eu-central-1+eu-west-1@1, app/eu-west-1@2 <- net";
+    check(
+        wanted,
+        UP,
+        "create net/eu-west-1
+         net: in sync
+         app/eu-west-1: pending: waits for eu-west-1/net to be in sync (now: pending)",
+    );
+    check(
+        wanted,
+        "net/eu-west-1@1 CREATE_COMPLETE ours",
+        "create net
+         create app/eu-west-1
+         net/eu-west-1: in sync",
+    );
+}
+
+#[test]
 fn a_dependency_that_is_not_for_this_account_is_named() {
     let text =
         "app: failed: depends on `net`, which has no stack here; ends when its `targets` and `regions` give it one";

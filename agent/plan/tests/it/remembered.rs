@@ -170,6 +170,13 @@ fn of_a_stack_of_which_nothing_is_left_to_remember_nothing_is_kept() {
     assert_eq!(memory, Memory::new("e1".into()));
 }
 
+#[test]
+fn what_was_started_is_not_forgotten_before_it_was_seen_to_end() {
+    let mut memory = World::of("app@1", "").pending("app", Started::Create, 5).memory;
+    memory.keep(|_| false);
+    assert!(memory.of(&key("app")).is_some_and(|known| known.pending.is_some()));
+}
+
 /// A memory in which everything is said.
 fn full() -> Memory {
     let mut memory = Memory::new("e1".into());

@@ -1,0 +1,132 @@
+//! The shipped agent against accounts that somebody else simulates: ministack, from PyPI, pinned, in an environment that
+//! this test makes itself. The second opinion: where our own accounts are wrong about AWS, so would be every other test.
+//!
+//! What it can't show, and [`crate::shipped`] has to: that CloudFormation refuses to change a stack that is busy or
+//! never came up; a stack's own word for the change set that it was last given (`ChangeSetId`), so that the agent has
+//! to remember it; change sets that take time or have several pages; values in a change set; throttling, lost answers
+//! and every other fault. Nothing that passes here is thereby so on AWS.
+
+mod account;
+mod contract;
+
+use account::Account;
+use crate::site::{manifest, parameter, table};
+use manifests::report::{State, What};
+use serde_json::Value;
+
+#[test]
+fn one_turn_makes_everything_and_the_next_one_writes_nothing() {
+    let Some(account) = Account::new() else { return };
+    account.write("base", "", &parameter("base", "first"));
+    account.write("top", "parameters: {Value: {output: {stack: base, key: Value}}}", &parameter("top", "one"));
+    account.repository.commit();
+    let turn = account.once().expect(State::InSync, 0);
+    assert_eq!(turn.happened(What::Created), ["base", "top"]);
+    assert_eq!(account.operator.parameter("/top").as_deref(), Some("first"));
+    let turn = account.once().expect(State::InSync, 0);
+    let calls: Vec<&str> = turn.report.calls.keys().map(String::as_str).collect();
+    assert_eq!(calls, ["cloudformation:DescribeStacks", "ssm:GetParameter", "sts:GetCallerIdentity"]);
+}
+
+#[test]
+fn a_change_is_made_and_a_replacement_is_held_until_it_is_spelled_out() {
+    let Some(account) = Account::new() else { return };
+    account.write("stack", "", &parameter("stack", "one"));
+    account.write("kept", "", &table("Id"));
+    account.repository.commit();
+    account.once().expect(State::InSync, 0);
+    account.write("stack", "parameters: {Value: two}", &parameter("stack", "one"));
+    account.write("kept", "", &table("Name"));
+    account.repository.commit();
+    let turn = account.once().expect(State::Held, 3);
+    assert_eq!((turn.happened(What::Updated), turn.happened(What::Held)), (vec!["stack"], vec!["kept"]));
+    assert!(turn.why("kept").contains("would replace Table (AWS::DynamoDB::Table)"), "{turn:#?}");
+    assert_eq!(account.operator.parameter("/stack").as_deref(), Some("two"));
+    account.write("kept", "allow: [{replace: Table}]", &table("Name"));
+    account.repository.commit();
+    assert_eq!(account.once().expect(State::InSync, 0).happened(What::Updated), ["kept"]);
+}
+
+#[test]
+fn a_creation_that_fails_is_cleared_away_and_made_again() {
+    let Some(account) = Account::new() else { return };
+    account.operator.put("/stack", "String", "somebody else's");
+    account.write("stack", "", &parameter("stack", "one"));
+    account.write("other", "", &parameter("other", "one"));
+    account.repository.commit();
+    let turn = account.once().expect(State::Failed, 1);
+    assert_eq!((turn.happened(What::Failed), turn.state("other")), (vec!["stack"], State::InSync));
+    assert!(turn.why("stack").starts_with("ROLLBACK_COMPLETE: Parameter (AWS::SSM::Parameter): "), "{turn:#?}");
+    assert_eq!(account.operator.parameter("/stack").as_deref(), Some("somebody else's"));
+    account.operator.ssm("DeleteParameter", &serde_json::json!({ "Name": "/stack" }));
+    let turn = account.once_with(&["--retry-after", "0s"]).expect(State::InSync, 0);
+    assert_eq!(turn.happened(What::Created), ["stack"]);
+    assert_eq!(account.operator.parameter("/stack").as_deref(), Some("one"));
+}
+
+#[test]
+fn an_update_that_fails_is_really_undone() {
+    let Some(account) = Account::new() else { return };
+    let template = |value: &str, more: &str| {
+        format!("Resources:\n  First: {{Type: AWS::SSM::Parameter, Properties: {{Name: /first, Type: String, Value: {value}}}}}\n{more}")
+    };
+    account.write("stack", "", &template("one", ""));
+    account.repository.commit();
+    account.once().expect(State::InSync, 0);
+    account.operator.put("/taken", "String", "somebody else's");
+    let taken = "  Second: {Type: AWS::SSM::Parameter, DependsOn: First, Properties: {Name: /taken, Type: String, Value: x}}\n";
+    account.write("stack", "", &template("two", taken));
+    account.repository.commit();
+    let turn = account.once().expect(State::Failed, 1);
+    assert!(turn.why("stack").starts_with("UPDATE_ROLLBACK_COMPLETE: Second (AWS::SSM::Parameter): "), "{turn:#?}");
+    assert_eq!(account.operator.parameter("/first").as_deref(), Some("one"));
+    account.write("stack", "", &template("one", ""));
+    account.repository.commit();
+    account.once().expect(State::InSync, 0);
+    assert_eq!(account.operator.parameter("/first").as_deref(), Some("one"));
+}
+
+#[test]
+fn a_stack_whose_manifest_left_stays_unless_it_said_that_it_may_go() {
+    let Some(account) = Account::new() else { return };
+    for (name, spec) in [("stays", ""), ("kept", ""), ("goes", "prune: true\ndeletionPolicy: delete")] {
+        account.write(name, spec, &parameter(name, "one"));
+    }
+    account.repository.commit();
+    account.once().expect(State::InSync, 0);
+    account.repository.remove("kept.yaml");
+    account.repository.remove("goes.yaml");
+    account.repository.commit();
+    let turn = account.once().expect(State::Excepted, 0);
+    assert_eq!((turn.happened(What::Deleted), turn.state("kept")), (vec!["goes"], State::Excepted));
+    assert_eq!(account.operator.parameter("/goes"), None);
+    assert_eq!(account.operator.parameter("/kept").as_deref(), Some("one"));
+}
+
+#[test]
+fn a_plan_leaves_nothing_behind() {
+    let Some(account) = Account::new() else { return };
+    account.write("stack", "", &parameter("stack", "one"));
+    account.repository.commit();
+    let ran = account.run(&["plan", "--detailed-exitcode"]);
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert_eq!(account.operator.status("stack"), None);
+    account.once().expect(State::InSync, 0);
+    assert_eq!(account.run(&["plan", "--detailed-exitcode"]).code, Some(0));
+}
+
+#[test]
+fn reports_arrive_at_the_hub() {
+    let Some(account) = Account::new() else { return };
+    let topic = account.hub();
+    account.repository.write("stack.yaml", manifest("stack", ""));
+    account.repository.write("stack.template", parameter("stack", "one"));
+    account.repository.commit();
+    let turn = account.once_with(&["--topic", &topic]).expect(State::InSync, 0);
+    let watched = account.watch();
+    let all: Vec<Value> = watched.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (picture, news) = all.split_last().unwrap();
+    assert_eq!(news.len(), 2, "accepted and created: {watched}");
+    let row = &picture["accounts"][0];
+    assert_eq!((row["account"].as_str(), row["state"].as_str()), (Some(turn.report.account.as_str()), Some("in-sync")));
+}

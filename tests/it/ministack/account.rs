@@ -1,0 +1,159 @@
+//! Where ministack comes from, and an account of it for each test.
+//!
+//! The program lives in an environment of its own in the target folder, made once; one server serves all tests of this
+//! process, and each test takes an account that nobody else has.
+
+use crate::{
+    binary::{Checkout, Ran, holdfast, hub as program, path, until},
+    site::{Turn, manifest},
+    wire::{Operator, request},
+    world::HOME,
+};
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tempfile::TempDir;
+
+const VERSION: &str = "1.5.33";
+
+/// An account, a repository, and room for an agent.
+pub(super) struct Account {
+    folder: TempDir,
+    pub(super) repository: Checkout,
+    pub(super) operator: Operator,
+}
+
+impl Account {
+    /// A new account; `None` when ministack can't be had on this machine, which is said loudly, and fails in CI.
+    pub(super) fn new() -> Option<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let endpoint = served()?;
+        let number = 100_000_000_000 + u64::from(std::process::id()) * 10_000 + NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Checkout::new(folder.path().join("manifests"));
+        let operator = Operator { endpoint, account: number.to_string(), region: HOME.into() };
+        Some(Self { folder, repository, operator })
+    }
+
+    pub(super) fn write(&self, name: &str, spec: &str, template: &str) {
+        self.repository.write(&format!("{name}.yaml"), manifest(name, spec));
+        self.repository.write(&format!("{name}.template"), template);
+    }
+
+    fn credentials(&self, program: &mut Command) {
+        program.env("AWS_ENDPOINT_URL", &self.operator.endpoint).env("AWS_REGION", HOME);
+        program.env("AWS_ACCESS_KEY_ID", &self.operator.account).env("AWS_SECRET_ACCESS_KEY", "simulated");
+    }
+
+    pub(super) fn run(&self, arguments: &[&str]) -> Ran {
+        let mut agent = holdfast(self.folder.path(), arguments);
+        self.credentials(&mut agent);
+        Ran::of(agent.env("HOLDFAST_REPOSITORY", self.repository.folder()))
+    }
+
+    #[track_caller]
+    pub(super) fn once(&self) -> Turn {
+        self.once_with(&[])
+    }
+
+    #[track_caller]
+    pub(super) fn once_with(&self, arguments: &[&str]) -> Turn {
+        Turn::of(self.run(&[&["once", "-o", "json"], arguments].concat()))
+    }
+
+    /// Makes the hub's topic and queue in this account, and answers the topic's ARN.
+    pub(super) fn hub(&self) -> String {
+        self.operator.create("hub", include_str!("../../demo/src/hub.yaml"));
+        until("the hub's stack", || self.operator.status("hub").as_deref() == Some("CREATE_COMPLETE"));
+        format!("arn:aws:sns:{HOME}:{}:reports", self.operator.account)
+    }
+
+    /// What the hub shows of what came.
+    #[track_caller]
+    pub(super) fn watch(&self) -> String {
+        let queue = format!("{}/{}/reports", self.operator.endpoint, self.operator.account);
+        let mut hub = program(self.folder.path(), &["watch", "--once", "-o", "json", "--queue", &queue]);
+        self.credentials(&mut hub);
+        let ran = Ran::of(&mut hub);
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+        ran.stdout
+    }
+}
+
+/// Where it is served; started by whoever asks first.
+fn served() -> Option<String> {
+    static SERVED: OnceLock<Result<String, String>> = OnceLock::new();
+    match SERVED.get_or_init(|| installed().map(|program| serve(&program))) {
+        Ok(endpoint) => Some(endpoint.clone()),
+        Err(why) => {
+            assert!(std::env::var_os("CI").is_none(), "ministack is needed in CI: {why}");
+            println!("SKIPPED: ministack {VERSION} can't be had: {why}");
+            None
+        }
+    }
+}
+
+/// The program, installed if it is not.
+fn installed() -> Result<PathBuf, String> {
+    let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
+    let home = target.join(format!("ministack-{VERSION}"));
+    let program = home.join("bin/ministack");
+    if home.join("complete").exists() {
+        return Ok(program);
+    }
+    // Half of an earlier attempt is worth nothing.
+    let _ = fs::remove_dir_all(&home);
+    run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+    let pip = ["install", "--quiet", "--disable-pip-version-check", &format!("ministack=={VERSION}")];
+    run(Command::new(home.join("bin/pip")).args(pip))?;
+    fs::write(home.join("complete"), "").map_err(|error| error.to_string())?;
+    Ok(program)
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{name}: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() { Ok(()) } else { Err(format!("{name}: {}", said.trim())) }
+}
+
+/// Serves on a port that was free a moment ago, until this process is gone.
+fn serve(program: &Path) -> String {
+    let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port();
+    for _ in 0..5 {
+        let port = free();
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let mut server = start(program, port);
+        // Somebody else may have taken the port meanwhile: then the server ends at once.
+        let (mut answers, mut ended) = (false, false);
+        until("ministack", || {
+            answers = request("GET", &endpoint, "/_ministack/health", &[], "").is_ok_and(|answer| answer.status == 200);
+            ended = server.try_wait().unwrap().is_some();
+            answers || ended
+        });
+        if answers && !ended {
+            return endpoint;
+        }
+    }
+    panic!("ministack does not come up");
+}
+
+/// A test process ends without a word, so the server is held by a shell that waits for the end of its own input, which
+/// only this process keeps open.
+fn start(program: &Path, port: u16) -> std::process::Child {
+    const HELD: &str = r#""$0" & server=$!; cat >/dev/null; kill "$server"; wait "$server""#;
+    let folder = std::env::temp_dir().join(format!("holdfast-ministack-{port}"));
+    fs::create_dir_all(&folder).unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", HELD]).arg(program).env_clear().env("PATH", path()).env("HOME", &folder).env("TMPDIR", &folder);
+    command.env("BIND_HOST", "127.0.0.1").env("MINISTACK_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
+    command.env("IOT_MTLS_ENABLED", "0").env("SFTP_ENABLED", "0").env("LOG_LEVEL", "ERROR");
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
