@@ -3,17 +3,20 @@
 //! Whole turns in memory ([`scenario`], [`chaos`]), the shipped programs over HTTP ([`shipped`], [`ministack`]), git
 //! against a real server ([`git`]), the command line ([`cli`]), and the house rules that a machine can keep ([`tidy`]).
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on stops there")]
+
 mod bad_input;
 mod binary;
-mod cli;
 mod bug;
 mod chaos;
+mod cli;
 mod git;
 mod git_bad;
 mod git_place;
 mod git_server;
 mod git_tree;
 mod ministack;
+mod readme;
 mod scenario;
 mod shipped;
 mod site;

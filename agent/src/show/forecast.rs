@@ -7,7 +7,8 @@ use plan::{
     facts::{Action, Change, Detail, Replacement},
     guard::{Harm, harm},
     memory::Started,
-    plan::Stand,
+    plan::{Row, Stand},
+    why::Why,
 };
 use serde_json::json;
 use std::fmt::Write;
@@ -20,8 +21,7 @@ pub fn text(forecast: &Forecast, style: Style) -> String {
     }
     for (key, row) in &forecast.plan.rows {
         if let Stand::Not(why) = &row.stand {
-            let state = style.paint(Ink::Change, row.state().as_str());
-            let _ = writeln!(text, "  {key}: {state}: {why}");
+            waiting(&mut text, key, row, why, style);
         }
     }
     for problem in &forecast.problems {
@@ -121,6 +121,19 @@ fn stack(text: &mut String, change: &StackChange, style: Style) {
         }
     }
     text.push('\n');
+}
+
+/// A stack that can't be previewed now. What only waits for another to come first is a plan too, as far as it goes.
+fn waiting(text: &mut String, key: &StackKey, row: &Row, why: &Why, style: Style) {
+    let _ = match (why, &row.status) {
+        (Why::ForStack { stack, .. }, None) => {
+            writeln!(text, "{} {key} will be created, once {stack} is in place", style.paint(Ink::Good, "+"))
+        }
+        (Why::ForStack { stack, .. }, Some(_)) => {
+            writeln!(text, "{} {key} is looked at again, once {stack} is in place", style.paint(Ink::Dim, "·"))
+        }
+        (why, _) => writeln!(text, "  {key}: {}: {why}", style.paint(Ink::Change, row.state().as_str())),
+    };
 }
 
 fn resource(text: &mut String, change: &Change, style: Style) {

@@ -1,0 +1,97 @@
+//! The README's commands and examples, run as they stand there.
+//!
+//! Not here: `cargo demo` and `cargo test`, which `.ci/run` runs from a clean checkout.
+
+use crate::binary::path;
+use agent::config::Flags;
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).unwrap()
+}
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The first block of that language after a heading.
+#[track_caller]
+fn block(heading: &str, language: &str) -> String {
+    let text = readme();
+    let after = text.split_once(heading).expect("the heading is there").1;
+    let inside = after.split_once(&format!("```{language}\n")).expect("a block").1;
+    inside.split_once("```").unwrap().0.to_owned()
+}
+
+/// The laptop, word for word; only port and folder are another, so that two tests don't meet.
+#[test]
+fn the_laptop_s_commands_do_what_they_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let commands = block("## Try it on a laptop", "sh")
+        .replace("4566", &port.to_string())
+        .replace("/tmp/my-fleet", folder.path().join("my-fleet").to_str().unwrap());
+    let script = format!("set -eu\ntrap 'kill $(jobs -p)' EXIT\n{commands}");
+    let ran = Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(root())
+        .env_clear()
+        .env("PATH", path())
+        .env("HOME", folder.path())
+        .env("CARGO_HOME", home("CARGO_HOME", ".cargo"))
+        .env("RUSTUP_HOME", home("RUSTUP_HOME", ".rustup"))
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success(), "{out}\n{err}");
+    assert!(out.contains("9 stack manifests, 4 accounts, 0 problems"), "{out}");
+    assert!(out.contains("13 stacks: 13 in sync"), "{out}");
+}
+
+/// Where cargo and rustup keep their own things: the newcomer has them already.
+fn home(variable: &str, folder: &str) -> std::ffi::OsString {
+    let set = std::env::var_os(variable);
+    set.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(folder).into())
+}
+
+#[test]
+fn the_account_s_flags_exist() {
+    let help = fs::read_to_string(root().join("agent/src/config.rs")).unwrap();
+    let commands = block("## In an account", "sh");
+    let flags = commands.split_whitespace().filter_map(|word| word.strip_prefix("--"));
+    for flag in flags {
+        let field = format!("pub {}: Option<", flag.replace('-', "_"));
+        assert!(help.contains(&field), "--{flag} is no flag");
+    }
+}
+
+#[test]
+fn the_configuration_file_is_one() {
+    let config = Flags::default().over(Some(("README.md", &block("## In an account", "yaml"))));
+    let limits = config.unwrap().limits;
+    assert_eq!(limits, plan::guard::Limits::default(), "the README shows the defaults");
+}
+
+#[test]
+fn the_example_manifest_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let example = block("## Manifests", "yaml");
+    write("stacks/audit-log.yaml", &example);
+    write("templates/audit-log.yaml", "Resources: {}");
+    let other = "apiVersion: holdfast/v1\nkind: Stack\nmetadata: {name: baseline-key}\nspec:\n  template: {path: ../templates/audit-log.yaml}\n";
+    write("stacks/baseline-key.yaml", other);
+    let ran = crate::binary::Ran::of(&mut crate::binary::holdfast(folder.path(), &["validate", "."]));
+    assert_eq!((ran.code, ran.stdout.trim()), (Some(0), "2 stack manifests, 0 accounts, 0 problems"));
+}
