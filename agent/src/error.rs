@@ -91,7 +91,7 @@ impl CommandError {
             Self::Config(_) | Self::Local { .. } => None,
             Self::Stopped(Stopped::Identity(error)) => error.hint(),
             Self::Stopped(Stopped::Memory(StoreError::Parameter { source, .. })) => source.hint(),
-            Self::Stopped(Stopped::Memory(StoreError::File { .. })) => {
+            Self::Stopped(Stopped::Memory(StoreError::File { .. } | StoreError::TooLarge { .. })) => {
                 Some("`--memory file:PATH` takes another place".into())
             }
             Self::Stopped(Stopped::WrongAccount { .. }) => Some("check AWS_PROFILE, or `--account`".into()),
@@ -107,9 +107,10 @@ impl CommandError {
             Self::Config(_) | Self::Fetch(_) => Exit::Config,
             Self::Stopped(Stopped::Identity(error)) => of(error),
             Self::Stopped(Stopped::Memory(StoreError::Parameter { source, .. })) => of(source),
-            Self::Stopped(Stopped::Memory(StoreError::File { .. }) | Stopped::Unsound(_)) | Self::Local { .. } => {
-                Exit::Failed
-            }
+            Self::Stopped(
+                Stopped::Memory(StoreError::File { .. } | StoreError::TooLarge { .. }) | Stopped::Unsound(_),
+            )
+            | Self::Local { .. } => Exit::Failed,
             Self::Stopped(Stopped::WrongAccount { .. }) => Exit::Denied,
         }
     }

@@ -20,9 +20,9 @@ use manifests::{
 use plan::{
     facts::{Change, ChangeSet},
     guard::{Budget, Judgement, digest, judge, judge_deletion},
-    plan::{Action, Plan, Stand, Step},
     preview::{Outcome, Preview, outcome},
     select::Selected,
+    step::{Action, Plan, Stand, Step},
 };
 
 /// What would happen.

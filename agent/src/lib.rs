@@ -13,24 +13,25 @@
 //! * no retry — the SDK retries a call, and the next turn is the retry of a turn;
 //! * no state but [`memory`], all of which can be lost without harm.
 
+pub mod turn;
+mod rounds;
+mod preview;
+pub mod git;
 pub mod accept;
-pub mod cli;
-pub mod clock;
+pub mod reading;
+mod folder;
 pub mod cloud;
+pub mod memory;
+pub mod send;
+pub mod stop;
+pub mod world;
+pub mod shipped;
+pub mod clock;
+
+pub mod run;
+pub mod pace;
+pub mod forecast;
+pub mod cli;
 pub mod config;
 pub mod error;
-mod folder;
-pub mod forecast;
-pub mod git;
-pub mod memory;
-pub mod pace;
-mod preview;
-pub mod reading;
-mod rounds;
-pub mod run;
-pub mod send;
-pub mod shipped;
 pub mod show;
-pub mod stop;
-pub mod turn;
-pub mod world;

@@ -5,8 +5,8 @@
 //! before the act that it accounts for.
 
 use crate::cloud::{CloudError, count::Calls};
-use manifests::id::Digest;
-use plan::memory::Memory;
+use manifests::id::{Digest, StackKey};
+use plan::memory::{Mark, Memory};
 use serde::{Deserialize, Serialize};
 use std::{
     io::Write,
@@ -41,6 +41,17 @@ pub enum StoreError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// It does not fit where it is kept.
+    #[error(
+        "the agent's memory `{parameter}` would take {bytes} bytes and a parameter holds {MOST}: too many stacks are under \
+         way, held or failed at once"
+    )]
+    TooLarge {
+        /// Which parameter.
+        parameter: String,
+        /// What it would take, with everything forgotten that may be.
+        bytes: usize,
     },
 }
 
@@ -104,7 +115,8 @@ impl Store for Place {
         match self {
             Self::Parameter { ssm, name } => {
                 use aws_sdk_ssm::types::{ParameterTier, ParameterType};
-                let text = fitting(memory, MOST);
+                let text =
+                    fitting(memory, MOST).map_err(|bytes| StoreError::TooLarge { parameter: name.clone(), bytes })?;
                 // Over 4 KB a parameter has to be an advanced one, and can never become a standard one again: which it
                 // is now, SSM knows best.
                 let tier = ParameterTier::IntelligentTiering;
@@ -141,17 +153,37 @@ fn open(text: &str) -> Option<Memory> {
     (intact && sealed.version == VERSION).then(|| serde_json::from_value(sealed.memory).ok()).flatten()
 }
 
-/// Memory in at most that many bytes: what happened is forgotten first (oldest first), because the report's picture
-/// still shows how everything stands.
-fn fitting(memory: &Memory, most: usize) -> String {
+/// Memory in at most that many bytes. What happened is forgotten first (oldest first), because the report's picture still
+/// shows how everything stands; then marks (oldest first) and held changes, each of which costs a change set to find out
+/// again. What was started or has failed is not forgotten: it would be done again.
+///
+/// # Errors
+/// How many bytes are left when that is still too much.
+fn fitting(memory: &Memory, most: usize) -> Result<String, usize> {
     let mut memory = memory.clone();
     loop {
         let text = seal(&memory);
-        if text.len() <= most || memory.outbox.is_empty() {
-            return text;
+        let over = text.len().saturating_sub(most);
+        if over == 0 {
+            return Ok(text);
         }
-        memory.outbox.remove(0);
+        if !memory.outbox.is_empty() {
+            memory.outbox.remove(0);
+        } else if !memory.settled.is_empty() {
+            let forgotten = over.div_ceil(Mark::BYTES).min(memory.settled.len());
+            memory.settled.drain(..forgotten);
+        } else if let Some(key) = held(&memory) {
+            memory.change(&key, |known| known.held = None);
+        } else {
+            return Err(text.len());
+        }
     }
+}
+
+/// The first stack whose change was held.
+fn held(memory: &Memory) -> Option<StackKey> {
+    let mut stacks = memory.stacks().iter();
+    stacks.find(|(_, known)| known.held.is_some()).map(|(key, _)| StackKey::clone(key))
 }
 
 /// A file is either the old one or the new one, whatever happens in between; nobody else may read it.
@@ -173,6 +205,10 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plan::{
+        asked::Fingerprint,
+        memory::{Known, Pending, Started, WasHeld},
+    };
 
     fn remembering(happened: usize) -> Memory {
         let mut memory = Memory::new("e1".into());
@@ -205,12 +241,89 @@ mod tests {
         assert_eq!(open(""), None);
     }
 
+    fn key(number: usize) -> StackKey {
+        let stack = format!("baseline-audit-{number:03}").parse().unwrap();
+        StackKey { region: "ap-southeast-2".parse().unwrap(), stack }
+    }
+
+    /// The same, with so many stacks settled, all that four seats can have under way, and so many held.
+    fn busy(happened: usize, marks: usize, held: usize) -> Memory {
+        let mut memory = remembering(happened);
+        let one = Fingerprint::of(b"one");
+        let commit = Some("a".repeat(40).parse().unwrap());
+        (memory.accepted, memory.applied) = (commit.clone(), commit.clone());
+        memory.regions = ["ap-southeast-2", "eu-central-1", "us-east-1"].map(|name| name.parse().unwrap()).into();
+        (0..marks).for_each(|number| memory.settle(&key(number), one, one));
+        for number in 0..4 {
+            let pending = Pending {
+                act: Started::Update,
+                fingerprint: Some(one),
+                generation: Some(one),
+                token: one.change_set(),
+                since: jiff::Timestamp::UNIX_EPOCH,
+                attempt: 1,
+                commit: commit.clone(),
+            };
+            memory.change(&key(number), |known| known.pending = Some(pending));
+        }
+        for number in 4..4 + held {
+            let held = WasHeld { case: one, why: "w".repeat(300), plan: "0".repeat(16) };
+            memory.change(&key(number), |known| known.held = Some(held));
+        }
+        memory
+    }
+
+    fn settled(memory: &Memory) -> Vec<usize> {
+        let one = Fingerprint::of(b"one");
+        (0..1_000).filter(|number| memory.is_settled(&key(*number), one, one)).collect()
+    }
+
     #[test]
     fn too_much_forgets_the_oldest_first_and_nothing_else() {
-        let kept = open(&fitting(&remembering(100), MOST)).unwrap();
+        let kept = open(&fitting(&remembering(100), MOST).unwrap()).unwrap();
         assert!(!kept.outbox.is_empty() && kept.outbox.len() < 100);
         assert!(kept.outbox.last().unwrap().sentence.starts_with("99:"));
         assert_eq!(kept.epoch, "e1");
+    }
+
+    #[test]
+    fn two_hundred_settled_stacks_fit_into_a_standard_parameter_and_with_all_seats_taken_into_a_large_one() {
+        let mut idle = busy(0, 200, 0);
+        (0..4).for_each(|number| idle.change(&key(number), |known| known.pending = None));
+        assert!(seal(&idle).len() <= 4096, "{} bytes", seal(&idle).len());
+        let full = busy(0, 200, 4);
+        assert_eq!(open(&fitting(&full, MOST).unwrap()), Some(full));
+    }
+
+    #[test]
+    fn marks_go_after_all_that_happened_and_the_oldest_first() {
+        let full = busy(20, 600, 4);
+        let text = fitting(&full, MOST).unwrap();
+        let kept = open(&text).unwrap();
+        assert!(kept.outbox.is_empty());
+        let (first, last) = (settled(&kept)[0], *settled(&kept).last().unwrap());
+        assert!(first > 0 && last == 599 && settled(&kept).len() == 600 - first, "{first} to {last}");
+        assert!(text.len() > MOST - 2 * Mark::BYTES, "{} bytes: no more is forgotten than has to be", text.len());
+        assert_eq!(kept.stacks(), full.stacks(), "nothing that was started or held is forgotten");
+        assert_eq!(kept.regions, full.regions);
+    }
+
+    #[test]
+    fn held_changes_go_after_marks_and_what_was_started_stays() {
+        let kept = open(&fitting(&busy(3, 200, 40), MOST).unwrap()).unwrap();
+        let count = |is: fn(&Known) -> bool| kept.stacks().values().filter(|known| is(known)).count();
+        assert!(settled(&kept).is_empty());
+        assert_eq!(count(|known| known.pending.is_some()), 4);
+        let held = count(|known| known.held.is_some());
+        assert!(held > 0 && held < 40, "{held}");
+    }
+
+    #[test]
+    fn what_may_not_be_forgotten_and_does_not_fit_is_not_written() {
+        let mut memory = busy(3, 200, 40);
+        let pending = memory.of(&key(0)).unwrap().pending.clone();
+        (0..60).for_each(|number| memory.change(&key(number), |known| known.pending = pending.clone()));
+        assert!(fitting(&memory, MOST).unwrap_err() > MOST);
     }
 
     #[tokio::test]

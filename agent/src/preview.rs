@@ -11,9 +11,9 @@ use jiff::SignedDuration;
 use manifests::stack::Stack;
 use plan::{
     facts::ChangeSet,
-    plan::{Action, Step},
     preview::{Outcome, Preview, outcome},
     select::Selected,
+    step::{Action, Step},
     why::Why,
 };
 

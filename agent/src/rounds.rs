@@ -22,12 +22,14 @@ use manifests::{
 use plan::{
     facts::Found,
     guard::{Budget, Judgement, judge, judge_deletion},
+    leave,
     lint::lint,
-    memory::{Memory, Pending, Settled, Started, WasHeld},
+    memory::{Memory, Pending, Started, WasHeld},
     permit::Permit,
-    plan::{Facts, Plan, Row, Step, plan},
+    plan::{Facts, plan},
     resolve::{Values, references},
     select::{Account, Selected, regions, select},
+    step::{Plan, Row, Step},
     tell,
     watch::{self, End, Ended},
     why::Why,
@@ -78,7 +80,7 @@ impl<'a, W: World> Rounds<'a, W> {
         let mut pace = Pace::new(self.settings.poll);
         let deadline = self.began.checked_add(self.settings.turn).unwrap_or(Timestamp::MAX);
         loop {
-            let found = look(self.world, reading, account).await;
+            let found = look(self.world, reading, account, &self.memory).await;
             if self.end(&found, &reading.commit).await {
                 pace.restart();
             }
@@ -95,7 +97,9 @@ impl<'a, W: World> Rounds<'a, W> {
             }
             let under_way = started || self.plan.rows.values().any(Row::in_flight);
             if !under_way || self.world.leaving() || self.world.clock().now() >= deadline {
-                self.memory.keep(|key| selected.wanted.contains_key(key) || self.plan.rows.contains_key(key));
+                let rows = &self.plan.rows;
+                self.memory.keep(rows.len(), |key| rows.contains_key(key));
+                self.memory.regions = leave::regions(&self.memory, &selected, &found, &self.settings.policy.owner);
                 if tell::reached(&self.plan, reading.problems()) {
                     self.memory.applied = Some(reading.commit.clone());
                 }
@@ -132,7 +136,7 @@ impl<'a, W: World> Rounds<'a, W> {
         let all = watch::ended(&self.memory, found, now);
         for ended in &all {
             let why = self.why(ended).await;
-            self.memory.change(&ended.key, |known| watch::settle(known, ended, why.clone(), now));
+            watch::settle(&mut self.memory, ended, why.clone(), now);
             if let Some((what, sentence)) = sentence(ended, why.as_deref()) {
                 let commit = ended.pending.commit.clone().unwrap_or_else(|| commit.clone());
                 self.note(&ended.key, what, commit, sentence);
@@ -175,13 +179,12 @@ impl<'a, W: World> Rounds<'a, W> {
             Made::Ready(preview) => judge(&preview, limits, &mut self.budget),
             Made::Deletion { stack_id } => judge_deletion(step, &stack_id, &mut self.budget),
             Made::NoChanges => {
-                let settled = step.action.asked().map(|asked| asked.fingerprint()).zip(step.generation);
-                self.memory.change(key, |known| {
-                    known.settled = settled.map(|(fingerprint, generation)| Settled { fingerprint, generation });
-                    (known.held, known.failed) = (None, None);
-                });
-                if settled.is_none() {
-                    self.stopped.insert(key.clone(), Why::Refused("the template makes no resource at all".into()));
+                self.memory.change(key, |known| (known.held, known.failed) = (None, None));
+                match step.action.asked().map(|asked| asked.fingerprint()).zip(step.generation) {
+                    Some((fingerprint, generation)) => self.memory.settle(key, fingerprint, generation),
+                    None => {
+                        self.stopped.insert(key.clone(), Why::Refused("the template makes no resource at all".into()));
+                    }
                 }
                 return None;
             }
@@ -232,6 +235,7 @@ impl<'a, W: World> Rounds<'a, W> {
             attempt: step.attempt,
             commit: Some(commit.clone()),
         };
+        self.memory.regions.insert(step.key.region.clone());
         self.memory.change(&step.key, |known| {
             known.pending = Some(pending);
             known.held = None;
@@ -286,7 +290,7 @@ impl<'a, W: World> Rounds<'a, W> {
         let selected = selected(self.world, reading, account).await;
         self.provides = provides(&selected);
         let values = values(self.world, &selected).await;
-        let found = look(self.world, reading, account).await;
+        let found = look(self.world, reading, account, &self.memory).await;
         self.end(&found, &reading.commit).await;
         self.decide(&selected, &found, &values)?;
         Ok(selected)
@@ -381,9 +385,10 @@ pub(crate) async fn values<W: World>(world: &W, selected: &Selected) -> Values {
     values
 }
 
-/// One listing a region, side by side. A region that can't be listed whole is not concluded from.
-pub(crate) async fn look<W: World>(world: &W, reading: &Reading, account: &Account) -> Found {
-    let regions = regions(&reading.repository, account);
+/// One listing a region, side by side: where something is wanted, and where something of ours still is. A region that
+/// can't be listed whole is not concluded from.
+pub(crate) async fn look<W: World>(world: &W, reading: &Reading, account: &Account, memory: &Memory) -> Found {
+    let regions = &regions(&reading.repository, account) | &memory.regions;
     let listings = join_all(regions.iter().map(|region| world.cloud().stacks(region))).await;
     let mut found = Found::default();
     for (region, listing) in regions.into_iter().zip(listings) {

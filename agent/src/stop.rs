@@ -1,8 +1,6 @@
 //! Why a turn ended early, and why the repository's head is not what it works towards.
 
-use crate::{
-    accept::Refused, cloud::CloudError, git::error::FetchError, memory::StoreError, reading::ReadingError,
-};
+use crate::{accept::Refused, cloud::CloudError, git::error::FetchError, memory::StoreError, reading::ReadingError};
 use manifests::id::AccountId;
 
 /// Why a turn ended before it could look at anything.

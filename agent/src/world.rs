@@ -12,10 +12,7 @@ use manifests::{
     id::{AccountId, CommitId, Region, StackKey},
     report::{Happening, Report},
 };
-use plan::{
-    memory::Started,
-    plan::{Plan, Policy},
-};
+use plan::{memory::Started, plan::Policy, step::Plan};
 use std::collections::BTreeMap;
 
 /// The doors of a turn. The shipped ones are git over gix, AWS over its SDK, SSM or a file, SNS, and the machine's

@@ -6,20 +6,20 @@
 //! What is deliberately not here: no file is opened, no clock is read, nothing is decided. Whether a stack is *due*
 //! is `plan`'s business; what a fleet of reports *means* is `fleet`'s.
 
-mod circle;
-mod findings;
-pub mod fleet;
-mod graph;
 pub mod id;
-mod parameter;
+pub mod stack;
+pub mod fleet;
 pub mod parse;
+mod yaml;
+mod written;
+mod typed;
+mod parameter;
+mod roster;
+mod graph;
+mod circle;
+mod validate;
+mod findings;
 pub mod problem;
 pub mod report;
-mod roster;
 #[cfg(feature = "schema")]
 pub mod schema;
-pub mod stack;
-mod typed;
-mod validate;
-mod written;
-mod yaml;

@@ -72,7 +72,7 @@ fn round(
         let folder = stage.folder().join(account(number + 1));
         desks.push(peer.prepare(stage, &id(&account(number + 1)), &folder, peer.most(stacks))?);
     }
-    for phase in 0..PHASES.len() {
+    for (phase, what) in PHASES.iter().enumerate() {
         if phase == 2 {
             stage.push(&tenant, 7, "v2");
         }
@@ -82,7 +82,7 @@ fn round(
                 peer.change(desk)?;
             }
             let turn = stage.measured(&id(&account(number + 1)), || peer.program(desk).succeed())?.0;
-            complain(&format!("  {} {}: {} calls", peer.name(), PHASES[phase], turn.all()));
+            complain(&format!("  {} {what}: {} calls", peer.name(), turn.all()));
             measured[number + 1].turns[phase].push(turn);
         }
     }

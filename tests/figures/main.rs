@@ -23,6 +23,7 @@ mod stage;
 
 use clap::{Parser, Subcommand};
 use figure::{Chapter, Figure};
+use peers::Peers;
 use process::MeasureError;
 use std::{path::PathBuf, process::ExitCode};
 
@@ -34,7 +35,7 @@ struct Arguments {
     #[arg(long)]
     json: bool,
     /// Measure sceptre, cdk and `aws cloudformation deploy` in the same run, instead of citing them (needs python3 with
-    /// venv, npm and their registries; takes about half an hour)
+    /// venv, npm and their registries; takes about seven minutes)
     #[arg(long)]
     peers: bool,
     /// Measure this agent, instead of one that is built now as it ships
@@ -57,24 +58,31 @@ enum Inner {
 
 const ROWS: &str = "\
 What is measured:
-  A settled turn   `holdfast once` as a process of its own, against a simulated account of 200 stacks over HTTP and a
-                   repository behind git's own `http-backend`. Calls are counted where they arrive. Processor time and
-                   peak memory are the system's count for the whole process; the median of 9 turns.
-  Git traffic      Requests and bytes at the git server, both directions, heads and bodies, of one turn that finds
-                   nothing new, and of one that finds one commit: for 10 manifests and 10 commits, for 10,000
-                   manifests, and for 100,000 commits. Beside it, what git itself needs on the same server.
-  Reading          The functions that a turn calls, in this process: every file out of git, parsed, selected for the
-                   account, planned. `Seen again` is a turn whose commit was read before, everything being in place.
-                   Processor time; the median of 5. Growth is the slope on logarithmic paper: 1 is linear.
-  Own time         Told from when calls arrive at an account that does everything at once; the median of 7 commits.
-  The program      The size of the file, and the memory of `holdfast run` after ten turns, from /proc.
-  Deploying        First deploy, settled pass and one change, of 20 and 200 stacks. With --peers every tool does the
-                   same at the same endpoint, taking turns, and its amount stands beside Holdfast's.
 
-`cited` was measured earlier, on two shared processors too, and not in this run. Amounts of time and memory depend on
-the machine, so no exit code does: 0 is measured, 1 is a count that misses its goal, 2 is could not be measured.
-To repeat: `cargo figures`, on a machine that is otherwise idle. It needs Rust and git, and takes about two minutes
-after the build.";
+A settled turn: `holdfast once` as a process of its own, against a simulated account of 200 stacks over HTTP and a \
+repository behind git's own `http-backend`. Calls are counted where they arrive. Processor time and peak memory are the \
+system's count for the whole process; the median of 9 turns.
+
+Git traffic: requests and bytes at the git server, both directions, heads and bodies, of a turn that finds nothing new \
+and of one that finds one commit; for 10 manifests and 10 commits, for 10,000 manifests, and for 100,000 commits. Beside \
+it, what git itself needs on the same server.
+
+Reading: the functions that a turn calls, in this process: every file out of git, parsed, selected for the account, \
+planned. `Seen again` is a turn whose commit was read before, everything being in place. Processor time; the median \
+of 5. Growth is the slope on logarithmic paper: 1 is linear.
+
+Own time: told from when calls arrive at an account that does everything at once; the median of 7 commits.
+
+The program that ships: the size of the file, and the memory of `holdfast run` after ten turns, from /proc.
+
+Deploying: first deploy, settled pass and one change, of 20 stacks (the median of 3 rounds) and of 200. With --peers \
+every tool does the same at the same endpoint, taking turns; its amount stands beside Holdfast's, with the ratio.
+
+`cited` was measured earlier, on two shared processors too, and not in this run. Time and memory depend on the machine, \
+so no exit code does: 0 is measured, 1 is a count that misses its goal, 2 is could not be measured.
+
+To repeat: `cargo figures` on a machine that is otherwise idle. It needs Rust and git, and takes about two minutes after \
+the build.";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -102,17 +110,17 @@ fn figures(arguments: &Arguments) -> Result<Vec<Chapter>, MeasureError> {
             shipped::built()?
         }
     };
-    let peers = if arguments.peers { peers::installed()? } else { Vec::new() };
+    let peers = if arguments.peers { Peers::installed() } else { Peers::default() };
     let machine = machine::Machine::before();
     let stage = stage::Stage::set(holdfast.clone())?;
     complain("deploying");
-    let deployed = deploy::deploy(&stage, &peers)?;
+    let deployed = deploy::deploy(&stage, &peers.tools)?;
     complain("settled turns");
     let mut chapters = vec![settled::settled(&stage, &deployed.large)?];
     complain("git traffic");
     chapters.extend(remote::traffic(&stage)?);
     complain("reading and planning");
-    chapters.push(reading::reading(&stage)?);
+    chapters.push(reading::reading(&stage, &peers)?);
     complain("own time");
     chapters.push(own_time::own_time(&stage, &deployed.large)?);
     complain("the resting daemon");

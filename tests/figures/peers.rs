@@ -70,22 +70,56 @@ impl Desk {
     }
 }
 
-/// Every peer that can be had.
-pub(crate) fn installed() -> Result<Vec<Box<dyn Peer>>, MeasureError> {
-    let mut peers: Vec<Box<dyn Peer>> = Vec::new();
-    match python("sceptre", "sceptre==4.7.0") {
-        Ok(bin) => peers.push(Box::new(Sceptre(bin.join("sceptre")))),
-        Err(error) => complain(&format!("sceptre is left out: {error}")),
+/// Whoever could be had.
+#[derive(Default)]
+pub(crate) struct Peers {
+    /// Tools that bring stacks to an account.
+    pub(crate) tools: Vec<Box<dyn Peer>>,
+    /// A Python that has PyYAML.
+    pub(crate) python: Option<PathBuf>,
+}
+
+impl Peers {
+    /// Installs every peer that can be had.
+    pub(crate) fn installed() -> Self {
+        let mut peers = Self::default();
+        match python("sceptre", "sceptre==4.7.0") {
+            Ok(bin) => {
+                peers.tools.push(Box::new(Sceptre(bin.join("sceptre"))));
+                peers.python = Some(bin.join("python"));
+            }
+            Err(error) => complain(&format!("sceptre and PyYAML are left out: {error}")),
+        }
+        match python("awscli", "awscli==1.45.11") {
+            Ok(bin) => peers.tools.push(Box::new(AwsCli(bin.join("aws")))),
+            Err(error) => complain(&format!("`aws cloudformation deploy` is left out: {error}")),
+        }
+        match node("cdk", &["aws-cdk@2.1148.1", "aws-cdk-lib@2.260.0", "constructs@10"]) {
+            Ok(modules) => peers.tools.push(Box::new(Cdk(modules))),
+            Err(error) => complain(&format!("cdk is left out: {error}")),
+        }
+        peers
     }
-    match python("awscli", "awscli==1.45.11") {
-        Ok(bin) => peers.push(Box::new(AwsCli(bin.join("aws")))),
-        Err(error) => complain(&format!("`aws cloudformation deploy` is left out: {error}")),
-    }
-    match node("cdk", &["aws-cdk@2.1148.1", "aws-cdk-lib@2.260.0", "constructs@10"]) {
-        Ok(modules) => peers.push(Box::new(Cdk(modules))),
-        Err(error) => complain(&format!("cdk is left out: {error}")),
-    }
-    Ok(peers)
+}
+
+/// Processor seconds that PyYAML takes to parse these texts, with one of its loaders; reading them is not counted.
+pub(crate) fn pyyaml(python: &Path, loader: &str, texts: &[String]) -> Result<f64, MeasureError> {
+    const SCRIPT: &str = "\
+import json, sys, time, yaml
+loader, texts = getattr(yaml, sys.argv[1]), json.load(open(sys.argv[2]))
+began = time.process_time()
+for text in texts:
+    yaml.load(text, Loader=loader)
+print(time.process_time() - began)
+";
+    let name = || format!("PyYAML's {loader}");
+    let scratch = tempfile::NamedTempFile::new().map_err(|error| MeasureError::Program(name(), error))?;
+    let written = fs::write(scratch.path(), serde_json::json!(texts).to_string());
+    written.map_err(|error| MeasureError::File(scratch.path().into(), error))?;
+    let output = Command::new(python).args(["-c", SCRIPT, loader]).arg(scratch.path()).output();
+    let output = output.map_err(|error| MeasureError::Program(name(), error))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    said.trim().parse().map_err(|_| MeasureError::Failed(name(), String::from_utf8_lossy(&output.stderr).into_owned()))
 }
 
 /// Where peers are installed.

@@ -7,6 +7,7 @@ use crate::{
     figure::{Chapter, Figure, Unit},
     git_server::Counted,
     history::Size,
+    print::amount,
     process::{MeasureError, Program},
     stage::{Stage, Tenant},
 };
@@ -71,6 +72,7 @@ fn flatness(costs: &[Costs], what: &str, most: f64) -> Figure {
 }
 
 fn name(what: &str, (manifests, commits): (usize, usize)) -> String {
+    let [manifests, commits] = [manifests, commits].map(|count| amount(count as f64, Unit::Count));
     format!("{what}, {manifests} manifests, {commits} commits")
 }
 

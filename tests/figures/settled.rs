@@ -92,9 +92,10 @@ pub(crate) fn footprint(stage: &Stage, tenant: &Tenant, holdfast: &Path) -> Resu
         Figure::new("memory of the daemon between two turns, 200 stacks", field(&text, "VmRSS:"), Unit::Mebibytes)
             .at_most(16.0 * MEBIBYTE)
             .cited("Bottlerocket's updater, limit", 50.0 * MEBIBYTE);
+    let own = Figure::new("of that, not pages of the program's own file", field(&text, "RssAnon:"), Unit::Mebibytes);
     let peak = Figure::new("the most that it had at a time", field(&text, "VmHWM:"), Unit::Mebibytes);
     let title = "The program that ships";
-    Ok(Chapter { title, figures: vec![shipped::size(holdfast)?, idle, peak] })
+    Ok(Chapter { title, figures: vec![shipped::size(holdfast)?, idle, own, peak] })
 }
 
 /// A field of `/proc/<pid>/status`, in bytes.

@@ -158,8 +158,9 @@ impl Stage {
     /// One turn, after which the account is as its repository says.
     pub(crate) fn turn(&self, tenant: &Tenant) -> Result<Turn, MeasureError> {
         let (turn, run) = self.measured(&tenant.account, || self.agent(tenant, &["once", "-o", "json"]).run())?;
-        let report: Report = serde_json::from_str(&run.out)
-            .map_err(|error| MeasureError::Failed("holdfast once".into(), format!("{error}: {}{}", run.out, run.err)))?;
+        let report: Report = serde_json::from_str(&run.out).map_err(|error| {
+            MeasureError::Failed("holdfast once".into(), format!("{error}: {}{}", run.out, run.err))
+        })?;
         if run.code != Some(0) || report.state != State::InSync || report.stacks.is_empty() {
             let why = report.why.unwrap_or_default();
             return Err(MeasureError::Untrue(format!("the account is not in sync after a turn: {why}")));

@@ -88,7 +88,10 @@ fn a_circle_of_dependencies() {
     let (one, two) = (manifest("bad", "dependsOn: [worse]"), manifest("worse", "dependsOn: [bad]"));
     check(&case(
         &[("bad.yaml", &one), ("worse.yaml", &two), ("worse.template", "Resources: {}")],
-        &["bad.yaml:6:15: the manifest depends on itself: bad ", "worse.yaml:6:15: the manifest depends on itself: worse "],
+        &[
+            "bad.yaml:6:15: the manifest depends on itself: bad ",
+            "worse.yaml:6:15: the manifest depends on itself: worse ",
+        ],
     ));
 }
 
@@ -165,7 +168,8 @@ fn a_link_is_not_followed() {
 fn a_fleet_file_that_can_not_be_read_changes_nothing_at_all() {
     let site = Site::of(&[("good", "")]);
     site.once().expect(State::InSync, 0);
-    site.repository.write("fleet.yaml", "apiVersion: holdfast/v1\nkind: Fleet\nspec: {accounts: [{id: 111111111111}]}\n");
+    site.repository
+        .write("fleet.yaml", "apiVersion: holdfast/v1\nkind: Fleet\nspec: {accounts: [{id: 111111111111}]}\n");
     site.write("good", "parameters: {Value: two}");
     site.repository.commit();
     let turn = site.once().expect(State::Unknown, 75);

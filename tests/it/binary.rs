@@ -45,8 +45,9 @@ fn built(name: &str) -> &'static Path {
 
 fn build() -> Vec<PathBuf> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--locked", "--package", "agent", "--package", "hub", "--profile", &profile()]);
-    cargo.args(["--message-format", "json-render-diagnostics"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    // By name and not by package: cargo takes the features that the whole workspace asks for, and builds nothing twice.
+    cargo.args(["build", "--locked", "--bin", "holdfast", "--bin", "holdfast-hub", "--profile", &profile()]);
+    cargo.args(["--message-format", "json-render-diagnostics"]).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let output = cargo.stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "the programs that ship do not build");
     let text = String::from_utf8(output.stdout).unwrap();
@@ -167,13 +168,6 @@ impl Checkout {
         let path = self.folder.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
-    }
-
-    #[track_caller]
-    pub(crate) fn edit(&self, path: &str, from: &str, to: &str) {
-        let text = fs::read_to_string(self.folder.join(path)).unwrap();
-        assert!(text.contains(from), "{path} does not hold {from:?}");
-        self.write(path, text.replacen(from, to, 1));
     }
 
     pub(crate) fn remove(&self, path: &str) {

@@ -1,22 +1,19 @@
 //! Seeded chaos: a repository that changes, an account that says no, an agent that dies; then calm. Safety is checked
 //! after every step, liveness once faults have stopped, and the same seed gives the same trace.
 //!
-//! `HOLDFAST_SEED=7 cargo test -p tests chaos` runs one seed; `HOLDFAST_SEEDS=5000` that many.
+//! What is checked is in [`checks`]. `HOLDFAST_SEED=7 cargo test -p tests chaos` runs one seed; `HOLDFAST_SEEDS=5000` that many.
+
+mod checks;
 
 use crate::{
     bug::Bug,
     world::{Everyone, HOME},
 };
-use manifests::{
-    id::{AccountId, CommitId, Digest, Region},
-    report::State,
-};
-use plan::stance::{Stance, stance};
+use manifests::id::{AccountId, CommitId, Digest, Region};
 use sim::{
     cfn::api::{CreateStack, Deployment},
     fault::{Fault, Rule},
     seed::Seed,
-    store::Key,
     world::Timing,
 };
 use std::{
@@ -267,6 +264,7 @@ impl Chaos {
         self.all.commits.force(commit.clone());
     }
 
+    #[expect(clippy::print_stdout, reason = "whoever runs one seed wants to see it")]
     fn turn(&mut self) {
         let done = self.all.turn(ME);
         if number("HOLDFAST_SEED").is_some() {
@@ -286,74 +284,6 @@ impl Chaos {
     fn in_force(&self) -> Option<&BTreeMap<String, Want>> {
         let accepted = self.accepted.as_ref()?;
         self.commits.iter().find(|(commit, _)| commit == accepted).map(|(_, asked)| asked)
-    }
-
-    /// Safety, seen from outside.
-    fn check(&mut self) {
-        let guest = self.guest_now();
-        if guest != self.guest {
-            self.violated(Invariant::Ownership, guest);
-        }
-        let memory = self.all.here(ME).store.read();
-        let accepted = memory.and_then(|memory| memory.accepted);
-        let place = |commit: &Option<CommitId>| self.commits.iter().position(|(id, _)| Some(id) == commit.as_ref());
-        if place(&accepted) < place(&self.accepted) {
-            self.violated(Invariant::Monotonic, format!("{accepted:?} after {:?}", self.accepted));
-        }
-        self.accepted = accepted;
-        self.check_stacks();
-    }
-
-    fn check_stacks(&mut self) {
-        let mut world = self.all.accounts.borrow_mut();
-        let stacks = world.cfn(&me(), &home()).describe_stacks(None, None).unwrap().items;
-        let there: BTreeSet<String> = stacks
-            .iter()
-            .filter(|stack| matches!(stance(stack.stack_status), Stance::Ready | Stance::Undone))
-            .map(|stack| stack.stack_name.clone())
-            .collect();
-        let at_all: BTreeSet<String> = stacks.iter().map(|stack| stack.stack_name.clone()).collect();
-        let live: Vec<(String, bool)> = self
-            .names
-            .iter()
-            .filter(|(name, _)| there.contains(*name))
-            .map(|(name, generation)| {
-                let key = Key::new(&home(), "AWS::SSM::Parameter", &format!("/{name}/{generation}"));
-                (name.clone(), world.account(&me()).store.get(&key).is_some())
-            })
-            .collect();
-        drop(world);
-        let busiest = self.all.here(ME).cloud.busiest.get();
-        if busiest > SEATS {
-            self.violated(Invariant::Seats, format!("{busiest} at a time"));
-        }
-        if let Some((name, _)) = live.iter().find(|(_, alive)| !alive) {
-            self.violated(Invariant::Destruction, name);
-        }
-        let gone: Vec<String> = self.there.iter().filter(|name| !at_all.contains(*name)).cloned().collect();
-        for name in gone {
-            let last = self.commits.iter().rev().find_map(|(_, asked)| asked.get(&name)).is_some_and(|want| want.prune);
-            let ever = self.commits.iter().any(|(_, asked)| asked.get(&name).is_some_and(|want| want.prune));
-            let wanted = self.in_force().is_some_and(|asked| asked.contains_key(&name));
-            if wanted || !(last || ever) {
-                self.violated(Invariant::Deletion, &name);
-            }
-            self.names.remove(&name);
-        }
-        for name in there.iter().filter(|name| *name != GUEST) {
-            if let Some(generation) = self.generation(name).filter(|_| !self.names.contains_key(name)) {
-                self.names.insert(name.clone(), generation);
-            }
-        }
-        self.there = there;
-    }
-
-    /// Which parameter a stack really has.
-    fn generation(&self, name: &str) -> Option<u32> {
-        let mut world = self.all.accounts.borrow_mut();
-        let region = home();
-        let mut parameters = world.account(&me()).store.of_kind(&region, "AWS::SSM::Parameter");
-        parameters.find_map(|(id, _)| id.strip_prefix(&format!("/{name}/"))?.parse().ok())
     }
 
     /// Faults stop; liveness.
@@ -377,67 +307,6 @@ impl Chaos {
             self.violated(Invariant::Stillness, format!("{writes} writes"));
         }
         self.told();
-    }
-
-    /// Calls so far that can change something.
-    fn writes(&self) -> u64 {
-        let mut world = self.all.accounts.borrow_mut();
-        let calls = &world.account(&me()).calls;
-        let read = |call: &str| call.contains(":Describe") || call.contains(":Get");
-        calls.iter().filter(|(call, _)| !read(call)).map(|(_, count)| count).sum()
-    }
-
-    /// Every stack that is wanted is what was asked last, or is held or in conflict and says so.
-    fn converged(&mut self) {
-        let Some(Ok(report)) = self.all.turn(ME) else { return self.violated(Invariant::Convergence, "no report") };
-        for (name, want) in self.wanted.clone().into_iter().filter(|(name, _)| name != GUEST) {
-            let Some(row) = report.stacks.iter().find(|row| row.stack.as_str() == name) else {
-                let why = (&report.source.trouble, &report.problems);
-                self.violated(Invariant::Convergence, format!("{name} is not told of: {why:?}"));
-                continue;
-            };
-            let renamed = self.names.get(&name).is_some_and(|generation| *generation != want.generation);
-            let key = Key::new(&home(), "AWS::SSM::Parameter", &format!("/{name}/{}", want.generation));
-            let mut world = self.all.accounts.borrow_mut();
-            let value = world.account(&me()).store.get(&key).and_then(|it| it.text("Value").map(ToOwned::to_owned));
-            drop(world);
-            let good = match row.state {
-                State::InSync => value.as_deref() == Some(&want.value),
-                State::Held => renamed,
-                State::Pending => row.why.as_ref().is_some_and(|why| why.contains("waits for")),
-                State::Healed
-                | State::Applying
-                | State::Excepted
-                | State::Unknown
-                | State::Drifted
-                | State::Failed
-                | State::NeedsAPerson => false,
-            };
-            if !good {
-                self.violated(Invariant::Convergence, format!("{row:?} of {want:?}, is {value:?}"));
-            }
-        }
-    }
-
-    /// What took effect was told, and no number was used twice.
-    fn told(&mut self) {
-        let letters = self.all.letters.all.borrow();
-        let numbers: Vec<(String, u64)> =
-            letters.iter().map(|event| (event.data.epoch.clone(), event.data.sequence)).collect();
-        let once: BTreeSet<_> = numbers.iter().collect();
-        let created: BTreeSet<String> = letters
-            .iter()
-            .flat_map(|event| &event.data.happened)
-            .filter(|happening| happening.what == manifests::report::What::Created)
-            .filter_map(|happening| happening.stack.as_ref().map(ToString::to_string))
-            .collect();
-        let untold = self.names.keys().find(|name| !created.contains(*name)).cloned();
-        let amnesia = numbers.iter().any(|(epoch, _)| epoch == "0");
-        let doubled = once.len() != numbers.len() && !amnesia;
-        drop(letters);
-        if (untold.is_some() && !amnesia) || doubled {
-            self.violated(Invariant::Reported, format!("nobody was told of {untold:?}; numbers {numbers:?}"));
-        }
     }
 }
 

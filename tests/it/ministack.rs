@@ -9,8 +9,8 @@
 mod account;
 mod contract;
 
-use account::Account;
 use crate::site::{manifest, parameter, table};
+use account::Account;
 use manifests::report::{State, What};
 use serde_json::Value;
 
@@ -68,13 +68,16 @@ fn a_creation_that_fails_is_cleared_away_and_made_again() {
 fn an_update_that_fails_is_really_undone() {
     let Some(account) = Account::new() else { return };
     let template = |value: &str, more: &str| {
-        format!("Resources:\n  First: {{Type: AWS::SSM::Parameter, Properties: {{Name: /first, Type: String, Value: {value}}}}}\n{more}")
+        format!(
+            "Resources:\n  First: {{Type: AWS::SSM::Parameter, Properties: {{Name: /first, Type: String, Value: {value}}}}}\n{more}"
+        )
     };
     account.write("stack", "", &template("one", ""));
     account.repository.commit();
     account.once().expect(State::InSync, 0);
     account.operator.put("/taken", "String", "somebody else's");
-    let taken = "  Second: {Type: AWS::SSM::Parameter, DependsOn: First, Properties: {Name: /taken, Type: String, Value: x}}\n";
+    let taken =
+        "  Second: {Type: AWS::SSM::Parameter, DependsOn: First, Properties: {Name: /taken, Type: String, Value: x}}\n";
     account.write("stack", "", &template("two", taken));
     account.repository.commit();
     let turn = account.once().expect(State::Failed, 1);

@@ -92,6 +92,10 @@ fn home() -> Region {
     HOME.parse().unwrap()
 }
 
+fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("`{text}` is no number"))
+}
+
 fn ensure(truth: bool, why: impl Into<String>) -> Result<(), String> {
     if truth { Ok(()) } else { Err(why.into()) }
 }
@@ -105,20 +109,20 @@ impl Scene {
             ["remove", file] => self.all.commits.remove(file),
             ["write", file, text] => self.all.commits.write(file, text),
             ["commit"] => self.commits.push(self.all.commits.commit()),
-            ["back-to", number] => self.all.commits.force(self.commits[number.parse::<usize>().unwrap() - 1].clone()),
+            ["back-to", at] => self.all.commits.force(self.commits[number(at)? as usize - 1].clone()),
             ["unreachable"] => self.all.commits.unreachable(true),
             ["reachable"] => self.all.commits.unreachable(false),
             ["deaf"] => self.all.letters.deaf.set(true),
             ["hearing"] => self.all.letters.deaf.set(false),
             ["forget"] => self.all.here(ME).store.lose(),
-            ["pass", time] => self.all.pass(manifests::id::duration(time).unwrap()),
+            ["pass", time] => self.all.pass(manifests::id::duration(time).map_err(|error| error.to_string())?),
             ["break", stack, logical, work, reason] => self.plant(stack, logical, work, reason),
             ["fault", action, kind, times @ ..] => self.fault(action, kind, times),
             ["calm"] => self.all.accounts.borrow_mut().faults.clear(),
             ["by-hand", stack, value] => return self.by_hand(stack, value),
             ["foreign", stack] => return self.foreign(stack),
             ["turn"] => return self.turn(),
-            ["dies", when, call] => return self.dies(*when == "after", call.parse().unwrap()),
+            ["dies", when, call] => return self.dies(*when == "after", number(call)?),
             ["expect", rest @ ..] => return self.expect(rest),
             other => return Err(format!("there is no such line: {other:?}")),
         }
@@ -253,17 +257,17 @@ impl Scene {
             }
             ["call", action, times] => {
                 let made = self.report()?.calls.get(*action).copied().unwrap_or_default();
-                ensure(made == times.parse::<u64>().unwrap(), format!("it was made {made} times"))
+                ensure(made == number(times)?, format!("it was made {made} times"))
             }
             ["writes", times] => {
                 let calls = &self.report()?.calls;
                 let writes: u64 =
                     calls.iter().filter(|(call, _)| !READS.contains(&call.as_str())).map(|(_, n)| n).sum();
-                ensure(writes == times.parse::<u64>().unwrap(), format!("{writes}: {calls:?}"))
+                ensure(writes == number(times)?, format!("{writes}: {calls:?}"))
             }
             ["reports", count] => {
                 let arrived = self.all.letters.all.borrow().len();
-                ensure(arrived == count.parse::<usize>().unwrap(), format!("{arrived} arrived"))
+                ensure(arrived == number(count)? as usize, format!("{arrived} arrived"))
             }
             ["gone", stack] => {
                 let mut world = self.all.accounts.borrow_mut();

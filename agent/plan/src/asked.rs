@@ -86,6 +86,11 @@ impl Fingerprint {
         Self(digest[..16].iter().fold(0, |sum, byte| sum << 8 | u128::from(*byte)))
     }
 
+    /// Its first 64 bits.
+    pub(crate) fn short(self) -> u64 {
+        (self.0 >> 64) as u64
+    }
+
     /// The name of the change set that carries it: `holdfast-<32 hex digits>`.
     pub fn change_set(self) -> String {
         format!("{}{self}", Self::PREFIX)

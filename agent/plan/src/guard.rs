@@ -8,8 +8,8 @@ use crate::{
     asked::Fingerprint,
     facts::{Action, Change, PolicyAction, Replacement},
     permit::{Act, Permit},
-    plan::Step,
     preview::Preview,
+    step::{self, Step},
 };
 use alloc::{
     format,
@@ -180,7 +180,7 @@ pub fn judge(preview: &Preview<'_>, limits: &Limits, budget: &mut Budget) -> Jud
 
 /// Judges the deletion of a whole stack: one whose manifest left, or one that never came up.
 pub fn judge_deletion(step: &Step, stack_id: &str, budget: &mut Budget) -> Judgement {
-    let costs = u32::from(matches!(step.action, crate::plan::Action::Remove { .. }));
+    let costs = u32::from(matches!(step.action, step::Action::Remove { .. }));
     let Some(left) = budget.deletions.checked_sub(costs) else { return Judgement::NextTurn };
     budget.deletions = left;
     Judgement::Permitted(permit(step, Act::Delete { stack_id: stack_id.to_string() }))

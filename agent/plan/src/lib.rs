@@ -2,26 +2,33 @@
 //!
 //! In the order of a turn: [`select`] says which manifests are for this account; [`resolve`] turns a wanted stack into a
 //! request; [`plan`] sets what is wanted against what was found, with [`stance`] as the one table of CloudFormation's
-//! statuses; [`lint`] checks the plan from outside; [`preview`] reads what
-//! CloudFormation made of a request; [`guard`] judges that and alone can make a [`permit`];
-//! [`watch`] says what became of what was started; [`tell`] makes the report. [`facts`] is what was found, [`asked`] what
-//! is asked, [`memory`] what is remembered, and [`why`] every sentence about what is not in sync.
+//! statuses, [`leave`] for what nobody wants any more and `seat` for who begins first; a [`step`] is what comes of it, and
+//! [`lint`] checks all of them from outside; [`preview`] reads what CloudFormation made of a request; [`guard`] judges
+//! that and alone can make a [`permit`]; [`watch`] says what became of what was started; [`tell`] makes the report.
+//!
+//! Under all of them: [`facts`] is what was found, [`asked`] what is asked, [`memory`] what is remembered, [`why`] every
+//! sentence about what is not in sync, and [`quote`] how somebody else's words stand in one.
 //!
 //! What is deliberately not here: no `async`, no randomness, no setting that is read from anywhere.
 #![no_std]
 extern crate alloc;
 
-pub mod asked;
-pub mod facts;
-pub mod guard;
-pub mod lint;
-pub mod memory;
-pub mod permit;
-pub mod plan;
-pub mod preview;
-pub mod resolve;
 pub mod select;
+pub mod resolve;
+pub mod plan;
 pub mod stance;
-pub mod tell;
+pub mod leave;
+mod seat;
+pub mod step;
+pub mod lint;
+pub mod preview;
+pub mod guard;
+pub mod permit;
 pub mod watch;
+pub mod tell;
+
+pub mod facts;
+pub mod asked;
+pub mod memory;
 pub mod why;
+pub mod quote;

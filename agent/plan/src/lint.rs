@@ -5,9 +5,10 @@
 
 use crate::{
     facts::FoundStack,
-    plan::{Action, Facts, Plan, Row, Stand, stance_of},
+    plan::Facts,
     resolve::{MANIFEST, OWNER, PRUNE, dependencies},
     stance::Stance,
+    step::{Action, Plan, Row, Stand},
 };
 use alloc::{
     collections::BTreeSet,
@@ -37,7 +38,7 @@ pub fn lint(plan: &Plan, facts: &Facts<'_>) -> Vec<String> {
         if facts.memory.of(key).is_some_and(|known| known.pending.is_some()) {
             note("there is a step for it while one is under way");
         }
-        if found.and_then(stance_of) == Some(Stance::Busy) {
+        if found.and_then(FoundStack::stance) == Some(Stance::Busy) {
             note("there is a step for it while CloudFormation is at work on it");
         } else if let Some(wrong) = wrong(&step.action, key, facts) {
             note(wrong);
@@ -50,8 +51,8 @@ pub fn lint(plan: &Plan, facts: &Facts<'_>) -> Vec<String> {
     if removals > 0 && removals < plan.steps.len() {
         notes.push("removals and other changes are mixed".into());
     }
-    let in_flight = plan.rows.values().filter(|row| row.in_flight()).count();
-    if !plan.steps.is_empty() && plan.steps.len() + in_flight > facts.policy.concurrency {
+    let taken = plan.rows.values().filter(|row| row.takes_seat()).count();
+    if !plan.steps.is_empty() && plan.steps.len() + taken > facts.policy.concurrency {
         notes.push("more is changed at a time than the account allows".into());
     }
     for (key, _) in plan.rows.iter().filter(|(key, row)| matches!(row.stand, Stand::Due(_)) != seen.contains(key)) {
@@ -65,7 +66,7 @@ fn wrong(action: &Action, key: &StackKey, facts: &Facts<'_>) -> Option<&'static 
     let Some(found) = facts.found.stacks.get(key) else {
         return (!matches!(action, Action::Create(_))).then_some("it is to be changed, and is not there");
     };
-    let stance = stance_of(found);
+    let stance = found.stance();
     let ours = found.tags.get(OWNER) == Some(&facts.policy.owner) && !found.nested;
     match action {
         Action::Create(_) => match stance {
@@ -122,6 +123,14 @@ fn unmet(plan: &Plan, facts: &Facts<'_>, key: &StackKey) -> Option<String> {
         return open.then(|| "it is to be removed before everything that is wanted is in place".to_string());
     };
     let on = dependencies(facts.selected, key, &wanted.manifest).ok()?;
-    let unmet = on.into_iter().find(|on| plan.rows.get(*on).is_none_or(|row| row.state() != State::InSync))?;
+    let unmet = on.into_iter().find(|on| !plan.rows.get(*on).is_some_and(|row| is_met(row, facts, on)))?;
     Some(format!("it depends on {unmet}, which is not in sync"))
+}
+
+/// Whether what depends on this stack may begin: it is in sync, or suspended while it stood.
+fn is_met(row: &Row, facts: &Facts<'_>, on: &StackKey) -> bool {
+    let suspended = facts.selected.wanted.get(on).is_some_and(|wanted| wanted.manifest.suspend.is_some());
+    let stance = facts.found.stacks.get(on).and_then(FoundStack::stance);
+    let stands = matches!(stance, Some(Stance::Ready | Stance::Undone));
+    row.state() == State::InSync || (row.state() == State::Excepted && suspended && stands)
 }

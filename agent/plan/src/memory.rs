@@ -1,14 +1,19 @@
 //! The little that an agent remembers beside what CloudFormation knows, as a value.
 //!
-//! All of it can be lost without harm: a lost settled fingerprint costs one change set, a lost attempt count one more
-//! attempt, a lost sequence begins a new epoch. Where it is kept, and that it is written before the act it accounts
-//! for, is the shell's business.
+//! All of it can be lost without harm: a lost mark costs one change set, a lost attempt count one more attempt, a lost
+//! region a line in a report, a lost sequence begins a new epoch. Where it is kept, and that it is written before the
+//! act it accounts for, is the shell's business.
 
 use crate::asked::Fingerprint;
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
+use core::fmt;
 use jiff::Timestamp;
 use manifests::{
-    id::{CommitId, StackKey},
+    id::{CommitId, Region, StackKey},
     report::Happening,
 };
 use serde::{Deserialize, Serialize};
@@ -34,8 +39,16 @@ pub struct Memory {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Timestamp>,
     /// What is known of single stacks, where something is.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    stacks: Vec<(StackKey, Known)>,
+    #[serde(default, with = "pairs", skip_serializing_if = "BTreeMap::is_empty")]
+    stacks: BTreeMap<StackKey, Known>,
+    /// Requests that CloudFormation answered with "no changes", or whose change sets' names their stacks don't show;
+    /// the newest last.
+    #[serde(default, with = "marks", skip_serializing_if = "Vec::is_empty")]
+    pub settled: Vec<Mark>,
+    /// Regions in which something of ours is, or was and was not seen to be gone: they are looked at even when nothing is
+    /// wanted there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub regions: BTreeSet<Region>,
     /// What happened and was not yet told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outbox: Vec<Happening>,
@@ -56,9 +69,6 @@ pub struct Told {
 /// What is remembered of one stack.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
-    /// A request that CloudFormation answered with "no changes", or whose change set's name the stack does not show.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settled: Option<Settled>,
     /// What was started and not yet seen to end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
@@ -70,15 +80,30 @@ pub struct Known {
     pub held: Option<WasHeld>,
 }
 
-/// The stack is what this request asks, for as long as nobody touches it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settled {
-    /// The request.
-    #[serde(with = "hex")]
-    pub fingerprint: Fingerprint,
-    /// The stack as it was then ([`generation`]).
-    #[serde(with = "hex")]
-    pub generation: Fingerprint,
+/// This stack, as it was then, is what this request asks: 64 bits of a digest of the three, because two hundred of them
+/// have to fit into a parameter of 4 KB. It holds for as long as nobody touches the stack.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Mark(u64);
+
+impl Mark {
+    /// Bytes that one takes in a memory that is written: its digits and a space.
+    pub const BYTES: usize = 17;
+
+    fn new(key: &StackKey, fingerprint: Fingerprint, generation: Fingerprint) -> Self {
+        Self(Fingerprint::of(alloc::format!("{key}|{fingerprint}|{generation}").as_bytes()).short())
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mark({self})")
+    }
 }
 
 /// What was started.
@@ -136,7 +161,7 @@ pub struct Failed {
 /// What was held, under which judgement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WasHeld {
-    /// Everything that the judgement depended on ([`crate::guard::Case`]); when it changes, the change is judged again.
+    /// Everything that the judgement depended on ([`crate::guard::case`]); when it changes, the change is judged again.
     #[serde(with = "hex")]
     pub case: Fingerprint,
     /// The sentence.
@@ -155,7 +180,9 @@ impl Memory {
             refused: None,
             applied: None,
             answered: None,
-            stacks: Vec::new(),
+            stacks: BTreeMap::new(),
+            settled: Vec::new(),
+            regions: BTreeSet::new(),
             outbox: Vec::new(),
             told: None,
         }
@@ -163,31 +190,42 @@ impl Memory {
 
     /// What is remembered of this stack.
     pub fn of(&self, key: &StackKey) -> Option<&Known> {
-        self.stacks.iter().find(|(known, _)| known == key).map(|(_, known)| known)
+        self.stacks.get(key)
     }
 
     /// Changes what is remembered of this stack; nothing is kept of a stack of which nothing is left to remember.
     pub fn change(&mut self, key: &StackKey, change: impl FnOnce(&mut Known)) {
-        match self.stacks.iter_mut().find(|(known, _)| known == key) {
-            Some((_, known)) => change(known),
-            None => {
-                let mut known = Known::default();
-                change(&mut known);
-                self.stacks.push((key.clone(), known));
-            }
+        let mut known = self.stacks.remove(key).unwrap_or_default();
+        change(&mut known);
+        if known != Known::default() {
+            self.stacks.insert(key.clone(), known);
         }
-        self.stacks.retain(|(_, known)| *known != Known::default());
     }
 
     /// Every stack of which something is remembered.
-    pub fn stacks(&self) -> BTreeMap<&StackKey, &Known> {
-        self.stacks.iter().map(|(key, known)| (key, known)).collect()
+    pub fn stacks(&self) -> &BTreeMap<StackKey, Known> {
+        &self.stacks
     }
 
-    /// Forgets every stack that is neither wanted nor there any more. What was started is never forgotten before it was
-    /// seen to end, even if nobody wants it now and a stale listing does not show it.
-    pub fn keep(&mut self, still: impl Fn(&StackKey) -> bool) {
-        self.stacks.retain(|(key, known)| known.pending.is_some() || still(key));
+    /// Remembers that this stack, as it is now ([`generation`]), is what this request asks.
+    pub fn settle(&mut self, key: &StackKey, fingerprint: Fingerprint, generation: Fingerprint) {
+        let mark = Mark::new(key, fingerprint, generation);
+        self.settled.retain(|other| *other != mark);
+        self.settled.push(mark);
+    }
+
+    /// Whether that is remembered.
+    pub fn is_settled(&self, key: &StackKey, fingerprint: Fingerprint, generation: Fingerprint) -> bool {
+        self.settled.contains(&Mark::new(key, fingerprint, generation))
+    }
+
+    /// Forgets every stack that is neither wanted nor there any more, of so many `rows` that are. What was started is
+    /// never forgotten before it was seen to end, even if nobody wants it now and a stale listing does not show it. Of
+    /// marks, which don't say whose they are, two for each row stay, and 64 at least.
+    pub fn keep(&mut self, rows: usize, still: impl Fn(&StackKey) -> bool) {
+        self.stacks.retain(|key, known| known.pending.is_some() || still(key));
+        let over = self.settled.len().saturating_sub(rows.saturating_mul(2).max(64));
+        self.settled.drain(..over);
     }
 }
 
@@ -196,6 +234,49 @@ pub fn generation(stack: &crate::facts::FoundStack) -> Fingerprint {
     let touched = stack.updated.or(stack.created).map(|at| at.as_millisecond()).unwrap_or_default();
     let text = alloc::format!("{}|{:?}|{touched}", stack.id, stack.change_set);
     Fingerprint::of(text.as_bytes())
+}
+
+/// Stacks as a list of pairs, because a key of two parts can't be a key in JSON.
+mod pairs {
+    use super::Known;
+    use alloc::{collections::BTreeMap, vec::Vec};
+    use manifests::id::StackKey;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    type Stacks = BTreeMap<StackKey, Known>;
+
+    pub(super) fn serialize<S: Serializer>(stacks: &Stacks, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(stacks)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stacks, D::Error> {
+        Vec::<(StackKey, Known)>::deserialize(deserializer).map(|pairs| pairs.into_iter().collect())
+    }
+}
+
+/// Marks as one text: their digits, with spaces between.
+mod marks {
+    use super::Mark;
+    use alloc::{
+        string::{String, ToString},
+        vec::Vec,
+    };
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(marks: &[Mark], serializer: S) -> Result<S::Ok, S::Error> {
+        let marks: Vec<String> = marks.iter().map(ToString::to_string).collect();
+        serializer.serialize_str(&marks.join(" "))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Mark>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.split(' ').map(mark).collect::<Option<_>>().ok_or_else(|| de::Error::custom("a mark has 16 hex digits"))
+    }
+
+    fn mark(text: &str) -> Option<Mark> {
+        let lower_hex = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        lower_hex.then(|| u64::from_str_radix(text, 16).ok()).flatten().map(Mark)
+    }
 }
 
 /// Fingerprints as hex texts.

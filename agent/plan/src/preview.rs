@@ -2,8 +2,8 @@
 
 use crate::{
     facts::{ChangeSet, ChangeSetStatus},
-    plan::Step,
-    watch::quote,
+    quote::quote,
+    step::Step,
 };
 use alloc::{format, string::String};
 use manifests::stack::Stack;

@@ -3,7 +3,8 @@
 //! The one match below is the whole table. Its basis is the CloudFormation User Guide ("Stack status codes",
 //! "Continue rolling back an update", "Choose how to handle failures") and the `StackStatus` shape of the service model.
 
-use crate::facts::Status;
+use crate::facts::{FoundStack, Status};
+use alloc::string::{String, ToString};
 
 /// What can be done with a stack in some status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,21 @@ pub fn stance(status: Status) -> Stance {
         Status::UpdateRollbackFailed => Stance::Stuck(WayOut::ContinueRollback),
         Status::RollbackFailed | Status::DeleteFailed => Stance::Stuck(WayOut::Delete),
         Status::ImportRollbackFailed => Stance::Stuck(WayOut::Undocumented),
+    }
+}
+
+impl FoundStack {
+    /// How to stand towards it; `None` when its status is a word that we don't know.
+    pub fn stance(&self) -> Option<Stance> {
+        self.status.as_ref().ok().map(|status| stance(*status))
+    }
+
+    /// CloudFormation's word for its status.
+    pub fn word(&self) -> String {
+        match &self.status {
+            Ok(status) => status.as_str().to_string(),
+            Err(word) => word.clone(),
+        }
     }
 }
 

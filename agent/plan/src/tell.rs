@@ -2,9 +2,9 @@
 
 use crate::{
     memory::Memory,
-    plan::{Plan, Row, Stand},
+    quote::quote,
     select::Account,
-    watch::quote,
+    step::{Plan, Row, Stand},
 };
 use alloc::{
     collections::BTreeMap,

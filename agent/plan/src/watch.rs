@@ -6,8 +6,8 @@
 use crate::{
     asked::Fingerprint,
     facts::{FailedEvent, Found, FoundStack},
-    memory::{Known, Memory, Pending, Started, generation},
-    plan::{stance_of, word},
+    memory::{Failed, Memory, Pending, Started, generation},
+    quote::quote,
     stance::Stance,
 };
 use alloc::{format, string::String, vec::Vec};
@@ -52,7 +52,7 @@ pub enum End {
 
 /// What has ended, of all that was started.
 pub fn ended(memory: &Memory, found: &Found, now: Timestamp) -> Vec<Ended> {
-    let pending = memory.stacks().into_iter().filter_map(|(key, known)| Some((key, known.pending.as_ref()?)));
+    let pending = memory.stacks().iter().filter_map(|(key, known)| Some((key, known.pending.as_ref()?)));
     pending
         .filter(|(key, _)| found.regions.contains(&key.region))
         .filter_map(|(key, pending)| {
@@ -67,10 +67,10 @@ fn end(pending: &Pending, found: Option<&FoundStack>, now: Timestamp) -> Option<
     let unseen = || (now.duration_since(pending.since) > UNSEEN).then_some(End::Never);
     let untouched = found.map(generation) == pending.generation;
     let removal = matches!(pending.act, Started::Clear | Started::Remove);
-    let Some(found) = found.filter(|found| stance_of(found) != Some(Stance::Absent)) else {
+    let Some(found) = found.filter(|found| found.stance() != Some(Stance::Absent)) else {
         return if removal { Some(End::Done { settled: None }) } else { unseen() };
     };
-    match stance_of(found)? {
+    match found.stance()? {
         Stance::Busy => None,
         Stance::Absent | Stance::Shell => unseen(),
         _ if untouched => unseen(),
@@ -78,7 +78,7 @@ fn end(pending: &Pending, found: Option<&FoundStack>, now: Timestamp) -> Option<
         // Another's name says that somebody changed it since: then it is not taken for what we asked.
         Stance::Ready => Some(End::Done { settled: found.change_set.is_none().then(|| generation(found)) }),
         Stance::Undone | Stance::Stillborn | Stance::Stuck(_) => {
-            Some(End::Failed { status: word(found), reason: found.reason.clone(), stack_id: Some(found.id.clone()) })
+            Some(End::Failed { status: found.word(), reason: found.reason.clone(), stack_id: Some(found.id.clone()) })
         }
     }
 }
@@ -97,44 +97,27 @@ pub fn root_cause(status: &str, reason: Option<&str>, events: &[FailedEvent]) ->
     }
 }
 
-/// Somebody else's words inside a sentence of ours: one line, no control characters, 300 characters at most.
-pub fn quote(words: &str) -> String {
-    const MOST: usize = 300;
-    let line: String = words.chars().map(|c| if unprintable(c) { ' ' } else { c }).take(MOST).collect();
-    let line = line.trim().trim_end_matches(['.', ' ']);
-    if words.chars().count() > MOST { format!("{line}…") } else { line.into() }
-}
-
-/// What would break the line, or turn what stands after it round.
-fn unprintable(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 /// Writes into memory how something ended. `why` is the cause; without one the stack's own words have to do.
-pub fn settle(known: &mut Known, ended: &Ended, why: Option<String>, now: Timestamp) {
-    let Some(fingerprint) = ended.pending.fingerprint else {
-        known.pending = None;
-        return;
-    };
-    match &ended.end {
-        End::Done { settled } => {
-            let cleared = matches!(ended.pending.act, Started::Clear | Started::Remove);
-            known.settled = settled.map(|generation| crate::memory::Settled { fingerprint, generation });
-            known.held = None;
-            // A stack that was cleared away is created again, and that attempt is counted with those before it.
-            known.failed = known.failed.take().filter(|_| cleared);
-        }
-        End::Failed { status, reason, stack_id: _ } => {
-            let why = why.unwrap_or_else(|| root_cause(status, reason.as_deref(), &[]));
-            known.failed = Some(crate::memory::Failed {
-                fingerprint,
-                attempts: ended.pending.attempt,
-                at: now,
-                why,
-                refused: false,
-            });
-        }
-        End::Never => {}
+pub fn settle(memory: &mut Memory, ended: &Ended, why: Option<String>, now: Timestamp) {
+    let Ended { key, pending, end } = ended;
+    if let (Some(fingerprint), End::Done { settled: Some(generation) }) = (pending.fingerprint, end) {
+        memory.settle(key, fingerprint, *generation);
     }
-    known.pending = None;
+    memory.change(key, |known| {
+        known.pending = None;
+        let Some(fingerprint) = pending.fingerprint else { return };
+        match end {
+            End::Done { .. } => {
+                let cleared = matches!(pending.act, Started::Clear | Started::Remove);
+                known.held = None;
+                // A stack that was cleared away is created again, and that attempt is counted with those before it.
+                known.failed = known.failed.take().filter(|_| cleared);
+            }
+            End::Failed { status, reason, stack_id: _ } => {
+                let why = why.unwrap_or_else(|| root_cause(status, reason.as_deref(), &[]));
+                known.failed = Some(Failed { fingerprint, attempts: pending.attempt, at: now, why, refused: false });
+            }
+            End::Never => {}
+        }
+    });
 }

@@ -1,7 +1,7 @@
 //! Every wait, hold and refusal is one sentence that says what ends it: the same in the terminal, the log, the report
 //! and the hub. This file is where those sentences are.
 
-use crate::{asked::Fingerprint, memory::Started, stance::WayOut, watch::quote};
+use crate::{asked::Fingerprint, memory::Started, quote::quote, stance::WayOut};
 use alloc::string::String;
 use core::fmt;
 use jiff::Timestamp;

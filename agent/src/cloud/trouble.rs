@@ -16,7 +16,7 @@ where
         SdkError::ServiceError(service) => {
             let error = service.err();
             let (code, message) = (error.code().unwrap_or("(no code)"), error.message().unwrap_or_default());
-            (kind(code, message), format!("{code}: {}", plan::watch::quote(message)))
+            (kind(code, message), format!("{code}: {}", plan::quote::quote(message)))
         }
         SdkError::TimeoutError(_) => (Trouble::Unavailable, "no answer in time".into()),
         SdkError::ResponseError(_) => (Trouble::Unavailable, "the answer broke off or is not AWS's".into()),
@@ -75,7 +75,7 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     while let Some(source) = error.source() {
         error = source;
     }
-    plan::watch::quote(&error.to_string())
+    plan::quote::quote(&error.to_string())
 }
 
 /// What an error means for the one stack that it is about.
@@ -99,7 +99,7 @@ impl CloudError {
 
     /// An answer that makes no sense.
     pub(crate) fn odd(call: &'static str, why: &dyn Display) -> Self {
-        Self { call, problem: Trouble::Other, message: plan::watch::quote(&why.to_string()) }
+        Self { call, problem: Trouble::Other, message: plan::quote::quote(&why.to_string()) }
     }
 
     /// What the reader can do about it.

@@ -7,7 +7,7 @@ use plan::{
     facts::{Action, Change, Detail, Replacement},
     guard::{Harm, harm},
     memory::Started,
-    plan::{Row, Stand},
+    step::{Row, Stand},
     why::Why,
 };
 use serde_json::json;

@@ -8,7 +8,7 @@ pub mod progress;
 pub mod report;
 
 use manifests::report::State;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -90,16 +90,14 @@ fn wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Prints a result.
-#[expect(clippy::print_stdout, reason = "this is where results are printed")]
+/// Prints a result. Whoever closed the pipe has read enough.
 pub fn out(text: &str) {
-    println!("{}", text.trim_end());
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
 }
 
 /// Prints something about getting a result.
-#[expect(clippy::print_stderr, reason = "this is where progress is printed")]
 pub fn err(text: &str) {
-    eprintln!("{}", text.trim_end());
+    let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
 }
 
 /// Prints a result as JSON.

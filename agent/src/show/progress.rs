@@ -3,7 +3,7 @@
 use super::{Ink, Style, err};
 use crate::{shipped::Watcher, world::Sight};
 use manifests::report::{State, What};
-use plan::plan::{Plan, Row, Stand};
+use plan::step::{Plan, Row, Stand};
 use std::{
     cell::Cell,
     io::{IsTerminal, Write},

@@ -18,7 +18,9 @@ impl Programs {
         let itself = std::env::current_exe().map_err(|error| StageError::Program("cargo demo".into(), error))?;
         let folder = itself.parent().unwrap_or_else(|| std::path::Path::new(".")).to_path_buf();
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "--locked", "--package", "agent", "--package", "hub"]);
+        // By name and not by package: then cargo takes the features that the whole workspace asks for, as it did for this
+        // program, and builds no dependency twice.
+        cargo.args(["build", "--quiet", "--locked", "--bin", "holdfast", "--bin", "holdfast-hub"]);
         if folder.ends_with("release") {
             cargo.arg("--release");
         }

@@ -11,9 +11,10 @@ use crate::{
 };
 use std::{
     fs,
+    io::Write,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -89,21 +90,27 @@ impl Account {
 
 /// Where it is served; started by whoever asks first.
 fn served() -> Option<String> {
-    static SERVED: OnceLock<Result<String, String>> = OnceLock::new();
+    // With the child its input is kept open, and so the server.
+    static SERVED: OnceLock<Result<(String, Child), String>> = OnceLock::new();
     match SERVED.get_or_init(|| installed().map(|program| serve(&program))) {
-        Ok(endpoint) => Some(endpoint.clone()),
+        Ok((endpoint, _)) => Some(endpoint.clone()),
         Err(why) => {
             assert!(std::env::var_os("CI").is_none(), "ministack is needed in CI: {why}");
-            println!("SKIPPED: ministack {VERSION} can't be had: {why}");
+            // Past the harness, which shows nothing of what a test prints that passes.
+            let _ = writeln!(std::io::stderr(), "SKIPPED: ministack {VERSION} can't be had: {why}");
             None
         }
     }
 }
 
+/// Where cargo keeps what it builds, this test among it.
+fn target() -> PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
+}
+
 /// The program, installed if it is not.
 fn installed() -> Result<PathBuf, String> {
-    let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
-    let home = target.join(format!("ministack-{VERSION}"));
+    let home = target().join(format!("ministack-{VERSION}"));
     let program = home.join("bin/ministack");
     if home.join("complete").exists() {
         return Ok(program);
@@ -125,7 +132,7 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 /// Serves on a port that was free a moment ago, until this process is gone.
-fn serve(program: &Path) -> String {
+fn serve(program: &Path) -> (String, Child) {
     let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port();
     for _ in 0..5 {
         let port = free();
@@ -139,7 +146,7 @@ fn serve(program: &Path) -> String {
             answers || ended
         });
         if answers && !ended {
-            return endpoint;
+            return (endpoint, server);
         }
     }
     panic!("ministack does not come up");
@@ -147,8 +154,8 @@ fn serve(program: &Path) -> String {
 
 /// A test process ends without a word, so the server is held by a shell that waits for the end of its own input, which
 /// only this process keeps open.
-fn start(program: &Path, port: u16) -> std::process::Child {
-    const HELD: &str = r#""$0" & server=$!; cat >/dev/null; kill "$server"; wait "$server""#;
+fn start(program: &Path, port: u16) -> Child {
+    const HELD: &str = r#""$0" & server=$!; cat >/dev/null; kill "$server"; wait "$server"; rm -rf "$HOME""#;
     let folder = std::env::temp_dir().join(format!("holdfast-ministack-{port}"));
     fs::create_dir_all(&folder).unwrap();
     let mut command = Command::new("sh");

@@ -13,9 +13,11 @@ use manifests::report::What;
 type Scene = (String, Option<i32>, Vec<(String, String, Option<String>)>, Vec<(String, What)>);
 
 fn scene(turn: &Turn) -> Scene {
-    let stacks = turn.report.stacks.iter().map(|stack| {
-        (stack.stack.to_string(), stack.state.as_str().to_owned(), stack.status.clone())
-    });
+    let stacks = turn
+        .report
+        .stacks
+        .iter()
+        .map(|stack| (stack.stack.to_string(), stack.state.as_str().to_owned(), stack.status.clone()));
     let happened = turn.report.happened.iter().filter_map(|one| Some((one.stack.as_ref()?.to_string(), one.what)));
     (turn.report.state.as_str().to_owned(), turn.ran.code, stacks.collect(), happened.collect())
 }

@@ -73,9 +73,17 @@ fn a_stop_does_not_wait_for_cloudformation_and_loses_nothing() {
     let agent = Running::start(&mut site.agent(&OFTEN));
     site.reached("cloudformation:ExecuteChangeSet", 1);
     let ran = agent.terminate();
-    assert_eq!((ran.code, site.operator().status("stack").as_deref()), (Some(0), Some("CREATE_IN_PROGRESS")), "{ran:#?}");
+    assert_eq!(
+        (ran.code, site.operator().status("stack").as_deref()),
+        (Some(0), Some("CREATE_IN_PROGRESS")),
+        "{ran:#?}"
+    );
     site.world(|world, _| world.pass(Duration::from_secs(600)));
     let turn = site.once().expect(State::InSync, 0);
-    assert_eq!((turn.report.sequence, turn.happened(What::Created)), (2, vec!["stack"]), "the daemon told what it had begun");
+    assert_eq!(
+        (turn.report.sequence, turn.happened(What::Created)),
+        (2, vec!["stack"]),
+        "the daemon told what it had begun"
+    );
     assert_eq!(site.called("cloudformation:ExecuteChangeSet"), 1);
 }

@@ -65,7 +65,7 @@ fn a_configuration_that_makes_no_sense() {
         (&["--config", "slip.yaml"], &["slip.yaml: ", "line 2", "unknown field `intervall`"]),
         (&["--config", "ssm:/nowhere"], &["`/nowhere`", "ssm:GetParameter"]),
         (&["--memory", "somewhere"], &["`somewhere`", "`--memory`"]),
-        (&["--repository", "ftp://example.org/x"], &["ftp"]),
+        (&["--repository", "ftp://example.org/x"], &["the repository's URL is neither https, ssh nor a path"]),
     ] {
         refused(&site.run(&[&["once"], arguments].concat()), 78, words);
     }
@@ -73,6 +73,8 @@ fn a_configuration_that_makes_no_sense() {
     refused(&Ran::of(agent.env_remove("HOLDFAST_REPOSITORY")), 78, &["which manifests repository", "`--repository`"]);
     let mut agent = site.agent(&["once"]);
     refused(&Ran::of(agent.env_remove("AWS_REGION")), 78, &["no region is configured", "`--region`"]);
+    let mut agent = site.agent(&["once"]);
+    refused(&Ran::of(agent.env("AWS_REGION", "middle-earth")), 78, &["`middle-earth` is not a region", "`--region`"]);
     assert_eq!(site.called("cloudformation:DescribeStacks"), 0);
 }
 
@@ -113,6 +115,16 @@ fn a_permission_that_is_missing_is_named_with_its_call() {
         site.calm();
         site.once().expect(State::InSync, 0);
     }
+}
+
+#[test]
+fn a_parameter_that_may_not_be_read_stops_its_own_stack_only() {
+    let site = Site::of(&[("stack", "parameters: {Value: {ssm: /given}}"), ("other", "")]);
+    site.fault("ssm:GetParameters", None, Fault::Denied);
+    let turn = site.once().expect(State::Unknown, 75);
+    let why = turn.why("stack");
+    assert!(why.contains("ssm:GetParameters was denied"), "{why}");
+    assert_eq!(turn.state("other"), State::InSync);
 }
 
 #[test]

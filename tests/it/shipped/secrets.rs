@@ -18,16 +18,12 @@ const HIDDEN: &str = "Parameters:\n  Secret: {Type: String, NoEcho: true}\nResou
 fn check(site: &Site, environment: &[(&str, &str)], words: &str) {
     let topic = super::reports::hub(site);
     for log in ["debug", "trace", "agent=trace,gix=trace,info"] {
-        for command in ["plan", "status", "once", "once"] {
-            for output in ["text", "json"] {
-                let mut agent = site.agent(&[command, "-o", output, "--log", log, "--topic", &topic]);
-                let ran = Ran::of(agent.envs(environment.iter().copied()));
-                assert!(!ran.said().contains(CANARY), "{command} {log}: {ran:#?}");
-                assert!(ran.stderr.contains("DEBUG"), "the log is on: {ran:#?}");
-                if output == "json" {
-                    assert!(ran.stdout.contains(words), "{ran:#?}");
-                }
-            }
+        for (command, output) in [("plan", "text"), ("once", "json"), ("status", "text"), ("plan", "json")] {
+            let mut agent = site.agent(&[command, "-o", output, "--log", log, "--topic", &topic]);
+            let ran = Ran::of(agent.envs(environment.iter().copied()));
+            assert!(!ran.said().contains(CANARY), "{command} {log}: {ran:#?}");
+            assert!(ran.stderr.contains("DEBUG"), "the log is on: {ran:#?}");
+            assert!(output == "text" || ran.stdout.contains(words), "{ran:#?}");
         }
     }
     let memory = site.operator().parameter("/holdfast/memory").unwrap();

@@ -6,8 +6,8 @@ use plan::{
     facts::{Action, Change, ChangeSet, ChangeSetStatus, PolicyAction, Replacement},
     guard::{Budget, Harm, Held, Judgement, Limits, digest, harm, judge, judge_deletion, token},
     permit::{Act, Permit},
-    plan::Step,
     preview::Preview,
+    step::Step,
 };
 
 /// `Modify True Table AWS::X::Y`: the action, what else CloudFormation says of it, the resource.

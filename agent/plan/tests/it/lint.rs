@@ -4,7 +4,7 @@ use crate::table::{World, asked, key};
 use plan::{
     lint::lint,
     memory::Started,
-    plan::{Action, Plan, Row, Stand, Step},
+    step::{Action, Plan, Row, Stand, Step},
 };
 
 fn step(stack: &str, action: Action) -> Step {
@@ -155,6 +155,9 @@ fn no_more_is_begun_than_there_are_seats() {
     check(&World::of("a@1, b@1", "").seats(1), vec![create("a"), create("b")], note);
     let world = World::of("a@1, b@1", "a@1 CREATE_IN_PROGRESS ours").seats(1).pending("a", Started::Create, 5);
     check(&world, vec![create("b")], note);
+    let mut hung = world.clone();
+    hung.now = crate::table::at(100_000);
+    check(&hung, vec![create("b")], &[]);
     check(&World::of("a@1", "a@1 CREATE_IN_PROGRESS ours").seats(0).pending("a", Started::Create, 5), vec![], &[]);
 }
 
@@ -174,4 +177,15 @@ fn what_is_due_has_a_step_and_the_other_way_round() {
 fn nothing_begins_before_what_it_depends_on() {
     let world = World::of("net@2, app@1 <- net", NET);
     check(&world, vec![create("app")], &["eu-central-1/app: it depends on eu-central-1/net, which is not in sync"]);
+}
+
+#[test]
+fn a_suspended_stack_can_be_built_on_while_it_stands() {
+    let world = |there: &str| World::of("net@2 suspended, app@1 <- net", there);
+    let note = &["eu-central-1/app: it depends on eu-central-1/net, which is not in sync"];
+    check(&world(NET), vec![create("app")], &[]);
+    check(&world(""), vec![create("app")], note);
+    check(&world("net@1 ROLLBACK_COMPLETE ours"), vec![create("app")], note);
+    check(&world("net@1 CREATE_COMPLETE theirs"), vec![create("app")], note);
+    check(&world(NET).pending("net", Started::Update, 5), vec![create("app")], note);
 }

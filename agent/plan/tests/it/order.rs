@@ -1,6 +1,6 @@
 //! Who goes first, who waits for whom, and how many at a time.
 
-use crate::table::{World, check, key};
+use crate::table::{World, at, check, key};
 use plan::memory::Started;
 
 const UP: &str = "net@1 CREATE_COMPLETE ours Id=vpc-1";
@@ -169,16 +169,45 @@ fn what_somebody_else_is_changing_takes_a_seat_too() {
 }
 
 #[test]
-fn what_takes_longer_than_its_manifest_allows_is_late_and_still_has_its_seat() {
+fn what_takes_longer_than_its_manifest_allows_is_late_and_gives_its_seat_up() {
     let world =
         |seconds| World::of("a@1, b@1", "a@- UPDATE_IN_PROGRESS ours").seats(1).pending("a", Started::Update, seconds);
-    let state = |seconds| world(seconds).row("a").state().as_str();
-    assert_eq!([state(3600), state(3601)], ["applying", "needs a person"]);
+    let row = |seconds| world(seconds).row("a");
+    assert_eq!([row(3600), row(3601)].map(|row| row.state().as_str()), ["applying", "needs a person"]);
+    assert_eq!([row(3600), row(3601)].map(|row| row.takes_seat()), [true, false]);
+    assert_eq!([row(3600), row(3601)].map(|row| row.in_flight()), [true, true], "both are worth another look");
     world(7200).reads(
-        "a: needs a person: UPDATE_IN_PROGRESS since 2025-06-15T14:06:40Z, longer than its `timeout`; ends when \
-         CloudFormation is done or a person cancels it
-         b: pending: waits for one of the stacks being changed now to be done",
+        "create b
+         a: needs a person: UPDATE_IN_PROGRESS since 2025-06-15T14:06:40Z, longer than its `timeout`; ends when \
+         CloudFormation is done or a person cancels it",
     );
+}
+
+#[test]
+fn somebody_elses_operation_is_late_too_when_it_has_gone_on_longer_than_the_manifest_allows() {
+    let world = |there: &str, seconds| {
+        let mut world = World::of("a@1, b@1", there).seats(1);
+        world.now = at(seconds);
+        world
+    };
+    let state = |there: &str, seconds| world(there, seconds).row("a").state().as_str();
+    for there in ["a@- UPDATE_IN_PROGRESS ours", "a@- UPDATE_ROLLBACK_IN_PROGRESS ours"] {
+        assert_eq!([state(there, 3600), state(there, 3601)], ["pending", "needs a person"], "{there}");
+    }
+    world("a@- UPDATE_IN_PROGRESS ours", 3601).reads(
+        "create b
+         a: needs a person: UPDATE_IN_PROGRESS since 2025-06-15T15:06:40Z, longer than its `timeout`; ends when \
+         CloudFormation is done or a person cancels it",
+    );
+    let row = |change: fn(&mut plan::facts::FoundStack)| {
+        let mut world = world("a@- CREATE_IN_PROGRESS ours", 3601);
+        change(world.found.stacks.get_mut(&key("a")).expect("it is there"));
+        world.row("a").state().as_str()
+    };
+    assert_eq!(row(|stack| stack.updated = None), "needs a person", "a creation began when the stack was made");
+    assert_eq!(row(|stack| (stack.updated, stack.created) = (None, None)), "pending", "nobody says since when");
+    // CloudFormation says when a stack was last changed, and not when its deletion began.
+    assert_eq!(state("a@- DELETE_IN_PROGRESS ours", 1_000_000), "pending");
 }
 
 #[test]
@@ -198,6 +227,22 @@ fn a_suspended_stack_is_left_as_it_is_and_says_where_that_is_written() {
         "",
         &format!("{suspended}\nweb: pending: waits for eu-central-1/app to be in sync (now: excepted)"),
     );
+}
+
+#[test]
+fn what_depends_on_a_suspended_stack_begins_when_that_one_stands() {
+    let app = |there: &str| World::of("app@2 suspended, web@1 Vpc=app.Id", there);
+    for status in ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"] {
+        let world = app(&format!("app@1 {status} ours Id=vpc-1"));
+        assert_eq!(world.row("app").state().as_str(), "excepted", "{status}");
+        assert_eq!(world.step("web").action.asked().expect("it is created").parameters["Vpc"], "vpc-1", "{status}");
+    }
+    for status in ["ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED", "UPDATE_IN_PROGRESS"] {
+        assert_eq!(app(&format!("app@1 {status} ours Id=vpc-1")).plan().steps, [], "{status}");
+    }
+    assert_eq!(app("app@1 CREATE_COMPLETE theirs Id=vpc-1").plan().steps, [], "what is not ours is not built on");
+    let started = app("app@1 CREATE_COMPLETE ours Id=vpc-1").pending("app", Started::Update, 5);
+    assert_eq!(started.plan().steps, [], "nor what is about to be changed");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What becomes of stacks that nobody asks for any more: deleting is never a side effect.
 
-use crate::table::{World, check};
-use plan::memory::Started;
+use crate::table::{HOME, World, check, word};
+use manifests::id::Region;
+use plan::{leave::regions, memory::Started};
 
 const NET: &str = "net@1 CREATE_COMPLETE ours";
 const MAY_GO: &str = "net@1 CREATE_COMPLETE ours, old@1 CREATE_COMPLETE ours prune";
@@ -129,4 +130,46 @@ fn a_stack_that_is_ours_and_names_no_manifest_is_left_out() {
     let mut world = World::of("net@1", MAY_GO);
     world.found.stacks.get_mut(&crate::table::key("old")).expect("it is there").tags.remove(plan::resolve::MANIFEST);
     world.reads("net: in sync");
+}
+
+#[test]
+fn a_removal_that_hangs_stops_no_other() {
+    let old = "old@1 DELETE_IN_PROGRESS ours prune, older@1 CREATE_COMPLETE ours prune";
+    let world = |seconds| World::of("net@1", &format!("{NET}, {old}")).pending("old", Started::Remove, seconds);
+    assert_eq!(world(60).row("older").state().as_str(), "pending");
+    assert_eq!(world(4000).step("older").action.started(), Started::Remove);
+}
+
+/// The regions that a turn looks at again after this, of home, `eu-west-1` and `us-east-1`, all of which are remembered.
+#[track_caller]
+fn looks_again(world: &World, expect: &[&str]) {
+    let mut memory = world.memory.clone();
+    memory.regions = [HOME, "eu-west-1", "us-east-1"].map(word).into();
+    let regions = regions(&memory, &world.selected(), &world.found, "main");
+    assert_eq!(regions.iter().map(Region::as_str).collect::<Vec<_>>(), expect);
+}
+
+#[test]
+fn a_region_is_looked_at_until_a_whole_listing_shows_nothing_of_ours() {
+    let world = |wanted: &str, there: &str| {
+        let mut world = World::of(wanted, there);
+        world.found.regions = [HOME, "eu-west-1", "us-east-1"].map(word).into();
+        world
+    };
+    looks_again(&world("net@1", NET), &[HOME]);
+    looks_again(&world("net@1", ""), &[HOME]);
+    looks_again(&world("net@1", &format!("{NET}, old/eu-west-1@1 CREATE_COMPLETE ours")), &[HOME, "eu-west-1"]);
+    looks_again(&world("net@1", &format!("{NET}, old/eu-west-1@1 NEW_WORD ours")), &[HOME, "eu-west-1"]);
+    looks_again(&world("net@1", &format!("{NET}, old/eu-west-1@1 DELETE_COMPLETE ours")), &[HOME]);
+    looks_again(&world("net@1", &format!("{NET}, old/eu-west-1@1 CREATE_COMPLETE theirs")), &[HOME]);
+    looks_again(&world("net@1, app/us-east-1@1", NET), &[HOME, "us-east-1"]);
+    looks_again(&world("net@1", NET).unreadable("us-east-1"), &[HOME, "us-east-1"]);
+    looks_again(&world("net@1", NET).pending("old/us-east-1", Started::Remove, 5), &[HOME, "us-east-1"]);
+}
+
+#[test]
+fn a_region_that_was_forgotten_is_remembered_as_long_as_something_of_ours_is_seen_there() {
+    let world = World::of("net@1", &format!("{NET}, old/eu-west-1@1 CREATE_COMPLETE ours"));
+    let seen = regions(&world.memory, &world.selected(), &world.found, "main");
+    assert_eq!(seen, [HOME, "eu-west-1"].map(word).into());
 }

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use manifests::stack::Limits as StackLimits;
 use plan::{
     guard::case,
-    memory::{Failed, Known, Memory, Pending, Settled, Started, WasHeld, generation},
+    memory::{Failed, Known, Mark, Memory, Pending, Started, WasHeld, generation},
 };
 
 const THERE: &str = "app@1 CREATE_COMPLETE ours";
@@ -25,10 +25,7 @@ fn what_somebody_else_changed_is_asked_again() {
 
 #[test]
 fn no_changes_holds_while_nobody_touches_the_stack() {
-    let world = World::of("app@2", THERE);
-    let stack = &world.found.stacks[&key("app")];
-    let settled = Settled { fingerprint: fingerprint("app@2"), generation: generation(stack) };
-    let world = world.clone().knowing("app", Known { settled: Some(settled), ..Known::default() });
+    let world = World::of("app@2", THERE).settled("app", "app@2");
     world.reads("app: in sync");
     let touched = |change: fn(&mut plan::facts::FoundStack)| {
         let mut world = world.clone();
@@ -45,9 +42,7 @@ fn no_changes_holds_while_nobody_touches_the_stack() {
 fn no_changes_holds_for_a_stack_whose_last_change_was_undone() {
     let world = World::of("app@1", "app@1 UPDATE_ROLLBACK_COMPLETE ours");
     world.reads("update app");
-    let stack = &world.found.stacks[&key("app")];
-    let settled = Settled { fingerprint: fingerprint("app@1"), generation: generation(stack) };
-    world.clone().knowing("app", Known { settled: Some(settled), ..Known::default() }).reads("app: in sync");
+    world.settled("app", "app@1").reads("app: in sync");
 }
 
 #[test]
@@ -166,14 +161,14 @@ fn of_a_stack_of_which_nothing_is_left_to_remember_nothing_is_kept() {
     memory.change(&key("app"), |known| known.failed = None);
     assert_eq!(memory, Memory::new("e1".into()));
     memory.change(&key("app"), |known| *known = failed("app@2", 1, false));
-    memory.keep(|key| key.stack.as_str() != "app");
+    memory.keep(1, |key| key.stack.as_str() != "app");
     assert_eq!(memory, Memory::new("e1".into()));
 }
 
 #[test]
 fn what_was_started_is_not_forgotten_before_it_was_seen_to_end() {
     let mut memory = World::of("app@1", "").pending("app", Started::Create, 5).memory;
-    memory.keep(|_| false);
+    memory.keep(0, |_| false);
     assert!(memory.of(&key("app")).is_some_and(|known| known.pending.is_some()));
 }
 
@@ -197,10 +192,12 @@ fn full() -> Memory {
     };
     memory.change(&key("app"), |known| {
         *known = Known { pending: Some(pending), ..failed("app@1", 2, true) };
-        known.settled = Some(Settled { fingerprint: one, generation: one });
         known.held = Some(WasHeld { case: one, why: "w".into(), plan: "p".into() });
     });
     memory.change(&key("app/eu-west-1"), |known| *known = failed("app@1", 2, true));
+    memory.settle(&key("app"), one, one);
+    memory.settle(&key("app/eu-west-1"), one, one);
+    memory.regions.extend([key("app").region, key("app/eu-west-1").region]);
     memory
 }
 
@@ -222,19 +219,47 @@ fn a_fingerprint_in_memory_is_32_lower_case_hex_digits_or_memory_is_not_believed
     assert!(serde_json::from_str::<Memory>(&text.replace(&hex, &hex[1..])).is_err());
 }
 
-/// The largest SSM parameter holds 8 KB, and the shell forgets only happenings to stay below that. An entry takes 168
-/// bytes, so some forty stacks that "no changes" settled fit, and two hundred (a reformatted template each) do not.
 #[test]
-fn two_hundred_settled_stacks_take_33648_bytes_and_forty_fit_into_a_parameter() {
+fn a_mark_in_memory_is_16_lower_case_hex_digits_or_memory_is_not_believed() {
+    let text = serde_json::to_string(&full()).expect("it can be written");
+    let mark = full().settled[0].to_string();
+    assert!(mark.len() == 16 && text.contains(&mark), "{text}");
+    for other in [format!("{mark}0"), mark[1..].to_owned(), format!("+{}", &mark[1..]), String::new()] {
+        assert!(serde_json::from_str::<Memory>(&text.replace(&mark, &other)).is_err(), "{other}");
+    }
+}
+
+#[test]
+fn two_hundred_settled_stacks_take_less_than_four_kilobytes() {
     let bytes = |stacks: usize| {
-        let mut memory = Memory::new("0123456789ab".into());
+        let mut memory = full();
+        memory.settled.clear();
         for number in 0..stacks {
             let one = fingerprint(&format!("app@{number}"));
-            let settled = Some(Settled { fingerprint: one, generation: one });
-            memory.change(&key(&format!("baseline-audit-{number:03}")), |known| known.settled = settled);
+            memory.settle(&key(&format!("baseline-audit-{number:03}")), one, one);
         }
         serde_json::to_string(&memory).expect("it can be written").len()
     };
-    assert!(bytes(40) < 8 * 1024, "{} bytes", bytes(40));
-    assert_eq!(bytes(200), 33_648);
+    assert_eq!(bytes(200) - bytes(100), 100 * Mark::BYTES, "a mark is as large as it says");
+    assert!(bytes(200) - bytes(1) < 3_400, "{} bytes", bytes(200) - bytes(1));
+}
+
+#[test]
+fn of_marks_the_newest_are_kept_and_one_that_comes_again_is_new() {
+    let one = fingerprint("app@1");
+    let stack = |number: usize| key(&format!("app-{number}"));
+    let kept = |marks: usize, rows: usize| {
+        let mut memory = Memory::new("e1".into());
+        (0..marks).for_each(|number| memory.settle(&stack(number), one, one));
+        memory.settle(&stack(0), one, one);
+        assert_eq!(memory.settled.len(), marks, "nothing is remembered twice");
+        memory.keep(rows, |_| true);
+        assert!(memory.is_settled(&stack(0), one, one), "it came again last");
+        assert!(memory.is_settled(&stack(marks - 1), one, one));
+        (memory.settled.len(), memory.is_settled(&stack(1), one, one))
+    };
+    assert_eq!(kept(64, 1), (64, true));
+    assert_eq!(kept(65, 1), (64, false));
+    assert_eq!(kept(400, 200), (400, true));
+    assert_eq!(kept(401, 200), (400, false));
 }

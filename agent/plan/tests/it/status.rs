@@ -3,8 +3,8 @@
 use crate::table::{World, key};
 use plan::{
     facts::Status,
-    plan::{Action, Stand},
     stance::WayOut,
+    step::{Action, Stand},
     why::Why,
 };
 

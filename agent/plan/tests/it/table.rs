@@ -21,10 +21,11 @@ use plan::{
     facts::{Found, FoundStack, Status},
     guard::Limits,
     lint::lint,
-    memory::{Known, Memory, Pending, Started},
-    plan::{Facts, Plan, Policy, Row, Stand, Step, plan},
+    memory::{Known, Memory, Pending, Started, generation},
+    plan::{Facts, Policy, plan},
     resolve::{MANIFEST, OWNER, PRUNE, Values},
     select::{Account, Selected, select},
+    step::{Plan, Row, Stand, Step},
     why::Why,
 };
 use std::{
@@ -249,6 +250,13 @@ impl World {
     /// The same, with this remembered of a stack.
     pub(crate) fn knowing(mut self, stack: &str, known: Known) -> Self {
         self.memory.change(&key(stack), |is| *is = known);
+        self
+    }
+
+    /// The same, with this stack, as it was found, remembered to be what a request asks.
+    pub(crate) fn settled(mut self, stack: &str, request: &str) -> Self {
+        let key = key(stack);
+        self.memory.settle(&key, fingerprint(request), generation(&self.found.stacks[&key]));
         self
     }
 

@@ -9,7 +9,7 @@ use manifests::{
 use plan::{
     guard::case,
     memory::{Known, Memory, Told, WasHeld, generation},
-    plan::Plan,
+    step::Plan,
     tell::{Turn, is_due, note, reached, said, tell},
 };
 use std::collections::BTreeMap;

@@ -4,8 +4,9 @@ use crate::table::{World, at, fingerprint, found, key};
 use jiff::{SignedDuration, Timestamp};
 use plan::{
     facts::{FailedEvent, Found},
-    memory::{Failed, Known, Memory, Pending, Settled, Started, WasHeld, generation},
-    watch::{End, Ended, UNSEEN, ended, quote, root_cause, settle},
+    memory::{Failed, Known, Memory, Pending, Started, WasHeld, generation},
+    quote::quote,
+    watch::{End, Ended, UNSEEN, ended, root_cause, settle},
 };
 
 /// Something started at second 100 on a stack that was then as `before` says (`""`: not there).
@@ -93,7 +94,7 @@ fn a_stack_that_somebody_changed_right_after_us_is_not_remembered_as_ours() {
     let mut world = World::of("app@2", "app@x UPDATE_COMPLETE ours");
     world.memory.change(&key("app"), |known| known.pending = Some(pending(Started::Update, OLD)));
     let ended = ended(&world.memory, &world.found, world.now);
-    world.memory.change(&key("app"), |known| settle(known, &ended[0], None, at(200)));
+    settle(&mut world.memory, &ended[0], None, at(200));
     world.reads("update app");
 }
 
@@ -102,7 +103,7 @@ fn a_stack_that_names_no_change_set_is_remembered_until_somebody_touches_it() {
     let mut world = World::of("app@2", "app@- UPDATE_COMPLETE ours");
     world.memory.change(&key("app"), |known| known.pending = Some(pending(Started::Update, OLD)));
     let ended = ended(&world.memory, &world.found, world.now);
-    world.memory.change(&key("app"), |known| settle(known, &ended[0], None, at(200)));
+    settle(&mut world.memory, &ended[0], None, at(200));
     world.reads("app: in sync");
 }
 
@@ -113,12 +114,15 @@ fn an_incomplete_listing_ends_nothing() {
     assert_eq!(ended(&memory, &Found::default(), at(1_000_000)), []);
 }
 
-fn settled(known: &Known, act: Started, end: End, why: Option<&str>) -> Known {
-    let mut known = Known { pending: Some(pending(act, OLD)), ..known.clone() };
+/// What is remembered of `app` when what was started on it ended like that, and the whole memory.
+fn after(known: &Known, act: Started, end: End, why: Option<&str>) -> (Known, Memory) {
+    let mut memory = Memory::new("e1".into());
+    memory.change(&key("app"), |is| *is = Known { pending: Some(pending(act, OLD)), ..known.clone() });
     let ended = Ended { key: key("app"), pending: Pending { attempt: 2, ..pending(act, OLD) }, end };
-    settle(&mut known, &ended, why.map(Into::into), at(200));
+    settle(&mut memory, &ended, why.map(Into::into), at(200));
+    let known = memory.of(&key("app")).cloned().unwrap_or_default();
     assert_eq!(known.pending, None, "whatever ended is no longer under way");
-    known
+    (known, memory)
 }
 
 fn failed() -> End {
@@ -133,22 +137,26 @@ fn failure(attempts: u32, when: Timestamp, why: &str) -> Failed {
 fn what_worked_wipes_out_what_did_not() {
     let held = Some(WasHeld { case: fingerprint("app@2"), why: "w".into(), plan: "p".into() });
     let known = Known { failed: Some(failure(1, at(1), "no")), held, ..Known::default() };
-    assert_eq!(settled(&known, Started::Update, End::Done { settled: None }, None), Known::default());
-    let generation = fingerprint("app@9");
-    let after = settled(&known, Started::Update, End::Done { settled: Some(generation) }, None);
-    assert_eq!(
-        after,
-        Known { settled: Some(Settled { fingerprint: fingerprint("app@2"), generation }), ..Known::default() }
-    );
+    let done = |settled| after(&known, Started::Update, End::Done { settled }, None).1;
+    assert_eq!(done(None), Memory::new("e1".into()));
+    let (request, generation) = (fingerprint("app@2"), fingerprint("app@9"));
+    let memory = done(Some(generation));
+    assert_eq!(memory.of(&key("app")), None);
+    assert!(memory.is_settled(&key("app"), request, generation));
+    assert!(!memory.is_settled(&key("web"), request, generation), "nor is any other stack");
+    assert!(!memory.is_settled(&key("app/eu-west-1"), request, generation), "nor the same name elsewhere");
+    assert!(!memory.is_settled(&key("app"), fingerprint("app@1"), generation), "nor for another request");
+    assert!(!memory.is_settled(&key("app"), request, fingerprint("app@8")), "nor when somebody touched it");
 }
 
 #[test]
 fn a_failure_is_remembered_with_its_attempt_and_its_cause() {
-    let after = settled(&Known::default(), Started::Update, failed(), Some("because"));
-    assert_eq!(after.failed, Some(failure(2, at(200), "because")));
-    let after = settled(&Known::default(), Started::Update, failed(), None);
+    let (known, memory) = after(&Known::default(), Started::Update, failed(), Some("because"));
+    assert_eq!(known.failed, Some(failure(2, at(200), "because")));
+    assert_eq!(memory.settled, [], "what failed is not settled");
+    let (known, _) = after(&Known::default(), Started::Update, failed(), None);
     assert_eq!(
-        after.failed,
+        known.failed,
         Some(failure(2, at(200), "UPDATE_ROLLBACK_COMPLETE: Resource failed")),
         "never an empty why"
     );
@@ -158,9 +166,9 @@ fn a_failure_is_remembered_with_its_attempt_and_its_cause() {
 fn clearing_away_forgets_no_attempt() {
     let known = Known { failed: Some(failure(1, at(1), "no")), ..Known::default() };
     for end in [End::Done { settled: None }, failed(), End::Never] {
-        assert_eq!(settled(&known, Started::Clear, end, None).failed, known.failed);
+        assert_eq!(after(&known, Started::Clear, end, None).0.failed, known.failed);
     }
-    assert_eq!(settled(&known, Started::Update, End::Never, None), known);
+    assert_eq!(after(&known, Started::Update, End::Never, None).0, known);
 }
 
 fn event(logical: &str, reason: &str) -> FailedEvent {

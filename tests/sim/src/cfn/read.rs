@@ -226,7 +226,8 @@ impl Cfn<'_> {
         Ok(found)
     }
 
-    /// GetTemplate: the text as it was given.
+    /// GetTemplate: the text as it was given; none for a stack that was never deployed (issue 273 of
+    /// cdklabs/awscdk-v1-stack-finder, and what `cdk deploy` expects between its change set and its execution).
     ///
     /// # Errors
     /// As CloudFormation's.
@@ -239,8 +240,7 @@ impl Cfn<'_> {
             return self.find_change_set(name, stack_name).map(|set| set.goal.template.body.clone());
         }
         let stack = self.look(stack_name.unwrap_or_default())?;
-        let in_review = || invalid(format!("GetTemplate cannot be called on {} stacks.", stack.status.as_str()));
-        stack.goal.as_ref().map(|goal| goal.template.body.clone()).ok_or_else(in_review)
+        Ok(stack.goal.as_ref().map(|goal| goal.template.body.clone()).unwrap_or_default())
     }
 
     /// GetTemplateSummary.

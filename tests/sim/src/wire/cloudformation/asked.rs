@@ -150,8 +150,15 @@ pub(super) fn source(p: &Params) -> TemplateSource {
 const NOT_SIMULATED: [&str; 5] =
     ["DeploymentConfig", "ImportExistingResources", "StackPolicyURL", "StackPolicyDuringUpdateURL", "AliasName"];
 
+/// Whether a deployment configuration asks for what is done without one.
+fn is_standard(config: &Params) -> bool {
+    matches!(config.get("Mode"), None | Some("STANDARD")) && config.get("DisableRollback") != Some("true")
+}
+
 fn deployment(p: &Params) -> Result<Deployment, Refusal> {
-    if let Some(name) = NOT_SIMULATED.iter().find(|name| p.has(name) && p.get(name) != Some("false")) {
+    let harmless =
+        |name: &str| p.get(name) == Some("false") || (name == "DeploymentConfig" && is_standard(&p.below(name)));
+    if let Some(name) = NOT_SIMULATED.iter().find(|name| p.has(name) && !harmless(name)) {
         return Err(refused("ValidationError", format!("{name} is not simulated")));
     }
     let tags = p.has("Tags").then(|| pairs(&p.members("Tags"), "Key", "Value")).transpose()?;

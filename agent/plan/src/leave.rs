@@ -1,0 +1,77 @@
+//! What becomes of stacks that we made and that nobody wants here any more, and of the regions that they are in.
+//!
+//! Deleting is never a side effect: absence has to be proved, and the last manifest must have said that the stack may go.
+
+use crate::{
+    facts::{Found, FoundStack},
+    guard::Limits,
+    memory::Memory,
+    resolve::{MANIFEST, OWNER, PRUNE},
+    select::Selected,
+    stance::Stance,
+    step::{Action, Stand},
+    why::Why,
+};
+use alloc::{collections::BTreeSet, string::String};
+use manifests::id::{Name, Region, StackKey};
+
+/// How long a deletion may take before it is called late. Its manifest, which said how long, is gone, so this is what a
+/// manifest that says nothing gets.
+pub(crate) const LEAVING: core::time::Duration = core::time::Duration::from_secs(3600);
+
+/// The manifest that once asked for a stack which we made and nobody wants here any more; `None` for every other stack.
+pub(crate) fn left_over(selected: &Selected, owner: &str, key: &StackKey, found: &FoundStack) -> Option<Name> {
+    if !is_ours(found, owner) || found.nested || selected.wanted.contains_key(key) {
+        return None;
+    }
+    found.tags.get(MANIFEST)?.parse().ok()
+}
+
+/// Whether it carries our tag and is there.
+fn is_ours(found: &FoundStack, owner: &str) -> bool {
+    found.tags.get(OWNER).map(String::as_str) == Some(owner) && found.stance() != Some(Stance::Absent)
+}
+
+/// Whether it may go.
+pub(crate) fn leaving(selected: &Selected, limits: &Limits, found: &FoundStack, manifest: &Name) -> Stand {
+    if let Some(why) = selected.broken.get(manifest) {
+        return Stand::Not(Why::Broken(why.clone()));
+    }
+    if found.tags.get(PRUNE).map(String::as_str) != Some("delete") {
+        return Stand::Not(Why::Kept { manifest: manifest.clone() });
+    }
+    let not_pruned = |because| Stand::Not(Why::NotPruned { manifest: manifest.clone(), because });
+    if !selected.complete {
+        return not_pruned(
+            "a manifest's name could not be read, and it might be this one's; ends when every name can be read",
+        );
+    }
+    if selected.wanted.is_empty() {
+        return not_pruned(
+            "the repository asks for nothing at all here, which is more likely a mistake; ends when it asks for something",
+        );
+    }
+    if limits.deletions_per_turn == 0 {
+        return not_pruned("this account allows no deletion; ends when its limit `deletionsPerTurn` is raised");
+    }
+    match found.stance() {
+        Some(Stance::Stuck(way_out)) => {
+            Stand::Not(Why::Stuck { status: found.word(), reason: found.reason.clone(), way_out })
+        }
+        None => Stand::Not(Why::UnknownStatus(found.word())),
+        Some(Stance::Absent | Stance::Shell | Stance::Busy | Stance::Ready | Stance::Undone | Stance::Stillborn) => {
+            Stand::Due(Action::Remove { stack_id: found.id.clone() })
+        }
+    }
+}
+
+/// The regions to look at again: those in which something of ours is, or was and was not seen to be gone. One is left
+/// only after a whole listing without our tag, with nothing wanted there and nothing under way.
+pub fn regions(memory: &Memory, selected: &Selected, found: &Found, owner: &str) -> BTreeSet<Region> {
+    let ours = found.stacks.iter().filter(|(_, stack)| is_ours(stack, owner)).map(|(key, _)| key);
+    let pending = memory.stacks().iter().filter(|(_, known)| known.pending.is_some()).map(|(key, _)| key);
+    let here: BTreeSet<&Region> = ours.chain(pending).map(|key| &key.region).collect();
+    let wanted: BTreeSet<&Region> = selected.wanted.keys().map(|key| &key.region).collect();
+    let unproved = |region: &&Region| wanted.contains(*region) || !found.regions.contains(*region);
+    here.iter().copied().chain(memory.regions.iter().filter(unproved)).cloned().collect()
+}

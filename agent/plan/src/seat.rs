@@ -1,0 +1,60 @@
+//! Who may begin now: as many as there are seats, removals last and alone.
+
+use crate::{
+    asked::Fingerprint,
+    facts::{Found, FoundStack},
+    memory::{Memory, generation},
+    stance::Stance,
+    step::{Action, Row, Stand, Step},
+    why::Why,
+};
+use alloc::{collections::BTreeMap, vec::Vec};
+use manifests::id::StackKey;
+
+/// Picks what is done now, and says of everything else that is due what it waits for. `order` is everything wanted,
+/// dependencies first. Removals begin only when all of that is in place, because what leaves may be what something wanted
+/// still stands on.
+pub(crate) fn seat(order: &[&StackKey], rows: &mut BTreeMap<StackKey, Row>, concurrency: usize) -> Vec<StackKey> {
+    let taken = rows.values().filter(|row| row.takes_seat()).count();
+    let others_open = order.iter().any(|key| !rows.get(*key).is_some_and(Row::is_in_place));
+    let mut seats = concurrency.saturating_sub(taken);
+    let due = |key: &&StackKey| rows.get(*key).is_some_and(|row| matches!(row.stand, Stand::Due(_)));
+    let removals = rows.iter().filter(|(_, row)| is_removal(row)).map(|(key, _)| key);
+    let all: Vec<StackKey> = order.iter().copied().filter(due).chain(removals).cloned().collect();
+    let mut seated = Vec::new();
+    for key in all {
+        let Some(row) = rows.get_mut(&key) else { continue };
+        if is_removal(row) && (others_open || taken > 0) {
+            row.stand = Stand::Not(Why::ForOthers);
+        } else if seats == 0 {
+            row.stand = Stand::Not(Why::ForSeat);
+        } else {
+            seats -= 1;
+            seated.push(key);
+        }
+    }
+    seated
+}
+
+fn is_removal(row: &Row) -> bool {
+    matches!(row.stand, Stand::Due(Action::Remove { .. }))
+}
+
+/// What is done to a stack that is due.
+pub(crate) fn step(found: &Found, memory: &Memory, key: &StackKey, row: &Row) -> Option<Step> {
+    let Stand::Due(action) = &row.stand else { return None };
+    let failed = memory.of(key).and_then(|known| known.failed.as_ref());
+    let failed = failed.filter(|failed| Some(failed.fingerprint) == row.fingerprint);
+    Some(Step {
+        key: key.clone(),
+        manifest: row.manifest.clone(),
+        action: action.clone(),
+        generation: touchable(found.stacks.get(key)),
+        attempt: failed.map_or(1, |failed| failed.attempts.saturating_add(1)),
+    })
+}
+
+/// The stack as it is now; `None` when there is nothing, or only a shell.
+pub(crate) fn touchable(found: Option<&FoundStack>) -> Option<Fingerprint> {
+    found.filter(|found| !matches!(found.stance(), Some(Stance::Absent | Stance::Shell))).map(generation)
+}
