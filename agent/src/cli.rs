@@ -13,7 +13,7 @@ use crate::{
     world::{Settings, Sight},
 };
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use std::{cell::Cell, path::PathBuf, rc::Rc};
 
 /// Brings one AWS account to what a git repository of CloudFormation stack manifests says, and keeps it there.
 #[derive(Debug, Parser)]
@@ -135,25 +135,23 @@ async fn daemon(flags: Flags) -> Result<Exit, CommandError> {
 }
 
 async fn once(flags: Flags, output: Output) -> Result<Exit, CommandError> {
-    let report = match output {
-        Output::Text => {
-            let (world, settings) = world(flags, Progress::new()).await?;
-            turn(&world, &settings, &mut Standing::default()).await?
-        }
-        Output::Json => {
-            let (world, settings) = world(flags, Log).await?;
-            turn(&world, &settings, &mut Standing::default()).await?
-        }
+    let denied = Rc::new(Cell::new(false));
+    let watcher: Box<dyn Watcher> = match output {
+        Output::Text => Box::new(Progress::new()),
+        Output::Json => Box::new(Log),
     };
+    let (world, settings) = world(flags, Attentive { watcher, denied: Rc::clone(&denied) }).await?;
+    let report = turn(&world, &settings, &mut Standing::default()).await?;
     print(&report, output, false);
-    Ok(Exit::of(report.state))
+    Ok(Exit::of(&report, denied.get()))
 }
 
 async fn status(flags: Flags, output: Output) -> Result<Exit, CommandError> {
-    let (world, settings) = world(flags, Log).await?;
+    let denied = Rc::new(Cell::new(false));
+    let (world, settings) = world(flags, Attentive { watcher: Box::new(Log), denied: Rc::clone(&denied) }).await?;
     let report = survey(&world, &settings, &mut Standing::default()).await?;
     print(&report, output, true);
-    Ok(Exit::of(report.state))
+    Ok(Exit::of(&report, denied.get()))
 }
 
 fn print(report: &manifests::report::Report, output: Output, all: bool) {
@@ -234,6 +232,19 @@ async fn stop() {
     }
 }
 
+/// Remembers, for the exit code, whether a call was denied.
+struct Attentive {
+    watcher: Box<dyn Watcher>,
+    denied: Rc<Cell<bool>>,
+}
+
+impl Watcher for Attentive {
+    fn see(&self, sight: &Sight<'_>) {
+        self.denied.set(self.denied.get() || matches!(sight, Sight::Denied(_)));
+        self.watcher.see(sight);
+    }
+}
+
 /// Writes what a turn sees to the log.
 struct Log;
 
@@ -246,6 +257,7 @@ impl Watcher for Log {
             Sight::Happened(happening) => {
                 tracing::info!(what = ?happening.what, sentence = %happening.sentence, "happened");
             }
+            Sight::Denied(why) => tracing::warn!(%why, "a call was denied"),
             Sight::Told(report) => tracing::info!(
                 state = report.state.as_str(),
                 why = report.why.as_deref().unwrap_or_default(),

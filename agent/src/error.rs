@@ -7,7 +7,7 @@ use crate::{
     memory::StoreError,
     stop::Stopped,
 };
-use manifests::report::State;
+use manifests::report::{Report, State};
 use std::error::Error;
 
 /// What a command ends with. The README's table is held against this one by a test.
@@ -48,9 +48,13 @@ impl Exit {
         Self::Config,
     ];
 
-    /// What a turn that ended in this state means for whoever started it.
-    pub fn of(state: State) -> Self {
-        match state {
+    /// What a turn that ended like this means for whoever started it. `denied` is whether a call was.
+    pub fn of(report: &Report, denied: bool) -> Self {
+        let is_open = |state| matches!(state, State::Pending | State::Applying);
+        match report.state {
+            State::Unknown | State::Failed if denied => Self::Denied,
+            // What deviates by agreement ranks above what is not in place yet, and must not hide it.
+            State::Excepted if report.stacks.iter().any(|stack| is_open(stack.state)) => Self::Pending,
             State::InSync | State::Healed | State::Excepted => Self::Done,
             State::Pending | State::Applying => Self::Pending,
             State::Unknown => Self::Unreachable,

@@ -6,7 +6,7 @@
 
 use crate::cloud::{CloudError, count::Calls};
 use manifests::id::{Digest, StackKey};
-use plan::memory::{Mark, Memory};
+use plan::memory::{Known, Mark, Memory};
 use serde::{Deserialize, Serialize};
 use std::{
     io::Write,
@@ -155,7 +155,7 @@ fn open(text: &str) -> Option<Memory> {
 
 /// Memory in at most that many bytes. What happened is forgotten first (oldest first), because the report's picture still
 /// shows how everything stands; then marks (oldest first) and held changes, each of which costs a change set to find out
-/// again. What was started or has failed is not forgotten: it would be done again.
+/// again; then why something failed, but not that it did. What was started is not forgotten: it would be done again.
 ///
 /// # Errors
 /// How many bytes are left when that is still too much.
@@ -172,18 +172,19 @@ fn fitting(memory: &Memory, most: usize) -> Result<String, usize> {
         } else if !memory.settled.is_empty() {
             let forgotten = over.div_ceil(Mark::BYTES).min(memory.settled.len());
             memory.settled.drain(..forgotten);
-        } else if let Some(key) = held(&memory) {
+        } else if let Some(key) = first(&memory, |known| known.held.is_some()) {
             memory.change(&key, |known| known.held = None);
+        } else if let Some(key) = first(&memory, |known| known.failed.is_some()) {
+            memory.give_up(&key);
         } else {
             return Err(text.len());
         }
     }
 }
 
-/// The first stack whose change was held.
-fn held(memory: &Memory) -> Option<StackKey> {
-    let mut stacks = memory.stacks().iter();
-    stacks.find(|(_, known)| known.held.is_some()).map(|(key, _)| StackKey::clone(key))
+/// The first stack of which this is remembered.
+fn first(memory: &Memory, is: impl Fn(&Known) -> bool) -> Option<StackKey> {
+    memory.stacks().iter().find(|(_, known)| is(known)).map(|(key, _)| key.clone())
 }
 
 /// A file is either the old one or the new one, whatever happens in between; nobody else may read it.

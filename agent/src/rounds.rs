@@ -15,7 +15,7 @@ use crate::{
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use manifests::{
-    id::{CommitId, StackKey},
+    id::{CommitId, Region, StackKey},
     problem::Problem,
     report::{Happening, Report, Signature, Source as Where, What},
 };
@@ -47,6 +47,7 @@ pub(crate) struct Rounds<'a, W> {
     budget: Budget,
     stopped: BTreeMap<StackKey, Why>,
     plan: Plan,
+    unreadable: BTreeMap<Region, String>,
     provides: BTreeMap<StackKey, Vec<String>>,
 }
 
@@ -68,6 +69,7 @@ impl<'a, W: World> Rounds<'a, W> {
             budget: Budget::new(&settings.policy.limits),
             stopped: BTreeMap::new(),
             plan: Plan::default(),
+            unreadable: BTreeMap::new(),
             provides: BTreeMap::new(),
         }
     }
@@ -100,7 +102,7 @@ impl<'a, W: World> Rounds<'a, W> {
                 let rows = &self.plan.rows;
                 self.memory.keep(rows.len(), |key| rows.contains_key(key));
                 self.memory.regions = leave::regions(&self.memory, &selected, &found, &self.settings.policy.owner);
-                if tell::reached(&self.plan, reading.problems()) {
+                if tell::reached(&self.plan, reading.problems(), &self.unreadable) {
                     self.memory.applied = Some(reading.commit.clone());
                 }
                 return Ok(());
@@ -124,6 +126,7 @@ impl<'a, W: World> Rounds<'a, W> {
         let notes = lint(&plan, &facts);
         self.world.show(&Sight::Planned(&plan));
         self.plan = plan;
+        self.unreadable.clone_from(&found.unreadable);
         match notes.first() {
             Some(note) => Err(Stopped::Unsound(note.clone())),
             None => Ok(()),
@@ -150,7 +153,10 @@ impl<'a, W: World> Rounds<'a, W> {
         let End::Failed { status, reason, stack_id } = &ended.end else { return None };
         let id = stack_id.as_deref().unwrap_or_default();
         let events = self.world.cloud().failed_events(&ended.key, id, &ended.pending.token).await;
-        Some(watch::root_cause(status, reason.as_deref(), &events.unwrap_or_default()))
+        Some(match events {
+            Ok(events) => watch::root_cause(status, reason.as_deref(), &events),
+            Err(error) => format!("{} ({})", watch::root_cause(status, reason.as_deref(), &[]), error.said()),
+        })
     }
 
     /// Previews steps, has them judged, remembers what is about to start, and starts it. Answers whether anything was.
@@ -193,7 +199,7 @@ impl<'a, W: World> Rounds<'a, W> {
                 return None;
             }
             Made::Trouble(why) => {
-                self.stopped.insert(key.clone(), why);
+                self.stop(key, why);
                 return None;
             }
         };
@@ -219,7 +225,10 @@ impl<'a, W: World> Rounds<'a, W> {
     fn refuse(&mut self, step: &Step, why: String, commit: &CommitId) {
         let Some(fingerprint) = step.action.asked().map(|asked| asked.fingerprint()) else { return };
         let (at, attempts) = (self.world.clock().now(), step.attempt);
-        self.note(&step.key, What::Failed, commit.clone(), why.clone());
+        let known = self.memory.of(&step.key).and_then(|known| known.failed.as_ref());
+        if known.is_none_or(|known| known.why != why) {
+            self.note(&step.key, What::Failed, commit.clone(), why.clone());
+        }
         let failed = plan::memory::Failed { fingerprint, attempts, at, why, refused: true };
         self.memory.change(&step.key, |known| known.failed = Some(failed));
     }
@@ -252,7 +261,7 @@ impl<'a, W: World> Rounds<'a, W> {
             }
             Err(error) => {
                 self.memory.change(key, |known| known.pending = None);
-                self.stopped.insert(key.clone(), why_of(&error));
+                self.stop(key, why_of(&error));
                 return false;
             }
         }
@@ -261,6 +270,14 @@ impl<'a, W: World> Rounds<'a, W> {
             self.world.show(&Sight::Started(key, pending.act));
         }
         true
+    }
+
+    /// This turn does no more with a stack.
+    fn stop(&mut self, key: &StackKey, why: Why) {
+        if let Why::Denied(why) = &why {
+            self.world.show(&Sight::Denied(why));
+        }
+        self.stopped.insert(key.clone(), why);
     }
 
     fn note(&mut self, key: &StackKey, what: What, commit: CommitId, sentence: String) {
@@ -310,6 +327,7 @@ impl<'a, W: World> Rounds<'a, W> {
             version: self.settings.version,
             source: &source,
             plan: &self.plan,
+            unreadable: &self.unreadable,
             provides: &self.provides,
             problems,
             memory: &self.memory,
@@ -397,7 +415,12 @@ pub(crate) async fn look<W: World>(world: &W, reading: &Reading, account: &Accou
                 found.regions.insert(region);
                 found.stacks.extend(stacks);
             }
-            Err(error) => drop(found.unreadable.insert(region, error.said())),
+            Err(error) => {
+                if matches!(error.problem, Kind::Denied | Kind::Credentials) {
+                    world.show(&Sight::Denied(&error.said()));
+                }
+                found.unreadable.insert(region, error.said());
+            }
         }
     }
     found

@@ -176,7 +176,7 @@ fn settings(config: &Config, url: &str, home: Region) -> Settings {
             limits: config.limits,
         },
         turn: signed(config.turn),
-        poll: Pacing { first: Duration::from_millis(500), most: Duration::from_secs(10), jitter: 0.3 },
+        poll: Pacing { first: Duration::from_millis(200), most: Duration::from_secs(2), jitter: 0.3 },
         heartbeat: signed(config.heartbeat),
         rest: None,
     }

@@ -57,6 +57,8 @@ pub enum Sight<'a> {
     Planned(&'a Plan),
     /// A step was started.
     Started(&'a StackKey, Started),
+    /// A call was denied: a permission is missing, or the credentials are not good.
+    Denied(&'a str),
     /// Something happened that the report will tell.
     Happened(&'a Happening),
     /// The report is out.

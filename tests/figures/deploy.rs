@@ -121,10 +121,11 @@ fn chapter(title: &'static str, measured: &[Costs]) -> Chapter {
             let (own, peers) = (measured[0].middle(phase, of), &measured[1..]);
             let mut figure = Figure::new(format!("{name}: {what}"), own, unit);
             for peer in peers {
-                // One change is one change, however many stacks there are; what does not change is looked at each time.
+                // One change is one change, however many stacks there are; the others are looked at all the same.
+                let rest = if phase == 2 { peer.middle(1, of) } else { peer.middle(phase, of) };
                 let scale = if grows { peer.scale } else { 1.0 };
                 let scaled = if scale > 1.0 { format!(" (a {scale:.0}th, scaled)") } else { String::new() };
-                let amount = peer.middle(phase, of) * scale;
+                let amount = peer.middle(phase, of) + rest * (scale - 1.0);
                 let times = if own > 0.0 { format!(" {:.1}×", amount / own) } else { String::new() };
                 figure = figure.beside(format!("{}{scaled}{times}", peer.name), amount);
             }

@@ -138,7 +138,7 @@ impl Cloud for Doctored {
         &self,
         region: &Region,
         names: &BTreeSet<String>,
-    ) -> Result<BTreeMap<String, String>, CloudError> {
+    ) -> Result<BTreeMap<String, Result<String, String>>, CloudError> {
         self.cloud.parameters(region, names).await
     }
 

@@ -10,7 +10,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::fmt;
+use core::fmt::{self, Write as _};
 use manifests::{
     id::{Arn, Digest},
     stack::Capability,
@@ -63,7 +63,8 @@ struct Form(String);
 
 impl Form {
     fn put(&mut self, part: &str) {
-        self.0.push_str(&format!("{}:{part},", part.len()));
+        // Writing into a text can't fail.
+        let _ = write!(self.0, "{}:{part},", part.len());
     }
 
     fn list<'a>(&mut self, parts: impl Iterator<Item = &'a str>) {

@@ -41,6 +41,12 @@ pub(crate) fn leaving(selected: &Selected, limits: &Limits, found: &FoundStack, 
         return Stand::Not(Why::Kept { manifest: manifest.clone() });
     }
     let not_pruned = |because| Stand::Not(Why::NotPruned { manifest: manifest.clone(), because });
+    if selected.named.contains(manifest) {
+        return not_pruned(
+            "the manifest is still there and asks for it somewhere else now (`targets`, `regions`, `stackName`, a label of \
+             this account); ends when the manifest asks for it again, or leaves the repository",
+        );
+    }
     if !selected.complete {
         return not_pruned(
             "a manifest's name could not be read, and it might be this one's; ends when every name can be read",

@@ -45,6 +45,9 @@ pub struct Memory {
     /// the newest last.
     #[serde(default, with = "marks", skip_serializing_if = "Vec::is_empty")]
     pub settled: Vec<Mark>,
+    /// Requests that failed, and whose reasons had to be forgotten because they no longer fit; the newest last.
+    #[serde(default, with = "marks", skip_serializing_if = "Vec::is_empty")]
+    pub given_up: Vec<Mark>,
     /// Regions in which something of ours is, or was and was not seen to be gone: they are looked at even when nothing is
     /// wanted there.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -154,7 +157,7 @@ pub struct Failed {
     pub at: Timestamp,
     /// Why, in CloudFormation's words.
     pub why: String,
-    /// Whether the request itself was refused: then trying again can't help before the commit changes.
+    /// Whether the request itself was refused: then nothing was touched, and it may be asked again, ever more rarely.
     pub refused: bool,
 }
 
@@ -182,6 +185,7 @@ impl Memory {
             answered: None,
             stacks: BTreeMap::new(),
             settled: Vec::new(),
+            given_up: Vec::new(),
             regions: BTreeSet::new(),
             outbox: Vec::new(),
             told: None,
@@ -219,13 +223,30 @@ impl Memory {
         self.settled.contains(&Mark::new(key, fingerprint, generation))
     }
 
+    /// Forgets why a request of this stack failed, but not that it did.
+    pub fn give_up(&mut self, key: &StackKey) {
+        if let Some(failed) = self.of(key).and_then(|known| known.failed.as_ref()) {
+            let mark = Mark::new(key, failed.fingerprint, failed.fingerprint);
+            self.given_up.retain(|other| *other != mark);
+            self.given_up.push(mark);
+            self.change(key, |known| known.failed = None);
+        }
+    }
+
+    /// Whether this request failed, for a reason that is forgotten.
+    pub fn has_given_up(&self, key: &StackKey, fingerprint: Fingerprint) -> bool {
+        self.given_up.contains(&Mark::new(key, fingerprint, fingerprint))
+    }
+
     /// Forgets every stack that is neither wanted nor there any more, of so many `rows` that are. What was started is
     /// never forgotten before it was seen to end, even if nobody wants it now and a stale listing does not show it. Of
     /// marks, which don't say whose they are, two for each row stay, and 64 at least.
     pub fn keep(&mut self, rows: usize, still: impl Fn(&StackKey) -> bool) {
         self.stacks.retain(|key, known| known.pending.is_some() || still(key));
-        let over = self.settled.len().saturating_sub(rows.saturating_mul(2).max(64));
-        self.settled.drain(..over);
+        for marks in [&mut self.settled, &mut self.given_up] {
+            let over = marks.len().saturating_sub(rows.saturating_mul(2).max(64));
+            marks.drain(..over);
+        }
     }
 }
 

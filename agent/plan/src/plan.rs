@@ -9,7 +9,7 @@ use crate::{
     facts::{Found, FoundStack, Status},
     guard::{Limits, case},
     leave::{LEAVING, leaving, left_over},
-    memory::{Known, Memory, generation},
+    memory::{Memory, generation},
     resolve::{OWNER, Values, dependencies, resolve},
     seat::{seat, step, touchable},
     select::{Selected, Wanted},
@@ -229,7 +229,7 @@ fn stand(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, asked: Asked) -> St
     if let Some(held) = known.and_then(|known| known.held.as_ref()).filter(|held| held.case == case) {
         return Stand::Not(Why::Held(held.why.clone()));
     }
-    if let Some(why) = gave_up(facts, known, fingerprint) {
+    if let Some(why) = gave_up(facts, key, fingerprint) {
         return Stand::Not(why);
     }
     match (stance, found) {
@@ -250,13 +250,22 @@ fn is_settled(memory: &Memory, key: &StackKey, found: &FoundStack, fingerprint: 
     says_so || memory.is_settled(key, fingerprint, generation(found))
 }
 
-/// Whether this request has failed often enough, or not long enough ago.
-fn gave_up(facts: &Facts<'_>, known: Option<&Known>, fingerprint: Fingerprint) -> Option<Why> {
-    let failed = known?.failed.as_ref().filter(|failed| failed.fingerprint == fingerprint)?;
+/// Whether this request has failed often enough, or not long enough ago. One that was undone in the account is tried a few
+/// times. One that was refused touched nothing, and what was missing may come (an export, a role, a parameter), so it is
+/// asked for again, each time after twice as long.
+fn gave_up(facts: &Facts<'_>, key: &StackKey, fingerprint: Fingerprint) -> Option<Why> {
+    const RAREST: SignedDuration = SignedDuration::from_hours(24);
+    if facts.memory.has_given_up(key, fingerprint) {
+        let why = "it failed before; why is no longer remembered, and stands in the stack's events".into();
+        return Some(Why::Failed { fingerprint, attempts: facts.policy.attempts, why });
+    }
+    let failed = facts.memory.of(key)?.failed.as_ref().filter(|failed| failed.fingerprint == fingerprint)?;
     let why = failed.why.clone();
-    if failed.refused || failed.attempts >= facts.policy.attempts {
+    if !failed.refused && failed.attempts >= facts.policy.attempts {
         return Some(Why::Failed { fingerprint, attempts: failed.attempts, why });
     }
-    let at = failed.at.checked_add(facts.policy.retry_after).unwrap_or(Timestamp::MAX);
+    let doubled = if failed.refused { failed.attempts.saturating_sub(1).min(16) } else { 0 };
+    let rest = facts.policy.retry_after.saturating_mul(1 << doubled).min(RAREST.max(facts.policy.retry_after));
+    let at = failed.at.checked_add(rest).unwrap_or(Timestamp::MAX);
     (facts.now < at).then_some(Why::ForRetry { at, why })
 }

@@ -27,8 +27,8 @@ pub const PRUNE: &str = "holdfast:prune";
 /// Values of SSM parameters, as they were read for this turn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Values {
-    /// By region and name; a name that was read and is absent does not exist.
-    pub read: BTreeMap<Region, BTreeMap<String, String>>,
+    /// By region and name, with the value or why it may not be used; a name that was read and is absent does not exist.
+    pub read: BTreeMap<Region, BTreeMap<String, Result<String, String>>>,
     /// The regions in which they could not be read, and why.
     pub unreadable: BTreeMap<Region, String>,
 }
@@ -134,7 +134,8 @@ fn ssm(values: &Values, region: &Region, name: &str) -> Result<String, Why> {
         return Err(Why::Unreadable { region: region.clone(), why: why.clone() });
     }
     let value = values.read.get(region).and_then(|values| values.get(name)).cloned();
-    value.ok_or_else(|| Why::NoParameter { name: name.to_string(), region: region.clone() })
+    let value = value.ok_or_else(|| Why::NoParameter { name: name.to_string(), region: region.clone() })?;
+    value.map_err(Why::Broken)
 }
 
 fn output_of(

@@ -58,6 +58,8 @@ pub struct Selected {
     pub wanted: BTreeMap<StackKey, Wanted>,
     /// Where each manifest that is for this account has its stacks.
     pub places: BTreeMap<Name, Vec<StackKey>>,
+    /// Every manifest that the commit holds, whoever it is for: what is in here has not left the repository.
+    pub named: BTreeSet<Name>,
     /// Manifests that can't be read, and why: their stacks are left as they are.
     pub broken: BTreeMap<Name, String>,
     /// Whether a manifest's absence proves that nobody wants its stack.
@@ -94,7 +96,8 @@ pub fn select(
             wanted.insert(key, one);
         }
     }
-    Selected { account, wanted, places, broken, complete: repository.complete }
+    let named = repository.stacks.keys().cloned().collect();
+    Selected { account, wanted, places, named, broken, complete: repository.complete }
 }
 
 /// Every region that a turn has to look at: where something is wanted, where an output is read, and home.

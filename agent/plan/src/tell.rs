@@ -5,6 +5,7 @@ use crate::{
     quote::quote,
     select::Account,
     step::{Plan, Row, Stand},
+    why::Why,
 };
 use alloc::{
     collections::BTreeMap,
@@ -14,7 +15,7 @@ use alloc::{
 };
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
-    id::{Digest, StackKey},
+    id::{Digest, Region, StackKey},
     problem::Problem,
     report::{Agent, Happening, Report, Source, StackReport, State},
 };
@@ -30,6 +31,8 @@ pub struct Turn<'a> {
     pub source: &'a Source,
     /// The last plan of the turn; empty when it did not come to one.
     pub plan: &'a Plan,
+    /// Regions that could not be looked at, and why.
+    pub unreadable: &'a BTreeMap<Region, String>,
     /// Controls that a stack provides, by stack.
     pub provides: &'a BTreeMap<StackKey, Vec<String>>,
     /// What could not be read in the repository.
@@ -52,9 +55,12 @@ pub fn tell(turn: &Turn<'_>) -> Report {
     let stacks: Vec<StackReport> = turn.plan.rows.iter().map(|(key, row)| stack(turn, key, row)).collect();
     let source = turn.source.trouble.as_ref().map(|trouble| (State::Unknown, trouble.clone()));
     let problem = turn.problems.first().map(|problem| (State::Failed, first_line(problem, turn.problems.len())));
+    let unseen = turn.unreadable.iter().next().map(|(region, why)| {
+        (State::Unknown, Why::Unreadable { region: region.clone(), why: why.clone() }.to_string())
+    });
     let worst = stacks.iter().rev().max_by_key(|stack| stack.state).filter(|stack| stack.state != State::InSync);
     let worst = worst.map(|stack| (stack.state, format!("{}/{}: {}", stack.region, stack.stack, why_of(stack))));
-    let (state, why) = [source, problem, worst].into_iter().flatten().max_by_key(|(state, _)| *state).unzip();
+    let (state, why) = [source, problem, unseen, worst].into_iter().flatten().max_by_key(|(state, _)| *state).unzip();
     let happened = &turn.memory.outbox;
     Report {
         account: turn.account.id.clone(),
@@ -130,7 +136,7 @@ pub fn note(memory: &mut Memory, happening: Happening) {
 }
 
 /// Whether every stack is as this commit says, so that the commit can be called applied.
-pub fn reached(plan: &Plan, problems: &[Problem]) -> bool {
+pub fn reached(plan: &Plan, problems: &[Problem], unreadable: &BTreeMap<Region, String>) -> bool {
     let there = |row: &Row| match row.state() {
         State::InSync | State::Healed | State::Excepted => true,
         State::Pending
@@ -141,5 +147,5 @@ pub fn reached(plan: &Plan, problems: &[Problem]) -> bool {
         | State::Failed
         | State::NeedsAPerson => false,
     };
-    problems.is_empty() && plan.rows.values().all(there)
+    problems.is_empty() && unreadable.is_empty() && plan.rows.values().all(there)
 }

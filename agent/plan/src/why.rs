@@ -140,6 +140,8 @@ pub enum Why {
     ForBudget,
     /// AWS refused what it was asked for this stack.
     Refused(String),
+    /// A permission is missing, or the credentials are not good.
+    Denied(String),
     /// AWS did not do what it was asked for this stack, and may another time.
     Trouble(String),
     /// Something could not be read.
@@ -173,6 +175,7 @@ impl Why {
             | Self::NotHere { .. }
             | Self::Broken(_)
             | Self::Refused(_)
+            | Self::Denied(_)
             | Self::ForRetry { .. }
             | Self::Failed { .. } => State::Failed,
             Self::Late { .. } | Self::Stuck { .. } | Self::Conflict { .. } | Self::Nested => State::NeedsAPerson,
@@ -200,7 +203,9 @@ impl fmt::Display for Why {
             }
             Self::ForOthers => f.write_str("is removed once every stack that is wanted here is in sync"),
             Self::ForRetry { at, why } => write!(f, "{why}; tried again at {at:.0}"),
-            Self::Suspended { reason, at } => write!(f, "suspended: {reason}; ends when `suspend` leaves {at}"),
+            Self::Suspended { reason, at } => {
+                write!(f, "suspended: {}; ends when `suspend` leaves {at}", quote(reason))
+            }
             Self::Kept { manifest } => write!(
                 f,
                 "the manifest `{manifest}` no longer asks for it, and did not say `prune: true` with `deletionPolicy: \
@@ -214,7 +219,7 @@ impl fmt::Display for Why {
             Self::ForBudget => {
                 f.write_str("this turn has destroyed as much as the account allows in one; ends with the next turn")
             }
-            Self::Refused(why) => write!(f, "{why}; ends when that is mended"),
+            Self::Refused(why) | Self::Denied(why) => write!(f, "{why}; ends when that is mended"),
             Self::Trouble(why) => write!(f, "{why}; tried again next turn"),
             Self::NoLabel { label, account } => {
                 write!(f, "account {account} has no label `{label}`; ends when the fleet file gives it one")

@@ -3,7 +3,7 @@
 //! Retries are the SDK's (adaptive: a throttled account slows us down before it slows its people down); nothing here
 //! retries. What SDK shapes mean in our words is in `map`.
 
-use super::{ChangeSetRequest, Cloud, CloudError, Template, Trouble, count::Calls, map, trouble::trouble};
+use super::{ChangeSetRequest, Cloud, CloudError, Template, Trouble, count::Calls, is_secret, map, trouble::trouble};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation as cfn;
 use cfn::types::ChangeSetType;
@@ -200,7 +200,7 @@ impl Cloud for Aws {
         &self,
         region: &Region,
         names: &BTreeSet<String>,
-    ) -> Result<BTreeMap<String, String>, CloudError> {
+    ) -> Result<BTreeMap<String, Result<String, String>>, CloudError> {
         const CALL: &str = "ssm:GetParameters";
         const PER_CALL: usize = 10;
         let config = aws_sdk_ssm::config::Builder::from(&self.config)
@@ -213,15 +213,10 @@ impl Cloud for Aws {
             let answer = ssm.get_parameters().set_names(Some(names.to_vec())).send().await;
             let answer = answer.map_err(|error| trouble(CALL, &error))?;
             for parameter in answer.parameters() {
-                if parameter.r#type() == Some(&aws_sdk_ssm::types::ParameterType::SecureString) {
-                    let name = parameter.name().unwrap_or_default();
-                    let why = format!(
-                        "`{name}` is a SecureString; refer to it in the template as `{{{{resolve:ssm-secure:{name}}}}}`"
-                    );
-                    return Err(CloudError { call: CALL, problem: Trouble::Invalid, message: why });
-                }
+                let secret = parameter.r#type() == Some(&aws_sdk_ssm::types::ParameterType::SecureString);
                 if let (Some(name), Some(value)) = (parameter.name(), parameter.value()) {
-                    values.insert(name.to_owned(), value.to_owned());
+                    let value = if secret { Err(is_secret(name)) } else { Ok(value.to_owned()) };
+                    values.insert(name.to_owned(), value);
                 }
             }
         }

@@ -58,12 +58,12 @@ pub trait Cloud {
     ) -> impl Future<Output = Result<Vec<FailedEvent>, CloudError>>;
 
     /// Values of `String` and `StringList` parameters; a name that is absent from the answer does not exist
-    /// (`ssm:GetParameters`). A `SecureString` is never read: it is answered as an error that says so.
+    /// (`ssm:GetParameters`). A `SecureString` is never read: in its place stands a sentence that says so.
     fn parameters(
         &self,
         region: &Region,
         names: &BTreeSet<String>,
-    ) -> impl Future<Output = Result<BTreeMap<String, String>, CloudError>>;
+    ) -> impl Future<Output = Result<BTreeMap<String, Result<String, String>>, CloudError>>;
 
     /// Puts a template where CloudFormation can read it and answers its URL (`s3:PutObject`), for templates over
     /// 51,200 bytes.
@@ -97,6 +97,11 @@ pub enum Template<'a> {
     Inline(&'a str),
     /// From an S3 object, up to 1 MB.
     Url(&'a str),
+}
+
+/// What stands in place of a secret's value.
+pub fn is_secret(name: &str) -> String {
+    format!("SSM parameter `{name}` is a SecureString, which is never read; refer to it in the template, as `{{{{resolve:ssm-secure:{name}}}}}`")
 }
 
 /// Why a call to AWS did not do what it was asked.

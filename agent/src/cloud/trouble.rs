@@ -81,9 +81,9 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 /// What an error means for the one stack that it is about.
 pub(crate) fn why_of(error: &CloudError) -> Why {
     match error.problem {
-        Trouble::Denied | Trouble::Invalid | Trouble::Limit => Why::Refused(error.said()),
+        Trouble::Denied | Trouble::Credentials => Why::Denied(error.said()),
+        Trouble::Invalid | Trouble::Limit => Why::Refused(error.said()),
         Trouble::Unavailable
-        | Trouble::Credentials
         | Trouble::NotFound
         | Trouble::Busy
         | Trouble::AlreadyExists

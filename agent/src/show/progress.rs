@@ -67,6 +67,7 @@ impl Watcher for Progress {
             Sight::Started(key, act) => {
                 self.line(&format!("{} {key} {}", self.style.paint(Ink::Dim, "►"), act.doing()));
             }
+            Sight::Denied(_) => {}
             Sight::Happened(happening) => {
                 let (ink, mark) = match happening.what {
                     What::Created | What::Updated | What::Deleted | What::Recovered | What::Accepted => {

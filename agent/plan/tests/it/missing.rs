@@ -18,9 +18,9 @@ fn a_parameter_that_does_not_exist_is_named_with_its_region() {
     let text = "app: failed: SSM parameter `/ami` does not exist in eu-central-1; ends when it does";
     let mut world = World::of("app@1 Image=ssm:/ami", "");
     world.reads(text);
-    world.values.read.insert(word(HOME), [("/other".into(), "1".into())].into());
+    world.values.read.insert(word(HOME), [("/other".into(), Ok("1".into()))].into());
     world.reads(text);
-    world.values.read.insert(word(HOME), [("/ami".into(), "ami-1".into())].into());
+    world.values.read.insert(word(HOME), [("/ami".into(), Ok("ami-1".into()))].into());
     assert_eq!(world.step("app").action.asked().expect("created").fingerprint(), fingerprint("app@1 :Image=ami-1"));
 }
 
@@ -56,9 +56,9 @@ fn a_template_that_cant_be_read_costs_its_own_stack() {
 #[test]
 fn a_changed_value_is_a_changed_request() {
     let mut world = World::of("app@1 Image=ssm:/ami", "app@1 CREATE_COMPLETE ours :Image=ami-1");
-    world.values.read.insert(word(HOME), [("/ami".into(), "ami-1".into())].into());
+    world.values.read.insert(word(HOME), [("/ami".into(), Ok("ami-1".into()))].into());
     world.reads("app: in sync");
-    world.values.read.insert(word(HOME), [("/ami".into(), "ami-2".into())].into());
+    world.values.read.insert(word(HOME), [("/ami".into(), Ok("ami-2".into()))].into());
     world.reads("update app");
 }
 

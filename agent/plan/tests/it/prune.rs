@@ -29,8 +29,15 @@ fn what_we_never_made_is_not_ours_to_delete() {
 }
 
 #[test]
-fn a_manifest_that_is_not_for_this_account_any_more_asks_for_nothing_here() {
-    check("net@1, old@1 prune elsewhere", MAY_GO, "remove old\nnet: in sync");
+fn a_manifest_that_is_still_there_takes_no_stack_with_it_whoever_it_is_for_now() {
+    check(
+        "net@1, old@1 prune elsewhere",
+        MAY_GO,
+        "net: in sync
+         old: unknown: the manifest `old` no longer asks for it, but the stack stays: the manifest is still there and asks \
+         for it somewhere else now (`targets`, `regions`, `stackName`, a label of this account); ends when the manifest \
+         asks for it again, or leaves the repository",
+    );
 }
 
 #[test]

@@ -64,17 +64,33 @@ fn after_so_many_attempts_only_another_request_is_tried() {
     World::of("app@3", THERE).knowing("app", failed("app@2", 3, false)).reads("update app");
 }
 
+/// Whether a request that was refused so often, last at 3000, is asked for again at that time.
+fn is_asked_again(attempts: u32, now: i64) -> bool {
+    let mut world = World::of("app@2", THERE).knowing("app", failed("app@2", attempts, true));
+    (world.now, world.policy.retry_after) = (at(now), SignedDuration::from_secs(900));
+    let plan = world.plan();
+    plan.steps.len() == 1
+}
+
 #[test]
-fn a_refused_request_stays_refused_until_it_is_another() {
-    let mut world = World::of("app@2", THERE).knowing("app", failed("app@2", 1, true));
-    world.now = at(1_000_000);
-    world.reads(
-        "app: failed: ROLLBACK: Topic (AWS::SNS::Topic): no; tried once; ends with a commit that asks for something else",
-    );
+fn a_refused_request_is_asked_again_ever_more_rarely_and_at_least_once_a_day() {
+    for (attempts, rest) in [(1, 900), (2, 1_800), (4, 7_200), (12, 86_400), (u32::MAX, 86_400)] {
+        assert!(!is_asked_again(attempts, 3000 + rest - 1), "after {attempts}");
+        assert!(is_asked_again(attempts, 3000 + rest), "after {attempts}");
+    }
     World::of("app@1", THERE).knowing("app", failed("app@2", 1, true)).reads("app: in sync");
-    World::of("app@2", "").knowing("app", failed("app@2", 1, true)).reads(
-        "app: failed: ROLLBACK: Topic (AWS::SNS::Topic): no; tried once; ends with a commit that asks for something else",
-    );
+}
+
+#[test]
+fn what_failed_for_a_forgotten_reason_is_not_tried_again_before_another_commit() {
+    let mut world = World::of("app@2", THERE).knowing("app", failed("app@2", 1, false));
+    world.memory.give_up(&key("app"));
+    world.now = at(1_000_000);
+    assert!(world.memory.of(&key("app")).is_none());
+    assert!(world.plan().steps.is_empty());
+    let mut other = World::of("app@3", THERE);
+    other.memory = world.memory;
+    other.reads("update app");
 }
 
 #[test]

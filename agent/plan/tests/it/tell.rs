@@ -38,6 +38,7 @@ fn report(world: &World, change: impl FnOnce(&mut Source)) -> Report {
         version: "0.1.0",
         source: &source,
         plan: &plan,
+        unreadable: &world.found.unreadable,
         provides: &BTreeMap::from([(key("net"), vec!["CIS-3.1".into()])]),
         problems: &world.repository.problems,
         memory: &world.memory,
@@ -213,7 +214,7 @@ fn a_report_is_due_when_something_is_new_or_it_has_been_quiet_for_long() {
 fn a_commit_is_reached_when_every_stack_is_as_it_says_and_all_of_it_could_be_read() {
     let is_reached = |wanted: &str, there: &str| {
         let world = World::of(wanted, there);
-        reached(&world.plan(), &world.repository.problems)
+        reached(&world.plan(), &world.repository.problems, &world.found.unreadable)
     };
     assert!(is_reached("net@1", NET));
     assert!(is_reached("net@1, app@1 suspended", NET));
@@ -222,5 +223,16 @@ fn a_commit_is_reached_when_every_stack_is_as_it_says_and_all_of_it_could_be_rea
     assert!(!is_reached("net@1, app!", NET));
     assert!(!is_reached("net@1", &format!("{NET}, old@1 CREATE_COMPLETE ours prune")));
     assert!(!is_reached("net@1, app@1", &format!("{NET}, app@1 ODD_WORD ours")));
-    assert!(reached(&Plan::default(), &[]), "an account for which nothing is meant has reached it");
+    assert!(reached(&Plan::default(), &[], &BTreeMap::new()), "an account for which nothing is meant has reached it");
+}
+
+#[test]
+fn an_account_that_could_not_be_looked_at_is_unknown_even_when_nothing_is_wanted_there() {
+    let mut world = World::of("", "");
+    world.found.regions.clear();
+    world.found.unreadable.insert(key("net").region, "denied".into());
+    let report = report(&world, |_| ());
+    assert_eq!(report.state, State::Unknown);
+    assert!(report.why.is_some_and(|why| why.contains("denied")));
+    assert!(!reached(&world.plan(), &[], &world.found.unreadable));
 }
