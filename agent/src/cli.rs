@@ -29,8 +29,9 @@ pub struct Cli {
     #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Output,
     /// How to log to standard error: `error`, `warn`, `info`, `debug`, or a filter as in `agent=debug,gix=info`
-    #[arg(long, global = true, env = "HOLDFAST_LOG", default_value = "warn", value_name = "FILTER")]
-    pub log: String,
+    /// [default: info for `run`, warn for the rest]
+    #[arg(long, global = true, env = "HOLDFAST_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
     /// Log as JSON
     #[arg(long, global = true, env = "HOLDFAST_LOG_JSON")]
     pub log_json: bool,
@@ -63,6 +64,14 @@ pub enum Command {
     },
     /// Print the version
     Version,
+}
+
+impl Cli {
+    /// What is logged. A daemon has no result to print: its log is all that shows that it works.
+    pub fn log(&self) -> &str {
+        let default = if matches!(self.command, Command::Run) { "info" } else { "warn" };
+        self.log.as_deref().unwrap_or(default)
+    }
 }
 
 /// Does what was said.

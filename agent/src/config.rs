@@ -248,13 +248,18 @@ impl Config {
     /// The repository, without which there is nothing to do.
     ///
     /// # Errors
-    /// When nobody said.
+    /// When nobody said, or the URL has a part that no git server reads and that a secret was seen in.
     pub fn repository(&self) -> Result<&str, ConfigError> {
-        let none = || ConfigError::Value {
-            key: "--repository",
-            why: "nobody said which manifests repository to follow".into(),
-        };
-        self.repository.as_deref().ok_or_else(none)
+        let mistake = |why: &str| ConfigError::Value { key: "--repository", why: why.into() };
+        let url = self.repository.as_deref().filter(|url| !url.trim().is_empty());
+        let url = url.ok_or_else(|| mistake("nobody said which manifests repository to follow"))?;
+        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
+        if ["http", "https"].contains(&&*scheme) && url.contains(['?', '#']) {
+            return Err(mistake(
+                "may have no query and no fragment; a token belongs in HOLDFAST_GIT_SECRET or `--git-secret-parameter`",
+            ));
+        }
+        Ok(url)
     }
 }
 
@@ -324,6 +329,27 @@ mod tests {
     fn nothing_unspelled_may_go_unless_the_account_says_so() {
         check(Flags::default(), "", "removals_per_change: 0, replacements_per_change: 0");
         check(Flags::default(), "limits: {removalsPerChange: 2}", "removals_per_change: 2");
+    }
+
+    #[track_caller]
+    fn refused(url: &str, expect: &str) {
+        let flags = Flags { repository: Some(url.into()), ..Flags::default() };
+        let error = flags.over(None).unwrap().repository().unwrap_err().to_string();
+        assert!(error.contains(expect) && !error.contains("canary"), "{error}");
+    }
+
+    #[test]
+    fn a_repository_that_nobody_named_or_with_a_secret_where_none_is_read_is_a_mistake() {
+        refused("", "nobody said");
+        refused(" ", "nobody said");
+        refused("https://git.example/a?token=canary", "no query");
+        refused("HTTPS://git.example/a#canary", "no query");
+    }
+
+    #[test]
+    fn a_path_may_hold_any_character() {
+        let flags = Flags { repository: Some("/srv/c#/what?".into()), ..Flags::default() };
+        assert_eq!(flags.over(None).unwrap().repository().unwrap(), "/srv/c#/what?");
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! What would happen: every step that could be taken now, previewed for people and judged as a turn would judge it.
 //!
-//! It makes change sets under names of their own and deletes them again, with the shells of stacks that are not there
-//! yet; it executes nothing, remembers nothing, and sends nothing.
+//! For a stack that is there it makes a change set under a name of its own and deletes it again. A stack that is not
+//! there is never touched: its change set would make a shell, and a shell that is deleted again could by then be the
+//! stack that an agent is bringing up. What a new stack is made of is read from its template; CloudFormation itself is
+//! asked about it by the turn alone. Nothing is executed, remembered or sent.
+
+mod template;
 
 use crate::{
-    cloud::{Cloud, CloudError},
+    cloud::Cloud,
+    git::Source,
     preview::{Made, described, request},
-    reading::Reading,
+    reading::{Reading, TEMPLATE_BYTES},
     rounds::Rounds,
     stop::Stopped,
     turn::{Standing, start},
@@ -16,9 +21,10 @@ use futures_util::{StreamExt, stream};
 use manifests::{
     id::{CommitId, Digest, StackKey},
     problem::Problem,
+    stack::Stack,
 };
 use plan::{
-    facts::{Change, ChangeSet},
+    facts::Change,
     guard::{Budget, Judgement, digest, judge, judge_deletion},
     preview::{Outcome, Preview, outcome},
     select::Selected,
@@ -51,6 +57,8 @@ pub struct StackChange {
     pub act: plan::memory::Started,
     /// Resource by resource, what is destroyed first.
     pub changes: Vec<Change>,
+    /// What can't be told of them before it is done.
+    pub note: Option<String>,
     /// What the guard says.
     pub verdict: Verdict,
 }
@@ -89,8 +97,7 @@ pub async fn forecast<W: World>(world: &W, settings: &Settings, standing: &mut S
     let mut plan = rounds.into_plan();
     let steps = std::mem::take(&mut plan.steps);
     let mut budget = Budget::new(&settings.policy.limits);
-    let there = |step: &Step| plan.rows.get(&step.key).is_some_and(|row| row.status.is_some());
-    let shown = steps.iter().map(|step| show(world, &settings, step, there(step), &selected, reading));
+    let shown = steps.iter().map(|step| show(world, &settings, step, &selected, reading));
     // A few at a time: the account's people need its API too.
     let shown: Vec<Shown<'_>> = stream::iter(shown).buffered(AT_A_TIME).collect().await;
     let (mut changes, mut destroyed) = (Vec::new(), Vec::new());
@@ -111,63 +118,68 @@ pub async fn forecast<W: World>(world: &W, settings: &Settings, standing: &mut S
 /// How many change sets are made side by side.
 const AT_A_TIME: usize = 8;
 
-/// A step's preview, with the values of properties beside it.
-struct Shown<'a> {
-    made: Made<'a>,
-    values: Vec<Change>,
+/// What can be shown of a step.
+enum Shown<'a> {
+    /// What its template says: the stack is not there.
+    New { changes: Vec<Change>, note: Option<String> },
+    /// What came of its preview, with the values of properties beside it.
+    Previewed { made: Made<'a>, values: Vec<Change> },
 }
 
-/// Previews one step and leaves nothing behind.
+/// Looks at one step and leaves nothing behind.
 async fn show<'a, W: World>(
     world: &W,
     settings: &Settings,
     step: &'a Step,
-    there: bool,
     selected: &'a Selected,
     reading: &Reading,
 ) -> Shown<'a> {
-    let only = |made| Shown { made, values: Vec::new() };
-    let (asked, wanted) = match (&step.action, selected.wanted.get(&step.key)) {
+    let only = |made| Shown::Previewed { made, values: Vec::new() };
+    match (&step.action, selected.wanted.get(&step.key)) {
         (Action::Clear { stack_id } | Action::Remove { stack_id }, _) => {
-            return only(Made::Deletion { stack_id: stack_id.clone() });
+            only(Made::Deletion { stack_id: stack_id.clone() })
         }
-        (Action::Create(asked) | Action::Update(asked), Some(wanted)) => (asked, wanted),
-        (Action::Create(_) | Action::Update(_), None) => return only(Made::NoChanges),
-    };
-    let name = format!("holdfast-plan-{}", asked.fingerprint());
-    let manifest = &*wanted.manifest;
-    if let Err(made) = request(world, step, manifest, reading, &name).await {
-        return only(made);
-    }
-    let set = described(world, settings, step, &name).await;
-    let values = world.cloud().change_set(&step.key, &name, true).await;
-    let values = values.map(|set| set.changes).unwrap_or_default();
-    match set {
-        Err(made) => only(made),
-        Ok(set) => {
-            clean(world, step, there, &name, &set).await;
-            let made = match outcome(&set) {
-                Outcome::Ready => Made::Ready(Preview { step, manifest, set }),
-                Outcome::NoChanges => Made::NoChanges,
-                Outcome::Refused(why) => Made::Refused(why),
-                Outcome::Pending | Outcome::Stale => Made::Refused("its change set could not be had in time".into()),
+        (Action::Create(_), Some(wanted)) => {
+            let blob = world.source().blob(&reading.commit, &wanted.manifest.template, TEMPLATE_BYTES).await;
+            let (changes, note) = match blob {
+                Ok(bytes) => template::read(&bytes),
+                Err(error) => (Vec::new(), Some(error.to_string())),
             };
-            Shown { made, values }
+            Shown::New { changes, note }
         }
+        (Action::Update(asked), Some(wanted)) => {
+            let name = format!("holdfast-plan-{}", asked.fingerprint());
+            let (made, values) = change_set(world, settings, (step, &wanted.manifest), reading, &name).await;
+            Shown::Previewed { made, values }
+        }
+        (Action::Create(_) | Action::Update(_), None) => only(Made::NoChanges),
     }
 }
 
-/// Deletes the change set, and the shell that was made for it if nothing was there before.
-async fn clean<W: World>(world: &W, step: &Step, there: bool, name: &str, set: &ChangeSet) {
-    let noted = |what: &str, outcome: Result<(), CloudError>| {
-        if let Err(error) = outcome {
-            tracing::warn!(stack = %step.key, error = %error.said(), "{what} stays behind");
-        }
-    };
-    noted("a change set", world.cloud().delete_change_set(&step.key, name).await);
-    if !there {
-        noted("an empty stack", world.cloud().delete_shell(&step.key, &set.stack_id).await);
+/// Makes a change set of this name, has it described plainly and with values, and deletes it.
+async fn change_set<'a, W: World>(
+    world: &W,
+    settings: &Settings,
+    (step, manifest): (&'a Step, &'a Stack),
+    reading: &Reading,
+    name: &str,
+) -> (Made<'a>, Vec<Change>) {
+    if let Err(made) = request(world, step, manifest, reading, name).await {
+        return (made, Vec::new());
     }
+    let set = described(world, settings, step, name).await;
+    let values = world.cloud().change_set(&step.key, name, true).await;
+    let values = values.map(|set| set.changes).unwrap_or_default();
+    if let Err(error) = world.cloud().delete_change_set(&step.key, name).await {
+        tracing::warn!(stack = %step.key, error = %error.said(), "a change set stays behind");
+    }
+    let made = set.map(|set| match outcome(&set) {
+        Outcome::Ready => Made::Ready(Preview { step, manifest, set }),
+        Outcome::NoChanges => Made::NoChanges,
+        Outcome::Refused(why) => Made::Refused(why),
+        Outcome::Pending | Outcome::Stale => Made::Refused("its change set could not be had in time".into()),
+    });
+    (made.unwrap_or_else(|made| made), values)
 }
 
 fn judged(
@@ -178,11 +190,23 @@ fn judged(
     destroyed: &mut Vec<String>,
 ) -> StackChange {
     let limits = &settings.policy.limits;
-    let Shown { made, values } = shown;
     let of = |judgement| match judgement {
         Judgement::Permitted(_) => Verdict::Permitted,
         Judgement::Held(held) => Verdict::Held(held.why),
         Judgement::NextTurn => Verdict::NextTurn,
+    };
+    let (made, values) = match shown {
+        Shown::Previewed { made, values } => (made, values),
+        // What adds a stack destroys nothing, so the guard has nothing to say.
+        Shown::New { changes, note } => {
+            return StackChange {
+                key: step.key.clone(),
+                act: step.action.started(),
+                changes,
+                note,
+                verdict: Verdict::Permitted,
+            };
+        }
     };
     let (changes, verdict) = match made {
         Made::Ready(preview) => {
@@ -198,7 +222,7 @@ fn judged(
         Made::Refused(why) => (Vec::new(), Verdict::Not(why)),
         Made::Trouble(why) => (Vec::new(), Verdict::Not(why.to_string())),
     };
-    StackChange { key: step.key.clone(), act: step.action.started(), changes, verdict }
+    StackChange { key: step.key.clone(), act: step.action.started(), changes, note: None, verdict }
 }
 
 /// The plain description decides what is listed; the detailed one, which may lack resources, only adds values to it.

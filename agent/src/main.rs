@@ -35,10 +35,11 @@ fn main() -> ExitCode {
 /// A level alone is ours; what the libraries say below an error is for those who ask for it by name. (The AWS SDK logs
 /// whole answers, which nobody should find in a log by accident.)
 fn log(cli: &Cli) {
-    let level = cli.log.parse::<tracing_subscriber::filter::LevelFilter>();
-    let filter = level.map_or_else(|_| cli.log.clone(), |level| format!("error,agent={level}"));
+    let wanted = cli.log();
+    let level = wanted.parse::<tracing_subscriber::filter::LevelFilter>();
+    let filter = level.map_or_else(|_| wanted.to_owned(), |level| format!("error,agent={level}"));
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
-        show::err(&format!("warning: `--log {}` is no filter ({error}); logging warnings", cli.log));
+        show::err(&format!("warning: `--log {wanted}` is no filter ({error}); logging warnings"));
         EnvFilter::new("error,agent=warn")
     });
     let colour = show::Style::stderr().is_coloured();

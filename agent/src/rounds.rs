@@ -221,7 +221,7 @@ impl<'a, W: World> Rounds<'a, W> {
         }
     }
 
-    /// CloudFormation refused the request itself; only another commit can help.
+    /// CloudFormation refused the request itself, and nothing was touched.
     fn refuse(&mut self, step: &Step, why: String, commit: &CommitId) {
         let Some(fingerprint) = step.action.asked().map(|asked| asked.fingerprint()) else { return };
         let (at, attempts) = (self.world.clock().now(), step.attempt);
@@ -229,6 +229,8 @@ impl<'a, W: World> Rounds<'a, W> {
         if known.is_none_or(|known| known.why != why) {
             self.note(&step.key, What::Failed, commit.clone(), why.clone());
         }
+        // Once a turn is enough, however soon the account wants it asked again.
+        self.stop(&step.key, Why::Refused(why.clone()));
         let failed = plan::memory::Failed { fingerprint, attempts, at, why, refused: true };
         self.memory.change(&step.key, |known| known.failed = Some(failed));
     }

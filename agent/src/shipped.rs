@@ -8,6 +8,7 @@ use crate::{
     git::{
         Limits, Origin, Repository,
         credentials::{Credentials, Keyring},
+        error::{Fault, FetchError},
     },
     memory::Place,
     pace::Pacing,
@@ -16,7 +17,7 @@ use crate::{
 };
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use jiff::SignedDuration;
-use manifests::id::Region;
+use manifests::id::{Digest, Region};
 use plan::plan::Policy;
 use std::{cell::Cell, time::Duration};
 
@@ -51,7 +52,7 @@ impl<V: Watcher> Shipped<V> {
             url,
             branch: config.branch.clone(),
             path: config.path.clone(),
-            cache: config.cache.clone(),
+            cache: config.cache.join(copy(&settings.repository, &config.branch)),
             authorities: config.git_authorities.clone(),
             ssh: "ssh".into(),
             limits: Limits::default(),
@@ -62,7 +63,7 @@ impl<V: Watcher> Shipped<V> {
         };
         let sink = config.topic.as_ref().map_or(Outlet::Nowhere, |arn| Outlet::topic(&aws, &calls, arn));
         let shipped = Self {
-            source: Repository::new(origin, Secret::new(config, &aws, &calls))?,
+            source: Repository::new(origin, Secret::new(config, &aws, &calls)).map_err(unusable)?,
             cloud: Aws::new(aws, calls, config.template_bucket.clone()),
             store,
             sink,
@@ -182,12 +183,39 @@ fn settings(config: &Config, url: &str, home: Region) -> Settings {
     }
 }
 
-/// A URL as it may be shown: whatever stands before its host's `@` is left out.
+/// The folder of one repository and branch in the cache: a copy has one owner at a time, and agents of different
+/// repositories should not wait for each other.
+fn copy(repository: &str, branch: &str) -> String {
+    Digest::of(format!("{repository}\n{branch}").as_bytes()).short(16).to_owned()
+}
+
+/// An address or a branch's name that can't be used is a mistake in the configuration.
+fn unusable(error: FetchError) -> CommandError {
+    let key = match error.kind {
+        Fault::Refused => "--repository",
+        Fault::NoBranch => "--branch",
+        Fault::Unreachable
+        | Fault::Busy
+        | Fault::Slow
+        | Fault::TooMuch
+        | Fault::Unauthorized
+        | Fault::NotFound
+        | Fault::Broken
+        | Fault::Empty
+        | Fault::Protocol
+        | Fault::Local => return error.into(),
+    };
+    ConfigError::Value { key, why: error.message }.into()
+}
+
+/// A URL as it may be shown: whatever stands before its host's `@` is left out, and so are a query and a fragment.
 fn without_secret(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (authority, path) = rest.split_once('/').map_or((rest, None), |(authority, path)| (authority, Some(path)));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
+    let mut shown = path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"));
+    shown.truncate(shown.find(['?', '#']).unwrap_or(shown.len()));
+    shown
 }
 
 /// Where the git secret is; read anew for every look at the remote, because tokens are rotated.
@@ -250,11 +278,22 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_shown_without_what_stands_before_its_host() {
+    fn a_url_is_shown_without_its_secrets() {
         check("https://user:canary@git.example/a/b", "https://git.example/a/b");
         check("https://canary@git.example", "https://git.example");
         check("https://git.example/a@b", "https://git.example/a@b");
+        check("https://git.example/a/b?token=canary", "https://git.example/a/b");
+        check("https://git.example/a/b#canary", "https://git.example/a/b");
+        check("https://git.example?token=canary/a@b", "https://git.example");
+        check("https://u:canary@git.example/a#canary?token=canary", "https://git.example/a");
+        check("https://u:ca#nary@git.example/a", "https://git.example/a");
         check("git@git.example:a/b", "git@git.example:a/b");
         check("/srv/manifests", "/srv/manifests");
+    }
+
+    #[test]
+    fn every_repository_and_branch_has_a_copy_of_its_own() {
+        let all = [("a", "main"), ("b", "main"), ("a", "next")].map(|(url, branch)| copy(url, branch));
+        assert_eq!(std::collections::BTreeSet::from(all.clone()).len(), all.len());
     }
 }

@@ -1,6 +1,12 @@
 //! Why a turn ended early, and why the repository's head is not what it works towards.
 
-use crate::{accept::Refused, cloud::CloudError, git::error::FetchError, memory::StoreError, reading::ReadingError};
+use crate::{
+    accept::Refused,
+    cloud::CloudError,
+    git::error::{Fault, FetchError},
+    memory::StoreError,
+    reading::ReadingError,
+};
 use manifests::id::AccountId;
 
 /// Why a turn ended before it could look at anything.
@@ -37,4 +43,11 @@ pub enum Trouble {
     /// The commit could not be read.
     #[error(transparent)]
     Reading(#[from] ReadingError),
+}
+
+impl Trouble {
+    /// Whether the remote wants other credentials.
+    pub(crate) fn is_denial(&self) -> bool {
+        matches!(self, Self::Fetch(error) if error.kind == Fault::Unauthorized)
+    }
 }

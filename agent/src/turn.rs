@@ -85,6 +85,9 @@ pub(crate) async fn start<'s, W: World>(
     let id = identity(world, settings, standing).await?;
     let mut memory = world.store().load().await?.unwrap_or_else(|| Memory::new(epoch(began)));
     let trouble = fetch(world, standing, &mut memory, began).await.err();
+    if let Some(Trouble::Fetch(error)) = trouble.as_ref().filter(|trouble| trouble.is_denial()) {
+        world.show(&Sight::Denied(&error.message));
+    }
     let reading = remembered(world, standing, &memory).await;
     let account = Account::new(id, settings.home.clone(), reading.map_or(&Default::default(), Reading::fleet));
     Ok((Start { account, memory, reading, began, calls }, trouble))

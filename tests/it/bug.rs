@@ -126,10 +126,6 @@ impl Cloud for Doctored {
         done
     }
 
-    async fn delete_shell(&self, key: &StackKey, stack_id: &str) -> Result<(), CloudError> {
-        self.cloud.delete_shell(key, stack_id).await
-    }
-
     async fn failed_events(&self, key: &StackKey, id: &str, token: &str) -> Result<Vec<FailedEvent>, CloudError> {
         self.cloud.failed_events(key, id, token).await
     }

@@ -165,18 +165,6 @@ impl Cloud for Aws {
         }
     }
 
-    async fn delete_shell(&self, key: &StackKey, stack_id: &str) -> Result<(), CloudError> {
-        const CALL: &str = "cloudformation:DeleteStack";
-        let client = self.cfn(&key.region);
-        let answer = client.describe_stacks().stack_name(stack_id).send().await;
-        let answer = answer.map_err(|error| trouble("cloudformation:DescribeStacks", &error))?;
-        let shell = cfn::types::StackStatus::ReviewInProgress;
-        if answer.stacks().iter().any(|stack| stack.stack_status() != Some(&shell)) {
-            return Err(CloudError::odd(CALL, &"the stack is more than a shell"));
-        }
-        client.delete_stack().stack_name(stack_id).send().await.map(drop).map_err(|error| trouble(CALL, &error))
-    }
-
     async fn failed_events(&self, key: &StackKey, stack_id: &str, token: &str) -> Result<Vec<FailedEvent>, CloudError> {
         const CALL: &str = "cloudformation:DescribeStackEvents";
         // Newest first. The operation's own events are on the first pages; a stack's whole history is not needed.

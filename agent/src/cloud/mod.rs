@@ -44,10 +44,6 @@ pub trait Cloud {
     /// Does what the guard permitted (`cloudformation:ExecuteChangeSet`, `cloudformation:DeleteStack`).
     fn act(&self, permit: &Permit) -> impl Future<Output = Result<(), CloudError>>;
 
-    /// Deletes a stack that was never more than a shell for a change set (`REVIEW_IN_PROGRESS`), by ARN. The
-    /// implementation refuses any other (`cloudformation:DeleteStack`).
-    fn delete_shell(&self, key: &StackKey, stack_id: &str) -> impl Future<Output = Result<(), CloudError>>;
-
     /// The failed events of the operation that carried this token, oldest first
     /// (`cloudformation:DescribeStackEvents`).
     fn failed_events(
@@ -101,7 +97,9 @@ pub enum Template<'a> {
 
 /// What stands in place of a secret's value.
 pub fn is_secret(name: &str) -> String {
-    format!("SSM parameter `{name}` is a SecureString, which is never read; refer to it in the template, as `{{{{resolve:ssm-secure:{name}}}}}`")
+    format!(
+        "SSM parameter `{name}` is a SecureString, which is never read; refer to it in the template, as `{{{{resolve:ssm-secure:{name}}}}}`"
+    )
 }
 
 /// Why a call to AWS did not do what it was asked.

@@ -83,11 +83,9 @@ pub(crate) fn why_of(error: &CloudError) -> Why {
     match error.problem {
         Trouble::Denied | Trouble::Credentials => Why::Denied(error.said()),
         Trouble::Invalid | Trouble::Limit => Why::Refused(error.said()),
-        Trouble::Unavailable
-        | Trouble::NotFound
-        | Trouble::Busy
-        | Trouble::AlreadyExists
-        | Trouble::Other => Why::Trouble(error.said()),
+        Trouble::Unavailable | Trouble::NotFound | Trouble::Busy | Trouble::AlreadyExists | Trouble::Other => {
+            Why::Trouble(error.said())
+        }
     }
 }
 

@@ -108,16 +108,19 @@ fn stack(text: &mut String, change: &StackChange, style: Style) {
     for change in &change.changes {
         resource(text, change, style);
     }
+    if let Some(note) = &change.note {
+        let _ = writeln!(text, "    {} {}", style.paint(Ink::Change, "note:"), printable(note));
+    }
     match &change.verdict {
         Verdict::Permitted | Verdict::NoChanges => {}
         Verdict::Held(why) => {
-            let _ = writeln!(text, "    {} {why}", style.paint(Ink::Bad, "HELD:"));
+            let _ = writeln!(text, "    {} {}", style.paint(Ink::Bad, "HELD:"), printable(why));
         }
         Verdict::NextTurn => {
             let _ = writeln!(text, "    waits for the turn after: one turn may destroy only so much");
         }
         Verdict::Not(why) => {
-            let _ = writeln!(text, "    {} {why}", style.paint(Ink::Bad, "not possible:"));
+            let _ = writeln!(text, "    {} {}", style.paint(Ink::Bad, "not possible:"), printable(why));
         }
     }
     text.push('\n');
@@ -147,8 +150,8 @@ fn resource(text: &mut String, change: &Change, style: Style) {
         (Harm::Nothing, Some(Action::SyncWithActual)) => (Ink::Dim, "  ≈", " (metadata only)"),
         (Harm::Nothing, _) => (Ink::Change, "  ~", ""),
     };
-    let physical = change.physical.as_ref().map(|physical| format!(" {physical}")).unwrap_or_default();
-    let name = format!("{} {}", change.kind, change.logical);
+    let physical = change.physical.as_ref().map(|physical| format!(" {}", printable(physical))).unwrap_or_default();
+    let name = format!("{} {}", printable(&change.kind), change.logical);
     let _ = writeln!(
         text,
         "  {} {name}{}{}",
@@ -191,7 +194,7 @@ fn property(text: &mut String, detail: &Detail, style: Style) {
         (None, None) => String::new(),
         (before, after) => format!(": {} → {}", value(before.as_deref()), value(after.as_deref())),
     };
-    let _ = writeln!(text, "        {name}{values}{forces}");
+    let _ = writeln!(text, "        {}{values}{forces}", printable(&name));
 }
 
 /// A value as it may be shown: a reference to a secret is shown as stars.
@@ -206,11 +209,28 @@ fn value(value: Option<&str>) -> String {
         None => "(none)".into(),
         Some(value) if value.contains("KNOWN_AFTER_APPLY") => "(known after apply)".into(),
         Some("****") => "****".into(),
-        Some(value) if value.chars().count() > MOST => format!("\"{}…\"", value.chars().take(MOST).collect::<String>()),
+        Some(value) if value.chars().count() > MOST => {
+            format!("\"{}…\"", printable(&value.chars().take(MOST).collect::<String>()))
+        }
         // A list or an object is JSON already.
-        Some(value) if value.starts_with(['[', '{']) => value.to_owned(),
-        Some(value) => format!("\"{value}\""),
+        Some(value) if value.starts_with(['[', '{']) => printable(value),
+        Some(value) => format!("\"{}\"", printable(value)),
     }
+}
+
+/// Somebody else's text for a terminal: what would move the cursor, colour, hide or turn round what stands there is
+/// shown as its escape.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        let formats = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+        match c.is_control() || formats {
+            true => shown.extend(c.escape_debug()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// For machines: the same, with values as they are.
@@ -264,6 +284,74 @@ fn change_json(change: &StackChange) -> serde_json::Value {
         "act": change.act,
         "verdict": verdict,
         "why": why,
+        "note": change.note,
         "resources": change.changes.iter().map(resource).collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use manifests::id::Digest;
+    use plan::step::Plan;
+
+    /// The text of a forecast that has these words of somebody else's wherever there can be any.
+    fn shown(foreign: &str) -> String {
+        let detail = Detail {
+            attribute: foreign.into(),
+            name: Some(foreign.into()),
+            before: Some(foreign.into()),
+            after: Some(format!("[\"{foreign}\"]")),
+            recreation: None,
+        };
+        let change = Change {
+            action: Some(Action::Modify),
+            logical: "Table".parse().unwrap(),
+            physical: Some(foreign.into()),
+            kind: foreign.into(),
+            replacement: Some(Replacement::False),
+            policy: None,
+            details: vec![detail],
+        };
+        let stack = |verdict| StackChange {
+            key: StackKey { region: "eu-central-1".parse().unwrap(), stack: "base".parse().unwrap() },
+            act: Started::Update,
+            changes: vec![change.clone()],
+            note: Some(foreign.into()),
+            verdict,
+        };
+        let forecast = Forecast {
+            commit: None,
+            trouble: None,
+            problems: vec![],
+            plan: Plan::default(),
+            changes: vec![stack(Verdict::Held(foreign.into())), stack(Verdict::Not(foreign.into()))],
+            digest: Digest::of(b""),
+        };
+        text(&forecast, Style::plain())
+    }
+
+    #[track_caller]
+    fn check(foreign: &str, escaped: &str) {
+        let (shown, plain) = (shown(foreign), shown("foreign"));
+        assert!(!shown.contains(foreign), "{shown:?}");
+        assert_eq!(shown.matches(escaped).count(), plain.matches("foreign").count(), "{shown}");
+        assert_eq!(shown.lines().count(), plain.lines().count(), "{shown}");
+    }
+
+    #[test]
+    fn no_word_of_a_template_reaches_the_terminal_raw() {
+        check("\u{1b}[2J", "\\u{1b}[2J");
+        check("\u{9b}2J", "\\u{9b}2J");
+        check("a\r\nb", "a\\r\\nb");
+        check("\u{202e}cod.exe", "\\u{202e}cod.exe");
+        check("\u{2066}cod\u{2069}", "\\u{2066}cod\\u{2069}");
+    }
+
+    #[test]
+    fn what_is_only_foreign_stays_as_it_is() {
+        for text in ["Grüße, 世界 \u{1f680}", r#"{"a": "b\c"}"#] {
+            assert_eq!(printable(text), text);
+        }
+    }
 }

@@ -21,7 +21,8 @@ fn it_converges_follows_commits_and_stops_when_asked() {
     until("the commit", || site.operator().parameter("/stack").as_deref() == Some("two"));
     assert!(agent.runs());
     let ran = agent.terminate();
-    assert_eq!((ran.code, &*ran.stderr), (Some(0), ""), "{ran:#?}");
+    assert_eq!((ran.code, &*ran.stdout), (Some(0), ""), "{ran:#?}");
+    assert!(ran.stderr.contains("turn done") && ran.stderr.lines().all(|line| line.contains(" INFO ")), "{ran:#?}");
     assert_eq!(site.called("sts:GetCallerIdentity"), 1, "once in the life of a process");
 }
 

@@ -25,6 +25,8 @@ fn a_plan_for_an_empty_account_leaves_it_empty() {
     assert!(text.contains("+ AWS::SSM::Parameter Parameter"), "{text}");
     assert_eq!((&json["counts"]["add"], &json["changes"][0]["verdict"]), (&Value::from(1), &Value::from("permitted")));
     assert_eq!(site.operator().status("base"), None);
+    let asked: Vec<String> = site.calls().into_keys().filter(|call| call.starts_with("cloudformation:")).collect();
+    assert_eq!(asked, ["cloudformation:DescribeStacks"], "a stack that is not there is not touched");
     site.once().expect(State::InSync, 0);
 }
 
@@ -71,12 +73,25 @@ fn a_plan_that_would_be_held_says_so_first() {
 
 #[test]
 fn a_plan_for_what_cloudformation_refuses_fails_and_leaves_nothing() {
-    let site = Site::of(&[("stack", ""), ("other", "")]);
+    let site = Site::of(&[("stack", "")]);
+    site.once().expect(State::InSync, 0);
     site.template("stack", "Resources: {A: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Ref Nobody}}}\n");
+    site.write("other", "");
     site.repository.commit();
     let (text, _) = plan(&site, 1);
     assert!(text.contains("Unresolved resource dependencies [Nobody]"), "{text}");
     assert!(text.contains("+ other (eu-central-1) will be created"), "{text}");
+}
+
+#[test]
+fn a_new_stack_whose_template_can_not_be_read_is_shown_all_the_same() {
+    let site = Site::of(&[("stack", "")]);
+    site.template("stack", "Resources: [\n");
+    site.repository.commit();
+    let (text, json) = plan(&site, 2);
+    assert!(text.contains("+ stack (eu-central-1) will be created"), "{text}");
+    assert!(text.contains("can't be read from its template"), "{text}");
+    assert_eq!(json["changes"][0]["resources"], Value::Array(vec![]));
 }
 
 #[test]

@@ -66,6 +66,9 @@ fn a_configuration_that_makes_no_sense() {
         (&["--config", "ssm:/nowhere"], &["`/nowhere`", "ssm:GetParameter"]),
         (&["--memory", "somewhere"], &["`somewhere`", "`--memory`"]),
         (&["--repository", "ftp://example.org/x"], &["the repository's URL is neither https, ssh nor a path"]),
+        (&["--repository", "ext::sh -c true"], &["the repository's URL is neither https, ssh nor a path"]),
+        (&["--repository", ""], &["which manifests repository"]),
+        (&["--repository", "https://example.org/x?token=y"], &["`--repository`", "no query"]),
     ] {
         refused(&site.run(&[&["once"], arguments].concat()), 78, words);
     }

@@ -16,7 +16,7 @@ use agent::cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Template, Trouble
 use jiff::Timestamp;
 use manifests::id::{AccountId, Region, StackKey};
 use plan::{
-    facts::{Change, ChangeSet, ChangeSetStatus as Stage, Detail, FailedEvent, FoundStack, Status},
+    facts::{Change, ChangeSet, ChangeSetStatus as Stage, Detail, FailedEvent, FoundStack},
     permit::{Act, Permit},
 };
 use std::{
@@ -64,20 +64,6 @@ impl SimCloud {
             Reply::Silence => Err(lost("no answer in time")),
             Reply::Reset => Err(lost("connection reset")),
             Reply::Crash => pending().await,
-        }
-    }
-
-    /// A stack by its ARN, which is refused if the name now means another one.
-    fn described(
-        &self,
-        key: &StackKey,
-        stack_id: &str,
-    ) -> impl FnOnce(&mut World) -> Result<StackDescription, CfnError> {
-        let (account, region, id) = (self.account.clone(), key.region.clone(), stack_id.to_owned());
-        move |world| {
-            let page = world.cfn(&account, &region).describe_stacks(Some(&id), None)?;
-            let missing = || CfnError::new("ValidationError", 400, format!("Stack with id {id} does not exist"));
-            page.items.into_iter().next().ok_or_else(missing)
         }
     }
 }
@@ -281,17 +267,6 @@ impl Cloud for SimCloud {
                     .await
             }
         }
-    }
-
-    async fn delete_shell(&self, key: &StackKey, stack_id: &str) -> Result<(), CloudError> {
-        let stack = self.call("cloudformation:DescribeStacks", self.described(key, stack_id)).await?;
-        if stack.stack_status != Status::ReviewInProgress {
-            let message = format!("{stack_id} is more than a shell: it is {}", stack.stack_status.as_str());
-            return Err(CloudError { call: "cloudformation:DeleteStack", problem: Trouble::Invalid, message });
-        }
-        let request = DeleteStack { stack_name: stack_id.to_owned(), ..DeleteStack::default() };
-        self.call("cloudformation:DeleteStack", |world| world.cfn(&self.account, &key.region).delete_stack(request))
-            .await
     }
 
     async fn failed_events(&self, key: &StackKey, stack_id: &str, token: &str) -> Result<Vec<FailedEvent>, CloudError> {
