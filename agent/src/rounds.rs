@@ -399,7 +399,10 @@ pub(crate) async fn values<W: World>(world: &W, selected: &Selected) -> Values {
     for (region, names) in references(selected) {
         match world.cloud().parameters(&region, &names).await {
             Ok(read) => drop(values.read.insert(region, read)),
-            Err(error) => drop(values.unreadable.insert(region, error.to_string())),
+            Err(error) => {
+                attend(world, &error);
+                values.unreadable.insert(region, error.said());
+            }
         }
     }
     values
@@ -418,9 +421,7 @@ pub(crate) async fn look<W: World>(world: &W, reading: &Reading, account: &Accou
                 found.stacks.extend(stacks);
             }
             Err(error) => {
-                if matches!(error.problem, Kind::Denied | Kind::Credentials) {
-                    world.show(&Sight::Denied(&error.said()));
-                }
+                attend(world, &error);
                 found.unreadable.insert(region, error.said());
             }
         }
@@ -431,6 +432,13 @@ pub(crate) async fn look<W: World>(world: &W, reading: &Reading, account: &Accou
 fn provides(selected: &Selected) -> BTreeMap<StackKey, Vec<String>> {
     let wanted = selected.wanted.iter();
     wanted.map(|(key, wanted)| (key.clone(), wanted.manifest.provides.iter().cloned().collect())).collect()
+}
+
+/// Shows a denied call to whoever watches.
+fn attend<W: World>(world: &W, error: &CloudError) {
+    if matches!(error.problem, Kind::Denied | Kind::Credentials) {
+        world.show(&Sight::Denied(&error.said()));
+    }
 }
 
 /// What the report says of something that ended.

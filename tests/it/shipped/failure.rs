@@ -91,16 +91,20 @@ fn a_stack_that_never_came_up_is_cleared_away_and_created_again() {
 }
 
 #[test]
-fn a_template_that_cloudformation_refuses_is_told_once_and_not_asked_for_again() {
+fn a_template_that_cloudformation_refuses_is_told_once_and_asked_about_again_after_its_rest() {
     let site = Site::of(&[("stack", ""), ("other", "")]);
     site.template("stack", "Resources: {A: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Ref Nobody}}}\n");
     site.repository.commit();
     let turn = site.once().expect(State::Failed, 1);
     assert!(turn.why("stack").contains("Unresolved resource dependencies [Nobody]"), "{turn:#?}");
     assert_eq!((turn.happened(What::Failed), turn.state("other")), (vec!["stack"], State::InSync));
+    let (turn, calls) = site.costs(|| site.once());
+    assert!(turn.expect(State::Failed, 1).why("stack").contains("tried again at"));
+    assert_eq!(calls.get("cloudformation:CreateChangeSet"), None);
+    // However short the rest is: once a turn, and nobody hears the same again.
     let (turn, calls) = site.costs(|| site.once_with(&NOW));
     assert!(turn.expect(State::Failed, 1).report.happened.is_empty());
-    assert_eq!(calls.get("cloudformation:CreateChangeSet"), None);
+    assert_eq!(calls["cloudformation:CreateChangeSet"], 1);
 }
 
 #[test]

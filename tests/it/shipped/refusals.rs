@@ -102,15 +102,15 @@ fn a_permission_that_is_missing_is_named_with_its_call() {
         refused(&ran, 77, &["the agent's memory `/holdfast/memory`", call, "give the agent's role the permission"]);
         assert_eq!(site.called("cloudformation:ExecuteChangeSet"), 0, "what is remembered is written first");
     }
-    for (call, state, code) in [
-        ("cloudformation:DescribeStacks", State::Unknown, 75),
-        ("cloudformation:CreateChangeSet", State::Failed, 1),
-        ("cloudformation:DescribeChangeSet", State::Failed, 1),
-        ("cloudformation:ExecuteChangeSet", State::Failed, 1),
+    for (call, state) in [
+        ("cloudformation:DescribeStacks", State::Unknown),
+        ("cloudformation:CreateChangeSet", State::Failed),
+        ("cloudformation:DescribeChangeSet", State::Failed),
+        ("cloudformation:ExecuteChangeSet", State::Failed),
     ] {
         let site = Site::of(&[("stack", "")]);
         site.fault(call, None, Fault::Denied);
-        let turn = site.once().expect(state, code);
+        let turn = site.once().expect(state, 77);
         let why = turn.why("stack");
         assert!(why.contains(&format!("{call} was denied")), "{why}");
         assert!(why.contains(&format!("give the agent's role the permission `{call}`")), "{why}");
@@ -124,7 +124,7 @@ fn a_permission_that_is_missing_is_named_with_its_call() {
 fn a_parameter_that_may_not_be_read_stops_its_own_stack_only() {
     let site = Site::of(&[("stack", "parameters: {Value: {ssm: /given}}"), ("other", "")]);
     site.fault("ssm:GetParameters", None, Fault::Denied);
-    let turn = site.once().expect(State::Unknown, 75);
+    let turn = site.once().expect(State::Unknown, 77);
     let why = turn.why("stack");
     assert!(why.contains("ssm:GetParameters was denied"), "{why}");
     assert_eq!(turn.state("other"), State::InSync);
@@ -134,7 +134,7 @@ fn a_parameter_that_may_not_be_read_stops_its_own_stack_only() {
 fn credentials_that_expire_in_the_middle_are_told_and_the_next_turn_goes_on() {
     let site = Site::of(&[("stack", ""), ("other", "")]);
     site.fault("cloudformation:CreateChangeSet", None, Fault::ExpiredToken);
-    let turn = site.once().expect(State::Unknown, 75);
+    let turn = site.once().expect(State::Failed, 77);
     assert!(turn.why("stack").contains("cloudformation:CreateChangeSet was refused for its credentials"), "{turn:#?}");
     site.calm();
     site.once().expect(State::InSync, 0);
@@ -201,7 +201,7 @@ fn a_git_server_lets_in_whoever_knows_the_password() {
         let mut agent = site.agent(&["once", "-o", "json", "--repository", &url, "--git-user", "git"]);
         Ran::of(agent.env("HOLDFAST_GIT_SECRET", secret))
     };
-    let turn = crate::site::Turn::of(said("wrong")).expect(State::Unknown, 75);
+    let turn = crate::site::Turn::of(said("wrong")).expect(State::Unknown, 77);
     let trouble = turn.report.source.trouble.clone().unwrap_or_default();
     assert!(trouble.contains("does not accept the credentials (HTTP 401)"), "{trouble}");
     crate::site::Turn::of(said("sesame")).expect(State::InSync, 0);

@@ -90,7 +90,11 @@ fn a_password_in_the_url() {
 fn a_secure_string_is_refused_by_name_and_never_read() {
     let site = Site::of(&[("stack", "parameters: {Value: {ssm: /secret}}"), ("other", "")]);
     site.operator().put("/secret", "SecureString", CANARY);
-    check(&site, &[], "`/secret` is a SecureString; refer to it in the template as `{{resolve:ssm-secure:/secret}}`");
+    check(
+        &site,
+        &[],
+        "`/secret` is a SecureString, which is never read; refer to it in the template, as `{{resolve:ssm-secure:/secret}}`",
+    );
     assert_eq!(site.operator().status("stack"), None);
     assert_eq!(site.operator().status("other").as_deref(), Some("CREATE_COMPLETE"));
 }
