@@ -123,6 +123,22 @@ text! {
 }
 
 text! {
+    /// A resource by its logical id, through the nested stacks that it lies in: `Table`, or `Child/Table`.
+    ResourcePath, "a resource", |text| {
+        let fits = |id: &str| (1..=255).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
+        if text.len() <= 2048 && text.split('/').all(fits) { Ok(()) } else { Err("must be a logical id, or some with `/` between them") }
+    }
+}
+
+text! {
+    /// What a plan destroys, by the first digits of its digest: 16 to 64 lower-case hex digits.
+    PlanDigest, "a plan's digest", |text| {
+        let hex = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if hex && (16..=64).contains(&text.len()) { Ok(()) } else { Err("must be 16 to 64 lower-case hex digits") }
+    }
+}
+
+text! {
     /// A git commit, by its full object id in lower-case hex (SHA-1 or SHA-256).
     CommitId, "a commit id", |text| {
         let hex = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
@@ -147,6 +163,27 @@ text! {
         if text.contains('\\') || text.contains('\0') || text.contains(char::is_control) { return Err("may hold no backslash and no control character"); }
         if text.split('/').any(|part| part.is_empty() || part == "." || part == "..") { return Err("may have no empty part, no `.` and no `..`"); }
         Ok(())
+    }
+}
+
+impl From<LogicalId> for ResourcePath {
+    fn from(LogicalId(id): LogicalId) -> Self {
+        Self(id)
+    }
+}
+
+impl ResourcePath {
+    /// The same resource, seen from the stack around its own.
+    #[must_use]
+    pub fn inside(&self, nested: &Self) -> Self {
+        Self(format!("{nested}/{self}"))
+    }
+}
+
+impl PlanDigest {
+    /// Whether a whole digest begins like this.
+    pub fn is_of(&self, digest: &Digest) -> bool {
+        digest.to_string().starts_with(self.as_str())
     }
 }
 

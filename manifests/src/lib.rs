@@ -2,6 +2,7 @@
 //!
 //! Read in this order: [`id`] is the vocabulary that both share; [`stack`] and [`fleet`] are what a repository can
 //! ask; [`parse`] turns files into those, with a [`problem`] for everything it could not read; [`report`] is the answer.
+//! Beside them stand an account's own [`guardrails`], with the [`window`]s of time in which changes may begin.
 //!
 //! What is deliberately not here: no file is opened, no clock is read, nothing is decided. Whether a stack is *due*
 //! is `plan`'s business; what a fleet of reports *means* is `fleet`'s.
@@ -9,7 +10,10 @@
 pub mod id;
 pub mod stack;
 pub mod fleet;
+pub mod approval;
 pub mod parse;
+pub mod guardrails;
+pub mod window;
 mod yaml;
 mod written;
 mod typed;

@@ -8,6 +8,7 @@
 //! `validate` and `roster` (what one document can get wrong), `graph` (what takes two).
 
 use crate::{
+    approval::{self, Approval},
     findings::Findings,
     fleet::Fleet,
     graph::Graph,
@@ -17,7 +18,7 @@ use crate::{
     stack::{Location, Stack},
     typed::{self, nearest},
     validate,
-    written::StackManifest,
+    written::{ApprovalManifest, StackManifest},
     yaml::{self, Document, Fault, Mark, Node, brief},
 };
 use serde::Deserialize;
@@ -30,7 +31,7 @@ pub const MAX_FILE: u64 = 1 << 20;
 pub const MAX_DOCUMENTS: usize = 1_000;
 
 const API_VERSION: &str = "holdfast/v1";
-const KINDS: [&str; 4] = ["Stack", "Fleet", "Accounts", "Preview"];
+const KINDS: [&str; 5] = ["Stack", "Fleet", "Accounts", "Approval", "Preview"];
 
 /// A `*.yaml` or `*.yml` file of the commit. Whether it is a manifest is found out here.
 #[derive(Debug, Clone)]
@@ -64,6 +65,8 @@ pub struct Repository {
     /// Who there is. `None` when the fleet files could not be read: then nobody knows which accounts a stack is for,
     /// and a turn changes nothing.
     pub fleet: Option<Fleet>,
+    /// What was approved, in the order in which it stands.
+    pub approvals: Vec<Approval>,
     /// What could not be read, sorted by place.
     pub problems: Vec<Problem>,
     /// Whether every manifest's *name* could be read. When not, an absent manifest proves nothing, and nothing is pruned.
@@ -108,12 +111,12 @@ pub fn parse(files: &[File<'_>], tree: &impl Tree) -> Repository {
     for file in files {
         reading.file(file);
     }
-    let Reading { mut problems, graph, roster, complete, tree: _ } = reading;
+    let Reading { mut problems, graph, roster, approvals, complete, tree: _ } = reading;
     let fleet = roster.close(&mut problems);
     let stacks = graph.close(&fleet.clone().unwrap_or_default(), complete, &mut problems);
     problems.sort();
     problems.dedup();
-    Repository { stacks, fleet, problems, complete }
+    Repository { stacks, fleet, approvals, problems, complete }
 }
 
 /// Whom a document costs when it can't be read.
@@ -121,7 +124,8 @@ pub fn parse(files: &[File<'_>], tree: &impl Tree) -> Repository {
 enum Subject {
     Stack,
     Accounts,
-    Preview,
+    /// An approval, a preview, or guardrails that lie in the wrong place: nobody's stacks.
+    Beside,
     /// It may be about accounts, so nobody knows whose labels it takes along.
     Unknown,
 }
@@ -131,7 +135,7 @@ impl Subject {
         match kind {
             Some("Stack") => Self::Stack,
             Some("Fleet" | "Accounts") => Self::Accounts,
-            Some("Preview") => Self::Preview,
+            Some("Approval" | "Guardrails" | "Preview") => Self::Beside,
             // A slip in the word: only a Stack has a template.
             _ if document.text.lines().any(|line| line.trim_start().starts_with("template:")) => Self::Stack,
             _ => Self::Unknown,
@@ -144,13 +148,15 @@ struct Reading<'t, T> {
     tree: &'t T,
     graph: Graph,
     roster: Roster,
+    approvals: Vec<Approval>,
     problems: Vec<Problem>,
     complete: bool,
 }
 
 impl<'t, T: Tree> Reading<'t, T> {
     fn new(tree: &'t T) -> Self {
-        Self { tree, graph: Graph::default(), roster: Roster::default(), problems: Vec::new(), complete: true }
+        let (graph, roster) = (Graph::default(), Roster::default());
+        Self { tree, graph, roster, approvals: Vec::new(), problems: Vec::new(), complete: true }
     }
 
     fn file(&mut self, file: &File<'_>) {
@@ -218,7 +224,7 @@ impl<'t, T: Tree> Reading<'t, T> {
         match (subject, name) {
             (Subject::Stack, Some(name)) => self.graph.name(name, at),
             (Subject::Stack, None) | (Subject::Unknown, _) => self.complete = false,
-            (Subject::Accounts | Subject::Preview, _) => {}
+            (Subject::Accounts | Subject::Beside, _) => {}
         }
         self.problems.append(&mut findings.problems);
     }
@@ -254,6 +260,15 @@ impl<'t, T: Tree> Reading<'t, T> {
                 let written = typed_as(root, findings);
                 written.iter().for_each(|written| self.roster.accounts(written, findings));
             }
+            Some("Approval") => {
+                let written = typed_as::<ApprovalManifest>(root, findings);
+                self.approvals.extend(written.and_then(|written| approval::approval(&written, at.clone(), findings)));
+            }
+            Some("Guardrails") => {
+                let fault = Fault::new(place(root, "kind"), "an account's guardrails are not read from the repository");
+                findings
+                    .fault(fault.hint("put them into the account: `holdfast help` says where, under `--guardrails`"));
+            }
             Some("Preview") => findings.refuse(place(root, "kind"), "`kind: Preview` is not supported by this version"),
             Some(kind) => {
                 let fault = Fault::new(place(root, "kind"), format!("unknown kind `{}`", brief(kind)));
@@ -274,7 +289,7 @@ impl<'t, T: Tree> Reading<'t, T> {
     }
 }
 
-fn typed_as<T: for<'de> Deserialize<'de>>(root: &Node<'_>, findings: &mut Findings<'_>) -> Option<T> {
+pub(crate) fn typed_as<T: for<'de> Deserialize<'de>>(root: &Node<'_>, findings: &mut Findings<'_>) -> Option<T> {
     let mut faults = Vec::new();
     let written = typed::read(root, &mut faults);
     faults.into_iter().for_each(|fault| findings.fault(fault));
@@ -282,7 +297,7 @@ fn typed_as<T: for<'de> Deserialize<'de>>(root: &Node<'_>, findings: &mut Findin
 }
 
 /// The version must be the one that is read here.
-fn version(root: &Node<'_>) -> Result<(), Fault> {
+pub(crate) fn version(root: &Node<'_>) -> Result<(), Fault> {
     match root.get("apiVersion").and_then(Node::text) {
         Some(API_VERSION) => Ok(()),
         Some(other) => {
@@ -296,12 +311,12 @@ fn version(root: &Node<'_>) -> Result<(), Fault> {
 }
 
 /// Where a field's value stands, or else where the document begins.
-fn place(root: &Node<'_>, key: &str) -> Mark {
+pub(crate) fn place(root: &Node<'_>, key: &str) -> Mark {
     root.get(key).unwrap_or(root).at
 }
 
 /// The text of a file, without its byte order mark.
-fn text(bytes: &[u8]) -> Result<&str, Fault> {
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Fault> {
     let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
     let broken = |valid: usize, what: &str| {
         let line = 1 + bytes[..valid].iter().filter(|byte| **byte == b'\n').count();

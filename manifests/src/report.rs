@@ -72,6 +72,12 @@ pub struct Report {
     /// How many stacks there are in all: a report that would not fit into a message leaves stacks in sync out.
     #[serde(default)]
     pub stacks_total: u64,
+    /// What people told the agent to leave alone, and until when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<HoldReport>,
+    /// The commit that people told the agent to stay at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<PinReport>,
     /// What could not be read in the repository; at most 50, `problems_total` says how many there are.
     #[serde(default)]
     pub problems: Vec<Problem>,
@@ -242,6 +248,37 @@ pub struct StackReport {
     /// Controls that the stack provides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provides: Vec<String>,
+}
+
+/// A stack, or the whole account, that a person told the agent to leave alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct HoldReport {
+    /// Which stack, by CloudFormation's name; the whole account when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<StackName>,
+    /// Until when.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Who said so.
+    pub by: String,
+}
+
+/// A commit that a person told the agent to stay at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PinReport {
+    /// Which.
+    pub commit: CommitId,
+    /// Until when.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Who said so.
+    pub by: String,
 }
 
 /// One thing that happened.

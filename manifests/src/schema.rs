@@ -1,15 +1,19 @@
-//! The JSON schemas of both documents, made from the types that read and write them.
+//! The JSON schemas of all documents, made from the types that read and write them.
 //!
 //! `cargo x schema` writes them to `manifests/schema`; an editor with a YAML language server completes and checks
 //! manifests with the first.
 
-use crate::{report::Event, written};
+use crate::{guardrails, report::Event, written};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use serde_json::{Map, Value, json};
 
 /// The schemas by file name, each as the text of the file.
-pub fn files() -> [(&'static str, String); 2] {
-    [("manifest.v1.json", text(&manifest())), ("report.v1.json", text(&report()))]
+pub fn files() -> [(&'static str, String); 3] {
+    [
+        ("guardrails.v1.json", text(&guardrails())),
+        ("manifest.v1.json", text(&manifest())),
+        ("report.v1.json", text(&report())),
+    ]
 }
 
 fn text(schema: &Value) -> String {
@@ -20,18 +24,19 @@ fn generator() -> SchemaGenerator {
     SchemaSettings::draft07().into_generator() // the draft that editors know
 }
 
-/// One of the three kinds, told apart by `kind`.
+/// One of the four kinds, told apart by `kind`.
 fn manifest() -> Value {
     let mut generator = generator();
     let kinds = [
         generator.subschema_for::<written::StackManifest>(),
         generator.subschema_for::<written::FleetManifest>(),
         generator.subschema_for::<written::AccountsManifest>(),
+        generator.subschema_for::<written::ApprovalManifest>(),
     ];
     let schema = json_schema!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Holdfast manifest",
-        "description": "What is asked: a stack, the fleet, or some of its accounts.",
+        "description": "What is asked: a stack, the fleet, some of its accounts, or leave for a plan.",
         "oneOf": kinds,
     });
     let mut schema = schema.to_value();
@@ -61,6 +66,17 @@ fn refuse_null(schema: &mut Value) {
     } else if let Value::Array(items) = schema {
         items.iter_mut().for_each(refuse_null);
     }
+}
+
+/// An account's guardrails.
+fn guardrails() -> Value {
+    let mut generator = generator();
+    let mut schema = <guardrails::Written as JsonSchema>::json_schema(&mut generator).to_value();
+    schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
+    schema["title"] = json!("Holdfast guardrails");
+    schema["definitions"] = Value::Object(generator.take_definitions(true));
+    refuse_null(&mut schema);
+    schema
 }
 
 /// The event that carries a report. Readers let unknown fields and words pass, so the schema does too.

@@ -2,7 +2,7 @@
 //!
 //! Not here: how it is written (that is [`crate::parse`]) and whether it is due (that is `plan`).
 
-use crate::id::{AccountId, Arn, LogicalId, Name, Region, RepoPath, StackName};
+use crate::id::{AccountId, Arn, Name, Region, RepoPath, ResourcePath, StackName};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -55,6 +55,10 @@ pub struct Stack {
     pub prune: bool,
     /// What becomes of the stack when it goes.
     pub deletion: DeletionPolicy,
+    /// Whether a stack of that name which somebody else made is taken over.
+    pub adopt: bool,
+    /// Whether resources that exist already are taken into the stack instead of being made.
+    pub import_existing: bool,
     /// How much one change may destroy without naming it.
     pub limits: Limits,
     /// The destruction that this commit spells out.
@@ -163,10 +167,10 @@ pub struct Limits {
 /// The destruction that a commit spells out, resource by resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allow {
-    /// Resources that may be removed.
-    pub remove: BTreeSet<LogicalId>,
-    /// Resources that may be replaced.
-    pub replace: BTreeSet<LogicalId>,
+    /// Resources that may be removed, with the reason if one was written.
+    pub remove: BTreeMap<ResourcePath, Option<String>>,
+    /// Resources that may be replaced, with the reason if one was written.
+    pub replace: BTreeMap<ResourcePath, Option<String>>,
 }
 
 /// CloudFormation's rollback triggers.

@@ -7,7 +7,7 @@
 
 use crate::{
     findings::Findings,
-    id::{LogicalId, Name, RepoPath, StackName},
+    id::{LogicalId, Name, RepoPath, ResourcePath, StackName},
     parameter::{Output, Parameter, Reference},
     parse::Tree,
     stack::{Allow, Limits, Location, Rollback, Stack, Targets, Value},
@@ -76,6 +76,8 @@ pub(crate) fn stack(
         role: spec.role_arn.as_ref().and_then(|text| findings.id(text)),
         depends_on: needs.iter().map(|need| need.name.clone()).collect(),
         prune: spec.prune,
+        adopt: spec.adopt,
+        import_existing: spec.import_existing,
         deletion: spec.deletion_policy,
         limits: spec.limits.as_ref().map(limits).unwrap_or_default(),
         allow: allow(&spec.allow, findings),
@@ -125,7 +127,7 @@ fn template(path: &At<String>, tree: &impl Tree, findings: &mut Findings<'_>) ->
     Some(resolved)
 }
 
-fn targets(written: Option<&written::Targets>, findings: &mut Findings<'_>) -> Targets {
+pub(crate) fn targets(written: Option<&written::Targets>, findings: &mut Findings<'_>) -> Targets {
     let Some(written::Targets { accounts, labels: wanted, exclude }) = written else { return Targets::default() };
     let mut targets = Targets::default();
     if let Some(accounts) = accounts {
@@ -263,15 +265,17 @@ fn limits(written: &written::Limits) -> Limits {
 fn allow(written: &[At<Allowed>], findings: &mut Findings<'_>) -> Allow {
     let mut allow = Allow::default();
     for entry in written {
-        match &entry.value {
-            Allowed { remove: Some(resource), replace: None } => {
-                allow.remove.extend(findings.id::<LogicalId>(resource))
-            }
-            Allowed { remove: None, replace: Some(resource) } => {
-                allow.replace.extend(findings.id::<LogicalId>(resource))
-            }
-            Allowed { .. } => {
-                findings.refuse(entry.at, "each entry is exactly one of `{remove: …}` and `{replace: …}`")
+        let Allowed { remove, replace, reason } = &entry.value;
+        if let Some(reason) = reason {
+            findings.length(reason, "the reason", 256);
+        }
+        let reason = reason.as_ref().map(|reason| reason.value.clone());
+        let resource = |text| findings.id::<ResourcePath>(text).map(|resource| (resource, reason));
+        match (remove, replace) {
+            (Some(text), None) => allow.remove.extend(resource(text)),
+            (None, Some(text)) => allow.replace.extend(resource(text)),
+            (None, None) | (Some(_), Some(_)) => {
+                findings.refuse(entry.at, "each entry is exactly one of `{remove: …}` and `{replace: …}`");
             }
         }
     }

@@ -56,6 +56,7 @@ macro_rules! kind {
 kind!(StackKind, Stack);
 kind!(FleetKind, Fleet);
 kind!(AccountsKind, Accounts);
+kind!(ApprovalKind, Approval);
 
 /// One CloudFormation stack, in every account and region that it is meant for.
 #[derive(Debug, Deserialize)]
@@ -108,6 +109,42 @@ pub(crate) struct AccountsManifest {
     pub(crate) _metadata: Option<FileMetadata>,
     /// Who there is.
     pub(crate) spec: AccountsSpec,
+}
+
+/// Leave for one plan, in every account where that plan destroys exactly the same.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Approval"))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct ApprovalManifest {
+    /// Always `holdfast/v1`.
+    #[serde(rename = "apiVersion")]
+    pub(crate) _api_version: ApiVersion,
+    /// Always `Approval`.
+    #[serde(rename = "kind")]
+    pub(crate) _kind: ApprovalKind,
+    /// What the manifest is called; for people only.
+    #[serde(rename = "metadata")]
+    pub(crate) _metadata: Option<FileMetadata>,
+    /// What is approved.
+    pub(crate) spec: ApprovalSpec,
+}
+
+/// What is approved.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct ApprovalSpec {
+    /// The plan's digest, as the held change tells it.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{16,64}$")))]
+    pub(crate) plan: At<String>,
+    /// Until when it holds, such as `2026-12-24T18:00:00Z`.
+    #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
+    pub(crate) until: At<String>,
+    /// Why, for whoever wonders.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 256)))]
+    pub(crate) reason: At<String>,
+    /// In which accounts; absent means in every one.
+    pub(crate) targets: Option<Targets>,
 }
 
 /// What a stack's manifest is called.
@@ -178,9 +215,20 @@ pub(crate) struct StackSpec {
     /// What becomes of the stack when it goes: `orphan` leaves it standing and lets go of it, `delete` deletes it.
     #[serde(default)]
     pub(crate) deletion_policy: DeletionPolicy,
+    /// Takes over a stack of that name which somebody else made, if that changes nothing but tags, and if the account's
+    /// guardrails let it.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(extend("default" = false)))]
+    pub(crate) adopt: bool,
+    /// Takes resources into the stack that exist already under the names which the template gives them, instead of
+    /// failing because of them.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(extend("default" = false)))]
+    pub(crate) import_existing: bool,
     /// How much one change may destroy without naming it. Can only tighten the account's own limits.
     pub(crate) limits: Option<Limits>,
-    /// The destruction that this commit spells out, resource by resource.
+    /// The destruction that this commit spells out, resource by resource. An entry is used up by the change that it let
+    /// through; for another one it needs another `reason`.
     #[serde(default)]
     pub(crate) allow: Vec<At<Allowed>>,
     /// CloudFormation's rollback triggers.
@@ -250,17 +298,20 @@ pub(crate) struct Limits {
     pub(crate) replacements: Option<u32>,
 }
 
-/// One resource that this commit may destroy: exactly one of the two.
+/// One resource that this commit may destroy: exactly one of `remove` and `replace`.
 #[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("minProperties" = 1, "maxProperties" = 1)))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("minProperties" = 1, "maxProperties" = 2)))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Allowed {
-    /// The logical id of a resource that may be removed.
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-zA-Z0-9]{1,255}$")))]
+    /// The logical id of a resource that may be removed; in a nested stack, `Child/Table`.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-zA-Z0-9]{1,255}(/[a-zA-Z0-9]{1,255})*$")))]
     pub(crate) remove: Option<At<String>>,
-    /// The logical id of a resource that may be replaced.
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-zA-Z0-9]{1,255}$")))]
+    /// The logical id of a resource that may be replaced; in a nested stack, `Child/Table`.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-zA-Z0-9]{1,255}(/[a-zA-Z0-9]{1,255})*$")))]
     pub(crate) replace: Option<At<String>>,
+    /// Why, for whoever wonders. Another reason is another entry.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 256)))]
+    pub(crate) reason: Option<At<String>>,
 }
 
 /// CloudFormation's rollback triggers.

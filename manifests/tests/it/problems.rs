@@ -117,7 +117,7 @@ fn what_begins_a_document() {
     );
     check(
         "apiVersion: holdfast/v1\nmetadata: {name: a}\n",
-        "stacks/a.yaml:1:1: the field `kind` is missing\n  hint: known here: Stack, Fleet, Accounts, Preview",
+        "stacks/a.yaml:1:1: the field `kind` is missing\n  hint: known here: Stack, Fleet, Accounts, Approval, Preview",
     );
     check(
         "apiVersion: holdfast/v1\nkind: Stack\nspec: {}\n",
@@ -218,7 +218,7 @@ fn references_and_permissions_are_exactly_one_of_their_forms() {
     check_spec(
         "allow: [{remove: A, replace: B}, {remove: a-b}]",
         "stacks/a.yaml:6:11: each entry is exactly one of `{remove: …}` and `{replace: …}`\n\
-         stacks/a.yaml:6:45: `a-b` is not a logical id: it may hold only letters and digits, at most 255",
+         stacks/a.yaml:6:45: `a-b` is not a resource: it must be a logical id, or some with `/` between them",
     );
     check_spec("suspend: {reason: ''}", "stacks/a.yaml:6:21: the reason is empty");
 }

@@ -243,3 +243,34 @@ fn other_peoples_yaml_is_none_of_our_business() {
     let repository = parse(&[("stacks/t.yaml", "Resources: {A: !Ref B".to_owned()), ("stacks/m.yaml", mixed)]);
     assert_eq!(summary(&repository), (vec!["a"], vec![], true));
 }
+
+#[test]
+fn an_approval_names_a_plan_and_ends() {
+    let approval = |spec: &str| {
+        let text = format!("apiVersion: holdfast/v1\nkind: Approval\nspec: {{{spec}}}\n");
+        let repository = parse(&[("approvals.yaml", text.as_str()), ("stacks/a.yaml", &stack("a", ""))]);
+        assert!(repository.complete && repository.stacks.len() == 1 && repository.fleet.is_some(), "it costs nobody");
+        let told: Vec<String> = repository.problems.iter().map(ToString::to_string).collect();
+        (repository.approvals, told.join("\n"))
+    };
+    let sound = "plan: 0123456789abcdef, until: 2026-12-24T18:00:00Z, reason: the table is empty";
+    let (approvals, told) = approval(sound);
+    assert_eq!((approvals.len(), told.as_str()), (1, ""));
+    assert_eq!(approvals[0].plan.as_str(), "0123456789abcdef");
+    let wrong = |spec: &str, expect: &str| {
+        let (approvals, told) = approval(spec);
+        assert!(approvals.is_empty() && told.contains(expect), "{told}");
+    };
+    wrong("plan: 0123, until: 2026-12-24T18:00:00Z, reason: r", "must be 16 to 64 lower-case hex digits");
+    wrong("plan: 0123456789abcdef, until: Christmas, reason: r", "`Christmas` is no point in time");
+    wrong("plan: 0123456789abcdef, reason: r", "`until`");
+    wrong("plan: 0123456789abcdef, until: 2026-12-24T18:00:00Z, reason: ''", "the reason is empty");
+}
+
+#[test]
+fn an_accounts_guardrails_are_not_read_from_the_repository_and_cost_nobody() {
+    let text = "apiVersion: holdfast/v1\nkind: Guardrails\nspec: {limits: {removalsPerDay: 999}}\n";
+    let repository = parse(&[("guardrails.yaml", text), ("stacks/a.yaml", &stack("a", ""))]);
+    assert!(repository.complete && repository.stacks.len() == 1 && repository.fleet.is_some());
+    assert!(repository.problems[0].to_string().contains("are not read from the repository"));
+}
