@@ -9,7 +9,7 @@ use alloc::{
     vec::Vec,
 };
 use jiff::Timestamp;
-use manifests::id::{LogicalId, Region, StackKey};
+use manifests::id::{Region, ResourcePath, StackKey};
 
 /// Declares an enum of CloudFormation's words, both ways, from one list.
 macro_rules! words {
@@ -138,8 +138,8 @@ words! {
 pub struct Change {
     /// What is done.
     pub action: Option<Action>,
-    /// The resource's name in the template.
-    pub logical: LogicalId,
+    /// The resource's name in the template, through the nested stacks that it lies in.
+    pub logical: ResourcePath,
     /// Its name in the account, if it has one already.
     pub physical: Option<String>,
     /// `AWS::…::…`.
@@ -148,8 +148,10 @@ pub struct Change {
     pub replacement: Option<Replacement>,
     /// What becomes of the old one.
     pub policy: Option<PolicyAction>,
-    /// Which properties make the change, for people: never for the guard.
+    /// Which properties make the change: for people, and to tell a change of nothing but tags.
     pub details: Vec<Detail>,
+    /// For a nested stack: whether everything that changes inside it stands in the change set too.
+    pub walked: bool,
 }
 
 /// One property in a change, for people.

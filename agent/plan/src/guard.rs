@@ -1,84 +1,87 @@
 //! What a change may destroy. The change set is the judge: what is counted here is what will be executed.
 //!
-//! Three fences stand one behind the other: what the commit spells out (`allow`), what one change may destroy unspelled
-//! (the tighter of the manifest's and the account's limits, nothing unless somebody raised both), and what one turn may
-//! destroy in all, spelled out or not. A commit can move the first, and tighten the second; only the account moves the rest.
+//! The fences stand one behind the other: what the account's guardrails forbid outright ([`crate::fence`]); types that are
+//! never destroyed without a person in the account; what one change may destroy unspelled (the tighter of the manifest's and
+//! the account's limits); what any 24 hours and one turn may destroy in all. A commit can move none of them: it can spell
+//! out what it destroys, and tighten. Who can release what:
+//!
+//! | held because of | `allow` in the manifest | `Approval` in the repository | `holdfast approve` in the account |
+//! |---|---|---|---|
+//! | unspelled destruction | yes, once | yes | yes |
+//! | a type that is never destroyed | no | no | yes |
+//! | denied types, names, macros, 24 hours, windows | no | no | no |
 
 use crate::{
     asked::Fingerprint,
     facts::{Action, Change, PolicyAction, Replacement},
+    fence,
+    memory::Memory,
+    orders::{Leave, Orders},
     permit::{Act, Permit},
     preview::Preview,
+    short::Short,
+    spent::Toll,
     step::{self, Step},
+    why::Why,
 };
 use alloc::{
+    collections::{BTreeMap, BTreeSet},
     format,
     string::{String, ToString},
     vec::Vec,
 };
+use jiff::Timestamp;
 use manifests::{
-    id::{Digest, LogicalId},
+    approval::Approval,
+    guardrails::{Guardrails, Limits, TypePattern, Types},
+    id::{Digest, ResourcePath, StackKey},
     stack::Stack,
 };
-use serde::{Deserialize, Serialize};
 
-/// How much may be destroyed: the account's own limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Limits {
-    /// Resources that one change may remove without naming them.
-    pub removals_per_change: u32,
-    /// Resources that one change may replace without naming them.
-    pub replacements_per_change: u32,
-    /// Resources that one turn may remove in all.
-    pub removals_per_turn: u32,
-    /// Resources that one turn may replace in all.
-    pub replacements_per_turn: u32,
-    /// Stacks that one turn may delete because their manifests left.
-    pub deletions_per_turn: u32,
+/// What a change is judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct Law<'a> {
+    /// What the account allows.
+    pub guardrails: &'a Guardrails,
+    /// What people told the account.
+    pub orders: &'a Orders,
+    /// What the repository approves for this account.
+    pub approvals: &'a [Approval],
+    /// What is remembered: what was destroyed, which entries of `allow` are used up.
+    pub memory: &'a Memory,
+    /// What this turn has begun.
+    pub begun: Begun,
+    /// Now, by AWS's clock.
+    pub now: Timestamp,
 }
 
-impl Default for Limits {
-    /// Nothing unspelled; a handful spelled out; one stack at a time.
-    fn default() -> Self {
-        Self {
-            removals_per_change: 0,
-            replacements_per_change: 0,
-            removals_per_turn: 20,
-            replacements_per_turn: 10,
-            deletions_per_turn: 1,
-        }
-    }
-}
-
-/// What is left of a turn's share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    removals: u32,
-    replacements: u32,
-    deletions: u32,
-}
-
-impl Budget {
-    /// A whole turn's.
-    pub fn new(limits: &Limits) -> Self {
-        Self {
-            removals: limits.removals_per_turn,
-            replacements: limits.replacements_per_turn,
-            deletions: limits.deletions_per_turn,
-        }
-    }
+/// What a turn has begun so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Begun {
+    /// Stacks that it began to change.
+    pub stacks: u32,
+    /// Stacks that it began to delete because their manifests left.
+    pub deletions: u32,
 }
 
 /// What came of judging one change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {
-    /// It may be done.
-    Permitted(Permit),
+    /// It may be done. What it destroys is written down before it is.
+    Permitted(Permit, Cost),
     /// It may not, until a person changes something.
     Held(Held),
-    /// It may, but this turn has destroyed its share.
-    NextTurn,
+    /// It may, but not now.
+    Later(Why),
+}
+
+/// What a permitted change takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// What it destroys.
+    pub toll: Toll,
+    /// The entries of `allow` that let it through.
+    pub allowed: Vec<Short>,
 }
 
 /// A change that was stopped.
@@ -88,8 +91,10 @@ pub struct Held {
     pub why: String,
     /// The digest of what would be destroyed: the same in every account where that is the same.
     pub plan: Digest,
-    /// Everything the judgement depended on.
+    /// Everything the judgement depended on, but for whose leave it had.
     pub case: Fingerprint,
+    /// Whose leave it had all the same.
+    pub leave: Leave,
 }
 
 /// What a change does to what is there.
@@ -124,7 +129,7 @@ pub fn harm(change: &Change) -> Harm {
         Some(Action::Modify) => match change.replacement {
             // CloudFormation says it of every Modify; one of which it doesn't could be the worst.
             Some(Replacement::True | Replacement::Conditional) | None => Harm::Replaces,
-            Some(Replacement::False) if is_opaque(&change.kind) => Harm::Replaces,
+            Some(Replacement::False) if is_opaque(change) => Harm::Replaces,
             Some(Replacement::False) => Harm::Nothing,
         },
         // An Add may come with `Replacement: True` in old recordings; there is nothing yet that it could replace.
@@ -133,118 +138,226 @@ pub fn harm(change: &Change) -> Harm {
 }
 
 /// Whether a change to it can do what the change set doesn't show: a nested stack that was not walked, code that runs.
-fn is_opaque(kind: &str) -> bool {
-    kind == "AWS::CloudFormation::Stack"
-        || kind == "AWS::CloudFormation::CustomResource"
-        || kind.starts_with("Custom::")
+fn is_opaque(change: &Change) -> bool {
+    (change.kind == "AWS::CloudFormation::Stack" && !change.walked) || is_code(&change.kind)
 }
 
-/// Judges one change set, and takes what it destroys from the turn's share.
-pub fn judge(preview: &Preview<'_>, limits: &Limits, budget: &mut Budget) -> Judgement {
-    let all = |harm_: Harm| preview.set.changes.iter().filter(move |change| harm(change) == harm_);
-    let allow = &preview.manifest.allow;
-    let removed: Vec<&Change> = all(Harm::Removes).collect();
-    let replaced: Vec<&Change> = all(Harm::Replaces).collect();
-    let unspelled = |changes: &[&Change], allowed: &alloc::collections::BTreeSet<LogicalId>| -> Vec<LogicalId> {
-        changes
-            .iter()
-            .filter(|change| !allowed.contains(&change.logical))
-            .map(|change| change.logical.clone())
-            .collect()
-    };
-    let removals = Count {
-        verb: "remove",
-        unspelled: unspelled(&removed, &allow.remove),
-        limit: tighter(preview.manifest.limits.removals, limits.removals_per_change),
-        total: count(&removed),
-        per_turn: limits.removals_per_turn,
-    };
-    let replacements = Count {
-        verb: "replace",
-        unspelled: unspelled(&replaced, &allow.replace),
-        limit: tighter(preview.manifest.limits.replacements, limits.replacements_per_change),
-        total: count(&replaced),
-        per_turn: limits.replacements_per_turn,
-    };
-    if let Some(why) = removals.held(preview).or_else(|| replacements.held(preview)) {
-        return Judgement::Held(held(preview, limits, why));
+/// Whether code of the account runs when it changes.
+pub(crate) fn is_code(kind: &str) -> bool {
+    kind == "AWS::CloudFormation::CustomResource" || kind.starts_with("Custom::")
+}
+
+/// Judges one change set.
+pub fn judge(preview: &Preview<'_>, law: &Law<'_>) -> Judgement {
+    let changes = &preview.set.changes;
+    let forbidden = fence::transforms(law.guardrails, &preview.transforms)
+        .or_else(|| changes.iter().find_map(|change| fence::change(law.guardrails, change)));
+    if let Some(why) = forbidden.or_else(|| taken_over(preview)) {
+        return Judgement::Held(held(preview, law, why));
     }
-    let left = (budget.removals.checked_sub(removals.total), budget.replacements.checked_sub(replacements.total));
-    let (Some(removals_left), Some(replacements_left)) = left else {
-        return Judgement::NextTurn;
-    };
-    (budget.removals, budget.replacements) = (removals_left, replacements_left);
+    let kinds = [Kind::removal(preview, law), Kind::replacement(preview, law)];
+    let leave = law.orders.leave(&digest(preview), law.approvals, law.now);
+    if let Some(why) = kinds.iter().find_map(|kind| kind.held(preview, leave)) {
+        return Judgement::Held(held(preview, law, why));
+    }
+    let [removal, replacement] = &kinds;
+    let toll = Toll { removals: removal.total(), replacements: replacement.total(), deletions: 0 };
+    if let Some(why) = kinds.iter().find_map(Kind::beyond_a_day) {
+        return Judgement::Held(held(preview, law, why));
+    }
+    if let Some(why) = later(law, toll) {
+        return Judgement::Later(why);
+    }
+    let allowed = kinds.iter().flat_map(|kind| kind.spelled.values().copied()).collect();
     let act = Act::Execute { change_set: preview.set.id.clone(), stack_id: preview.set.stack_id.clone() };
-    Judgement::Permitted(permit(preview.step, act))
+    Judgement::Permitted(permit(preview.step, act), Cost { toll, allowed })
 }
 
 /// Judges the deletion of a whole stack: one whose manifest left, or one that never came up.
-pub fn judge_deletion(step: &Step, stack_id: &str, budget: &mut Budget) -> Judgement {
-    let costs = u32::from(matches!(step.action, step::Action::Remove { .. }));
-    let Some(left) = budget.deletions.checked_sub(costs) else { return Judgement::NextTurn };
-    budget.deletions = left;
-    Judgement::Permitted(permit(step, Act::Delete { stack_id: stack_id.to_string() }))
+pub fn judge_deletion(step: &Step, stack_id: &str, law: &Law<'_>) -> Judgement {
+    let toll = match step.action {
+        step::Action::Remove { .. } => Toll { deletions: 1, ..Toll::default() },
+        step::Action::Clear { .. } => Toll { removals: 1, ..Toll::default() },
+        step::Action::Create(_) | step::Action::Update(_) => Toll::default(),
+    };
+    if law.begun.deletions.saturating_add(toll.deletions) > law.guardrails.limits.deletions_per_turn
+        && toll.deletions > 0
+    {
+        return Judgement::Later(Why::ForTurn { most: law.guardrails.limits.deletions_per_turn, what: "deletions" });
+    }
+    match later(law, toll) {
+        Some(why) => Judgement::Later(why),
+        None => {
+            let act = Act::Delete { stack_id: stack_id.to_string() };
+            Judgement::Permitted(permit(step, act), Cost { toll, allowed: Vec::new() })
+        }
+    }
+}
+
+/// What of any 24 hours is still there for a change that destroys this much.
+fn later(law: &Law<'_>, toll: Toll) -> Option<Why> {
+    let most = a_day(&law.guardrails.limits);
+    if law.memory.spent.has_room_for(toll, most, law.now) {
+        return None;
+    }
+    Some(Why::ForBudget { until: law.memory.spent.room_for(toll, most, law.now) })
+}
+
+/// What any 24 hours may destroy.
+pub fn a_day(limits: &Limits) -> Toll {
+    Toll {
+        removals: limits.removals_per_day,
+        replacements: limits.replacements_per_day,
+        deletions: limits.deletions_per_day,
+    }
+}
+
+/// Taking over a stack may change its tags and nothing else, or it is not the same stack afterwards.
+fn taken_over(preview: &Preview<'_>) -> Option<String> {
+    let only_tags = |change: &&Change| {
+        let tags = !change.details.is_empty() && change.details.iter().all(|detail| detail.attribute == "Tags");
+        matches!(change.action, Some(Action::Modify)) && change.replacement == Some(Replacement::False) && tags
+    };
+    let other = preview.set.changes.iter().find(|change| !only_tags(change)).filter(|_| preview.adopting)?;
+    Some(format!(
+        "taking it over would change {} ({}), and may change nothing but tags; ends with a commit that asks for the stack as \
+         it is (`holdfast adopt {}` writes it)",
+        other.logical, other.kind, preview.step.key.stack
+    ))
 }
 
 /// Everything that the judgement of a change depends on. While it is the same, a held change stays held, and nobody
 /// has to ask CloudFormation again.
 pub fn case(
+    key: &StackKey,
     fingerprint: Fingerprint,
     generation: Option<Fingerprint>,
     manifest: &Stack,
-    limits: &Limits,
+    guardrails: &Guardrails,
+    memory: &Memory,
 ) -> Fingerprint {
-    let Limits {
-        removals_per_change,
-        replacements_per_change,
-        removals_per_turn,
-        replacements_per_turn,
-        deletions_per_turn: _,
-    } = limits;
-    let account = [removals_per_change, replacements_per_change, removals_per_turn, replacements_per_turn];
-    let text = format!("{fingerprint}|{generation:?}|{account:?}|{:?}|{:?}", manifest.limits, manifest.allow);
+    let Guardrails { limits, types, may, .. } = guardrails;
+    let Stack { limits: own, allow, .. } = manifest;
+    let entry = |verb, (resource, reason): (&ResourcePath, &Option<String>)| {
+        memory.used.contains(&entry(key, verb, resource, reason.as_deref()))
+    };
+    let removals = allow.remove.iter().map(|one| entry("remove", one));
+    let used: Vec<bool> = removals.chain(allow.replace.iter().map(|one| entry("replace", one))).collect();
+    let text = format!("{fingerprint}|{generation:?}|{limits:?}|{types:?}|{may:?}|{own:?}|{allow:?}|{used:?}");
     Fingerprint::of(text.as_bytes())
 }
 
 /// One kind of destruction in one change.
-struct Count {
+struct Kind<'a> {
     verb: &'static str,
-    unspelled: Vec<LogicalId>,
+    changes: Vec<&'a Change>,
+    /// What the manifest lets through, each with the mark of its entry.
+    spelled: BTreeMap<&'a ResourcePath, Short>,
+    /// What it names, but has let through already.
+    used: BTreeSet<&'a ResourcePath>,
+    fenced: &'a BTreeSet<TypePattern>,
     limit: u32,
-    total: u32,
-    per_turn: u32,
+    per_day: u32,
 }
 
-impl Count {
+impl<'a> Kind<'a> {
+    fn removal(preview: &'a Preview<'_>, law: &Law<'a>) -> Self {
+        let Guardrails { limits, types, .. } = law.guardrails;
+        let limit = tighter(preview.manifest.limits.removals, limits.removals_per_change);
+        let none = Self::new("remove", &types.never_removed, limit, limits.removals_per_day);
+        none.of(Harm::Removes, preview, &preview.manifest.allow.remove, law)
+    }
+
+    fn replacement(preview: &'a Preview<'_>, law: &Law<'a>) -> Self {
+        let Guardrails { limits, types, .. } = law.guardrails;
+        let limit = tighter(preview.manifest.limits.replacements, limits.replacements_per_change);
+        let none = Self::new("replace", &types.never_replaced, limit, limits.replacements_per_day);
+        none.of(Harm::Replaces, preview, &preview.manifest.allow.replace, law)
+    }
+
+    fn new(verb: &'static str, fenced: &'a BTreeSet<TypePattern>, limit: u32, per_day: u32) -> Self {
+        let (changes, spelled, used) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+        Self { verb, changes, spelled, used, fenced, limit, per_day }
+    }
+
+    fn of(
+        mut self,
+        of: Harm,
+        preview: &'a Preview<'_>,
+        allow: &'a BTreeMap<ResourcePath, Option<String>>,
+        law: &Law<'_>,
+    ) -> Self {
+        self.changes = preview.set.changes.iter().filter(|change| harm(change) == of).collect();
+        for (resource, reason) in allow.iter().filter(|(name, _)| self.changes.iter().any(|it| it.logical == **name)) {
+            let entry = entry(&preview.step.key, self.verb, resource, reason.as_deref());
+            if law.memory.used.contains(&entry) {
+                self.used.insert(resource);
+            } else {
+                self.spelled.insert(resource, entry);
+            }
+        }
+        self
+    }
+
+    fn total(&self) -> u32 {
+        u32::try_from(self.changes.len()).unwrap_or(u32::MAX)
+    }
+
     /// Why it is too much, if it is.
-    fn held(&self, preview: &Preview<'_>) -> Option<String> {
-        let Self { verb, unspelled, limit, total, per_turn } = self;
-        let file = &preview.manifest.at.file;
-        if unspelled.len() > *limit as usize {
-            let names = named(unspelled, &preview.set.changes);
-            let entries = entries(verb, unspelled);
-            let limit =
-                if *limit == 0 { "nothing unnamed may go".to_string() } else { format!("the limit is {limit}") };
+    fn held(&self, preview: &Preview<'_>, leave: Leave) -> Option<String> {
+        let Self { verb, changes, fenced, limit, .. } = self;
+        let plan = digest(preview).short(16);
+        let by_hand = format!("`holdfast approve {plan} --reason …` in this account");
+        let never: Vec<&Change> =
+            changes.iter().copied().filter(|change| Types::fenced(fenced, &change.kind).is_some()).collect();
+        if leave != Leave::Account && !never.is_empty() {
+            let names = named(&never);
+            let does = if *verb == "remove" { "removes" } else { "replaces" };
             return Some(format!(
-                "would {verb} {names}, and {limit}; ends with a commit that leaves them alone, or writes `allow: [{entries}]` in {file}"
+                "would {verb} {names}, which this account never {does} by itself; ends with a commit that leaves them alone, \
+                 or {by_hand}"
             ));
         }
-        (*total > *per_turn).then(|| {
+        let unspelled: Vec<&Change> =
+            changes.iter().copied().filter(|change| !self.spelled.contains_key(&change.logical)).collect();
+        if leave != Leave::None || unspelled.len() <= *limit as usize {
+            return None;
+        }
+        let (names, file) = (named(&unspelled), &preview.manifest.at.file);
+        let limit = if *limit == 0 { "nothing unnamed may go".to_string() } else { format!("the limit is {limit}") };
+        let used = unspelled.iter().any(|change| self.used.contains(&change.logical));
+        let again =
+            if used { " (what `allow` names was let through once already, and needs another `reason`)" } else { "" };
+        Some(format!(
+            "would {verb} {names}, and {limit}{again}; ends with a commit that leaves them alone, or writes `allow: \
+             [{}]` in {file}, or {by_hand}",
+            entries(verb, &unspelled, used)
+        ))
+    }
+
+    /// Why no 24 hours could ever hold it, if that is so.
+    fn beyond_a_day(&self) -> Option<String> {
+        let (Self { verb, per_day, .. }, total) = (self, self.total());
+        (total > *per_day).then(|| {
             format!(
-                "would {verb} {total} resources, and this account allows {per_turn} in a turn; ends with a smaller commit, \
-                 or when the account's limits are raised"
+                "would {verb} {total} resources, and this account allows {per_day} in 24 hours; ends with a smaller commit, \
+                 or when the account's guardrails are raised"
             )
         })
     }
 }
 
-fn held(preview: &Preview<'_>, limits: &Limits, why: String) -> Held {
+fn held(preview: &Preview<'_>, law: &Law<'_>, why: String) -> Held {
     let fingerprint = preview.step.action.asked().map_or_else(|| Fingerprint::of(b""), |asked| asked.fingerprint());
-    Held { why, plan: digest(preview), case: case(fingerprint, preview.step.generation, preview.manifest, limits) }
+    let case =
+        case(&preview.step.key, fingerprint, preview.step.generation, preview.manifest, law.guardrails, law.memory);
+    let plan = digest(preview);
+    let leave = law.orders.leave(&plan, law.approvals, law.now);
+    Held { why, plan, case, leave }
 }
 
-/// The digest of what a change destroys. No physical id and no account in it: the same destruction in another account
-/// has the same digest.
+/// The digest of what a change destroys, and of the template that it destroys it for. No physical id and no account in it:
+/// the same destruction in another account has the same digest.
 pub fn digest(preview: &Preview<'_>) -> Digest {
     let mut lines: Vec<String> = preview
         .set
@@ -254,7 +367,8 @@ pub fn digest(preview: &Preview<'_>) -> Digest {
         .map(|change| format!("{:?} {} {}", harm(change), change.kind, change.logical))
         .collect();
     lines.sort();
-    lines.insert(0, format!("holdfast/1 {} {}", preview.step.manifest, preview.step.key));
+    let template = preview.step.action.asked().map(|asked| asked.template);
+    lines.insert(0, format!("holdfast/1 {} {} {template:?}", preview.step.manifest, preview.step.key));
     Digest::of(lines.join("\n").as_bytes())
 }
 
@@ -274,28 +388,31 @@ fn tighter(manifest: Option<u32>, account: u32) -> u32 {
     manifest.map_or(account, |manifest| manifest.min(account))
 }
 
-fn count(changes: &[&Change]) -> u32 {
-    u32::try_from(changes.len()).unwrap_or(u32::MAX)
+/// The mark of one entry of `allow`: another reason is another entry.
+fn entry(key: &StackKey, verb: &str, resource: &ResourcePath, reason: Option<&str>) -> Short {
+    Short::of(&format!("{key}|{verb}|{resource}|{reason:?}"))
 }
 
 /// `{remove: AuditTable}, {remove: Key}, …`: so many that a person copies them, and no more, because the sentence is
 /// remembered and sent.
-fn entries(verb: &str, ids: &[LogicalId]) -> String {
+fn entries(verb: &str, changes: &[&Change], again: bool) -> String {
     const SHOWN: usize = 8;
-    let mut entries: Vec<String> = ids.iter().take(SHOWN).map(|id| format!("{{{verb}: {id}}}")).collect();
-    if ids.len() > SHOWN {
+    let reason = if again { ", reason: …" } else { "" };
+    let shown = changes.iter().take(SHOWN);
+    let mut entries: Vec<String> = shown.map(|change| format!("{{{verb}: {}{reason}}}", change.logical)).collect();
+    if changes.len() > SHOWN {
         entries.push("…".into());
     }
     entries.join(", ")
 }
 
 /// `AuditTable (AWS::DynamoDB::Table) and 2 more`.
-fn named(ids: &[LogicalId], changes: &[Change]) -> String {
+fn named(changes: &[&Change]) -> String {
     const SHOWN: usize = 3;
-    let kind = |id: &LogicalId| changes.iter().find(|change| change.logical == *id).map_or("?", |change| &change.kind);
-    let mut names: Vec<String> = ids.iter().take(SHOWN).map(|id| format!("{id} ({})", kind(id))).collect();
-    if ids.len() > SHOWN {
-        names.push(format!("{} more", ids.len() - SHOWN));
+    let shown = changes.iter().take(SHOWN);
+    let mut names: Vec<String> = shown.map(|change| format!("{} ({})", change.logical, change.kind)).collect();
+    if changes.len() > SHOWN {
+        names.push(format!("{} more", changes.len() - SHOWN));
     }
     match names.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),

@@ -6,7 +6,8 @@
 //! [`lint`] checks all of them from outside; [`preview`] reads what CloudFormation made of a request; [`guard`] judges
 //! that and alone can make a [`permit`]; [`watch`] says what became of what was started; [`tell`] makes the report.
 //!
-//! Under all of them: [`facts`] is what was found, [`asked`] what is asked, [`memory`] what is remembered, [`why`] every
+//! Under all of them: [`facts`] is what was found, [`asked`] what is asked, [`memory`] what is remembered (with [`spent`], what was destroyed,
+//! in [`short`] marks), [`orders`] what people told the account, [`fence`] what its guardrails forbid by name, [`why`] every
 //! sentence about what is not in sync, and [`quote`] how somebody else's words stand in one.
 //!
 //! What is deliberately not here: no `async`, no randomness, no setting that is read from anywhere.
@@ -19,6 +20,7 @@ pub mod plan;
 pub mod stance;
 pub mod leave;
 mod seat;
+mod window;
 pub mod step;
 pub mod lint;
 pub mod preview;
@@ -30,5 +32,9 @@ pub mod tell;
 pub mod facts;
 pub mod asked;
 pub mod memory;
+pub mod spent;
+pub mod short;
+pub mod orders;
+pub mod fence;
 pub mod why;
 pub mod quote;

@@ -32,6 +32,15 @@ pub fn lint(plan: &Plan, facts: &Facts<'_>) -> Vec<String> {
         if !seen.insert(key) {
             note("there are two steps for it");
         }
+        if facts.closed.is_some() {
+            note("there is a step for it while nothing may begin");
+        }
+        if facts.policy.guardrails.protects(&key.stack).is_some() {
+            note("there is a step for it, and the account protects it");
+        }
+        if facts.orders.holds.iter().any(|hold| hold.stack.as_ref().is_none_or(|stack| *stack == key.stack)) {
+            note("there is a step for it while a person holds it");
+        }
         if !facts.found.regions.contains(&key.region) {
             note("there is a step in a region that was not looked at");
         }
@@ -52,7 +61,11 @@ pub fn lint(plan: &Plan, facts: &Facts<'_>) -> Vec<String> {
         notes.push("removals and other changes are mixed".into());
     }
     let taken = plan.rows.values().filter(|row| row.takes_seat()).count();
-    if !plan.steps.is_empty() && plan.steps.len() + taken > facts.policy.concurrency {
+    let begun = facts.begun.stacks as usize;
+    if !plan.steps.is_empty() && plan.steps.len() + begun > facts.policy.guardrails.limits.stacks_per_turn as usize {
+        notes.push("more is changed in a turn than the account allows".into());
+    }
+    if !plan.steps.is_empty() && plan.steps.len() + taken > facts.policy.seats() {
         notes.push("more is changed at a time than the account allows".into());
     }
     for (key, _) in plan.rows.iter().filter(|(key, row)| matches!(row.stand, Stand::Due(_)) != seen.contains(key)) {
@@ -68,6 +81,10 @@ fn wrong(action: &Action, key: &StackKey, facts: &Facts<'_>) -> Option<&'static 
     };
     let stance = found.stance();
     let ours = found.tags.get(OWNER) == Some(&facts.policy.owner) && !found.nested;
+    let another = facts.memory.owns(key, &found.id) == Some(false) && stance != Some(Stance::Shell);
+    let adopts = facts.selected.wanted.get(key).is_some_and(|wanted| wanted.manifest.adopt)
+        && facts.policy.guardrails.may.adopt
+        && found.tags.get(OWNER).is_none_or(|owner| *owner == facts.policy.owner);
     match action {
         Action::Create(_) => match stance {
             Some(Stance::Absent) => None,
@@ -76,7 +93,11 @@ fn wrong(action: &Action, key: &StackKey, facts: &Facts<'_>) -> Option<&'static 
                 Some("it is to be created, and is there already")
             }
         },
+        Action::Update(_) if adopts && !found.nested && (!ours || another) => None,
         Action::Update(_) | Action::Clear { .. } | Action::Remove { .. } if !ours => Some("it is not ours"),
+        Action::Update(_) | Action::Clear { .. } | Action::Remove { .. } if another => {
+            Some("it is not the one that was ours")
+        }
         Action::Update(_) => {
             let can = matches!(stance, Some(Stance::Ready | Stance::Undone));
             (!can).then_some("it is to be updated, and can't be as it is")
@@ -127,10 +148,11 @@ fn unmet(plan: &Plan, facts: &Facts<'_>, key: &StackKey) -> Option<String> {
     Some(format!("it depends on {unmet}, which is not in sync"))
 }
 
-/// Whether what depends on this stack may begin: it is in sync, or suspended while it stood.
+/// Whether what depends on this stack may begin: it is in sync, or suspended or held by a person while it stood.
 fn is_met(row: &Row, facts: &Facts<'_>, on: &StackKey) -> bool {
     let suspended = facts.selected.wanted.get(on).is_some_and(|wanted| wanted.manifest.suspend.is_some());
+    let on_hold = facts.orders.hold(on).is_some();
     let stance = facts.found.stacks.get(on).and_then(FoundStack::stance);
     let stands = matches!(stance, Some(Stance::Ready | Stance::Undone));
-    row.state() == State::InSync || (row.state() == State::Excepted && suspended && stands)
+    row.state() == State::InSync || (row.state() == State::Excepted && (suspended || on_hold) && stands)
 }

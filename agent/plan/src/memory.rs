@@ -4,13 +4,18 @@
 //! region a line in a report, a lost sequence begins a new epoch. Where it is kept, and that it is written before the
 //! act it accounts for, is the shell's business.
 
-use crate::asked::Fingerprint;
+use crate::{
+    asked::Fingerprint,
+    orders::Leave,
+    short::{self, Short},
+    spent::Spent,
+};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
+    format,
     string::String,
     vec::Vec,
 };
-use core::fmt;
 use jiff::Timestamp;
 use manifests::{
     id::{CommitId, Region, StackKey},
@@ -43,11 +48,23 @@ pub struct Memory {
     stacks: BTreeMap<StackKey, Known>,
     /// Requests that CloudFormation answered with "no changes", or whose change sets' names their stacks don't show;
     /// the newest last.
-    #[serde(default, with = "marks", skip_serializing_if = "Vec::is_empty")]
-    pub settled: Vec<Mark>,
+    #[serde(default, with = "short", skip_serializing_if = "Vec::is_empty")]
+    pub settled: Vec<Short>,
     /// Requests that failed, and whose reasons had to be forgotten because they no longer fit; the newest last.
-    #[serde(default, with = "marks", skip_serializing_if = "Vec::is_empty")]
-    pub given_up: Vec<Mark>,
+    #[serde(default, with = "short", skip_serializing_if = "Vec::is_empty")]
+    pub given_up: Vec<Short>,
+    /// Entries of `allow` that are used up, because the change that they let through is done; the newest last.
+    #[serde(default, with = "short", skip_serializing_if = "Vec::is_empty")]
+    pub used: Vec<Short>,
+    /// The stacks that are ours, each with its ARN: what has our tag and another ARN is somebody else's.
+    #[serde(default, with = "short", skip_serializing_if = "BTreeSet::is_empty")]
+    pub owned: BTreeSet<Short>,
+    /// What was destroyed in the last 24 hours.
+    #[serde(default, skip_serializing_if = "Spent::is_empty")]
+    pub spent: Spent,
+    /// Digest of the guardrails that were read last: once there were some, none is no longer taken for "none wanted".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guardrails: Option<String>,
     /// Regions in which something of ours is, or was and was not seen to be gone: they are looked at even when nothing is
     /// wanted there.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -81,32 +98,12 @@ pub struct Known {
     /// What was held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<WasHeld>,
-}
-
-/// This stack, as it was then, is what this request asks: 64 bits of a digest of the three, because two hundred of them
-/// have to fit into a parameter of 4 KB. It holds for as long as nobody touches the stack.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Mark(u64);
-
-impl Mark {
-    /// Bytes that one takes in a memory that is written: its digits and a space.
-    pub const BYTES: usize = 17;
-
-    fn new(key: &StackKey, fingerprint: Fingerprint, generation: Fingerprint) -> Self {
-        Self(Fingerprint::of(alloc::format!("{key}|{fingerprint}|{generation}").as_bytes()).short())
-    }
-}
-
-impl fmt::Display for Mark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-impl fmt::Debug for Mark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mark({self})")
-    }
+    /// Since when its manifest is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Timestamp>,
+    /// Whether its last manifest said that it stays, while the stack's tag does not say so yet.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub stays: bool,
 }
 
 /// What was started.
@@ -129,6 +126,9 @@ pub struct Pending {
     /// The commit it is done for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<CommitId>,
+    /// The entries of `allow` that let it through: used up once it is done.
+    #[serde(default, with = "short", skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<Short>,
 }
 
 /// What kinds of operation are started.
@@ -171,6 +171,13 @@ pub struct WasHeld {
     pub why: String,
     /// The plan's digest.
     pub plan: String,
+    /// Whose leave it had all the same.
+    #[serde(default, skip_serializing_if = "is_nobodys")]
+    pub leave: Leave,
+}
+
+fn is_nobodys(leave: &Leave) -> bool {
+    *leave == Leave::None
 }
 
 impl Memory {
@@ -186,6 +193,10 @@ impl Memory {
             stacks: BTreeMap::new(),
             settled: Vec::new(),
             given_up: Vec::new(),
+            used: Vec::new(),
+            owned: BTreeSet::new(),
+            spent: Spent::default(),
+            guardrails: None,
             regions: BTreeSet::new(),
             outbox: Vec::new(),
             told: None,
@@ -213,29 +224,53 @@ impl Memory {
 
     /// Remembers that this stack, as it is now ([`generation`]), is what this request asks.
     pub fn settle(&mut self, key: &StackKey, fingerprint: Fingerprint, generation: Fingerprint) {
-        let mark = Mark::new(key, fingerprint, generation);
-        self.settled.retain(|other| *other != mark);
-        self.settled.push(mark);
+        renew(&mut self.settled, mark(key, fingerprint, generation));
     }
 
     /// Whether that is remembered.
     pub fn is_settled(&self, key: &StackKey, fingerprint: Fingerprint, generation: Fingerprint) -> bool {
-        self.settled.contains(&Mark::new(key, fingerprint, generation))
+        self.settled.contains(&mark(key, fingerprint, generation))
     }
 
     /// Forgets why a request of this stack failed, but not that it did.
     pub fn give_up(&mut self, key: &StackKey) {
         if let Some(failed) = self.of(key).and_then(|known| known.failed.as_ref()) {
-            let mark = Mark::new(key, failed.fingerprint, failed.fingerprint);
-            self.given_up.retain(|other| *other != mark);
-            self.given_up.push(mark);
+            let mark = mark(key, failed.fingerprint, failed.fingerprint);
+            renew(&mut self.given_up, mark);
             self.change(key, |known| known.failed = None);
         }
     }
 
     /// Whether this request failed, for a reason that is forgotten.
     pub fn has_given_up(&self, key: &StackKey, fingerprint: Fingerprint) -> bool {
-        self.given_up.contains(&Mark::new(key, fingerprint, fingerprint))
+        self.given_up.contains(&mark(key, fingerprint, fingerprint))
+    }
+
+    /// Remembers that these entries of `allow` have let through what they were written for.
+    pub fn use_up(&mut self, entries: &[Short]) {
+        entries.iter().for_each(|entry| renew(&mut self.used, *entry));
+        let over = self.used.len().saturating_sub(USED);
+        self.used.drain(..over);
+    }
+
+    /// Remembers that the stack of this name and ARN is ours.
+    pub fn own(&mut self, key: &StackKey, stack_id: &str) {
+        let pair = Short::of_pair(&format!("{key}"), stack_id);
+        self.owned.retain(|other| !other.begins_like(pair));
+        self.owned.insert(pair);
+    }
+
+    /// Whether the stack of this name and ARN is the one that was ours; `None` when none of that name is remembered.
+    pub fn owns(&self, key: &StackKey, stack_id: &str) -> Option<bool> {
+        let pair = Short::of_pair(&format!("{key}"), stack_id);
+        let known = self.owned.iter().any(|other| other.begins_like(pair));
+        known.then(|| self.owned.contains(&pair))
+    }
+
+    /// Forgets that a stack of this name was ours: it is gone by our own hand.
+    pub fn disown(&mut self, key: &StackKey) {
+        let pair = Short::of_pair(&format!("{key}"), "");
+        self.owned.retain(|other| !other.begins_like(pair));
     }
 
     /// Forgets every stack that is neither wanted nor there any more, of so many `rows` that are. What was started is
@@ -250,10 +285,24 @@ impl Memory {
     }
 }
 
+/// How many used entries of `allow` are remembered: far more than stand in a repository at a time, if people take them out.
+const USED: usize = 64;
+
+/// This stack, as it was then, is what this request asks. It holds for as long as nobody touches the stack.
+fn mark(key: &StackKey, fingerprint: Fingerprint, generation: Fingerprint) -> Short {
+    Short::of(&format!("{key}|{fingerprint}|{generation}"))
+}
+
+/// The newest last, each once.
+fn renew(marks: &mut Vec<Short>, mark: Short) {
+    marks.retain(|other| *other != mark);
+    marks.push(mark);
+}
+
 /// What moves whenever anybody touches a stack: its ARN, the change set executed last, the time of its last change.
 pub fn generation(stack: &crate::facts::FoundStack) -> Fingerprint {
     let touched = stack.updated.or(stack.created).map(|at| at.as_millisecond()).unwrap_or_default();
-    let text = alloc::format!("{}|{:?}|{touched}", stack.id, stack.change_set);
+    let text = format!("{}|{:?}|{touched}", stack.id, stack.change_set);
     Fingerprint::of(text.as_bytes())
 }
 
@@ -272,31 +321,6 @@ mod pairs {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stacks, D::Error> {
         Vec::<(StackKey, Known)>::deserialize(deserializer).map(|pairs| pairs.into_iter().collect())
-    }
-}
-
-/// Marks as one text: their digits, with spaces between.
-mod marks {
-    use super::Mark;
-    use alloc::{
-        string::{String, ToString},
-        vec::Vec,
-    };
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    pub(super) fn serialize<S: Serializer>(marks: &[Mark], serializer: S) -> Result<S::Ok, S::Error> {
-        let marks: Vec<String> = marks.iter().map(ToString::to_string).collect();
-        serializer.serialize_str(&marks.join(" "))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Mark>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.split(' ').map(mark).collect::<Option<_>>().ok_or_else(|| de::Error::custom("a mark has 16 hex digits"))
-    }
-
-    fn mark(text: &str) -> Option<Mark> {
-        let lower_hex = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        lower_hex.then(|| u64::from_str_radix(text, 16).ok()).flatten().map(Mark)
     }
 }
 

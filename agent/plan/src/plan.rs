@@ -7,15 +7,18 @@
 use crate::{
     asked::{Asked, Fingerprint},
     facts::{Found, FoundStack, Status},
-    guard::{Limits, case},
+    fence,
+    guard::{Begun, case},
     leave::{LEAVING, leaving, left_over},
-    memory::{Memory, generation},
+    memory::{Memory, Started, generation},
+    orders::Orders,
     resolve::{OWNER, Values, dependencies, resolve},
     seat::{seat, step, touchable},
     select::{Selected, Wanted},
     stance::{Stance, stance},
     step::{Action, Plan, Row, Stand},
     why::Why,
+    window,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -24,7 +27,12 @@ use alloc::{
 };
 use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
-use manifests::{id::StackKey, report::State};
+use manifests::{
+    guardrails::Guardrails,
+    id::{Digest, Name, StackKey},
+    report::State,
+    stack::Stack,
+};
 
 /// Everything that a plan is made from.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +49,13 @@ pub struct Facts<'a> {
     pub stopped: &'a BTreeMap<StackKey, Why>,
     /// The account's own rules.
     pub policy: &'a Policy,
-    /// Now.
+    /// What people told the account, as far as it is in force.
+    pub orders: &'a Orders,
+    /// What this turn has begun.
+    pub begun: Begun,
+    /// Why nothing at all may begin, if that is so.
+    pub closed: Option<&'a str>,
+    /// Now, by AWS's clock.
     pub now: Timestamp,
 }
 
@@ -56,8 +70,15 @@ pub struct Policy {
     pub attempts: u32,
     /// How long after a failure it is tried again.
     pub retry_after: SignedDuration,
-    /// How much may be destroyed.
-    pub limits: Limits,
+    /// What the account allows.
+    pub guardrails: Guardrails,
+}
+
+impl Policy {
+    /// How many stacks are changed at a time: the tighter of the agent's setting and the account's guardrails.
+    pub fn seats(&self) -> usize {
+        self.guardrails.concurrency.map_or(self.concurrency, |most| most.min(self.concurrency))
+    }
 }
 
 /// Same facts, same plan.
@@ -74,7 +95,7 @@ pub fn plan(facts: &Facts<'_>) -> Plan {
             rows.insert(key.clone(), row);
         }
     }
-    let seated = seat(&order, &mut rows, facts.policy.concurrency);
+    let seated = seat(&order, &mut rows, facts);
     let steps = seated.iter().filter_map(|key| step(facts.found, facts.memory, key, rows.get(key)?)).collect();
     Plan { rows, steps }
 }
@@ -123,18 +144,33 @@ fn row(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, before: &BTreeMap<Sta
 /// How a stack stands that nobody wants and that once was ours to make; `None` for every other.
 fn left(facts: &Facts<'_>, key: &StackKey, found: &FoundStack) -> Option<Row> {
     let manifest = left_over(facts.selected, &facts.policy.owner, key, found)?;
-    let stand = match under_way(facts, key, Some(found), LEAVING) {
-        Err(why) => Stand::Not(why),
-        Ok(()) => unless_stopped(facts, key, leaving(facts.selected, &facts.policy.limits, found, &manifest)),
+    let stand = match facts.memory.owns(key, &found.id) {
+        Some(false) => Stand::Not(Why::Recreated),
+        Some(true) | None => gone(facts, key, found, &manifest),
     };
     Some(Row { manifest, status: Some(found.word()), fingerprint: None, stand })
 }
 
-fn unless_stopped(facts: &Facts<'_>, key: &StackKey, stand: Stand) -> Stand {
-    match (stand, facts.stopped.get(key)) {
-        (Stand::Due(_), Some(why)) => Stand::Not(why.clone()),
-        (stand, _) => stand,
+/// How a stack of ours stands that nobody wants.
+fn gone(facts: &Facts<'_>, key: &StackKey, found: &FoundStack, manifest: &Name) -> Stand {
+    match under_way(facts, key, Some(found), LEAVING) {
+        Err(why) => Stand::Not(why),
+        Ok(()) => unless_stopped(facts, key, leaving(facts, key, found, manifest)),
     }
+}
+
+/// Everything that can stop what is due, whatever it is: people, guardrails, the time of day, this turn.
+fn unless_stopped(facts: &Facts<'_>, key: &StackKey, stand: Stand) -> Stand {
+    if !matches!(stand, Stand::Due(_)) {
+        return stand;
+    }
+    let closed = || facts.closed.map(|why| Why::Closed(why.into()));
+    let held = || facts.orders.hold(key).map(|hold| hold.why());
+    let fenced = || fence::name(&facts.policy.guardrails, key).map(Why::Fenced);
+    let stopped = || facts.stopped.get(key).cloned();
+    let shut = || window::shut(&facts.policy.guardrails.windows, facts.now);
+    let why = closed().or_else(held).or_else(fenced).or_else(stopped).or_else(shut);
+    why.map_or(stand, Stand::Not)
 }
 
 /// Everything that can stop a stack before it matters what is asked of it.
@@ -143,8 +179,11 @@ fn open(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, before: &BTreeMap<St
         return Err(Why::Unreadable { region: key.region.clone(), why: why.clone() });
     }
     let stack = &*wanted.manifest;
+    if let Some(why) = fence::manifest(&facts.policy.guardrails, stack) {
+        return Err(Why::Fenced(why));
+    }
     if let Some(found) = facts.found.stacks.get(key) {
-        ours(facts, found)?;
+        ours(facts, key, stack, found)?;
         under_way(facts, key, Some(found), stack.timeout)?;
     } else {
         under_way(facts, key, None, stack.timeout)?;
@@ -168,23 +207,47 @@ fn can_be_built_on(row: &Row, found: Option<&FoundStack>) -> bool {
     match &row.stand {
         Stand::Settled => true,
         Stand::Due(_) => false,
-        Stand::Not(why) => matches!(why, Why::Suspended { .. }) && stands(),
+        Stand::Not(why) => matches!(why, Why::Suspended { .. } | Why::OnHold { .. }) && stands(),
     }
 }
 
-/// A stack is ours by its tag. A shell that carries no tags holds nothing, so making it ours harms nobody.
-fn ours(facts: &Facts<'_>, found: &FoundStack) -> Result<(), Why> {
+/// A stack is ours by its tag and its ARN. A shell holds nothing, so making one ours that carries no tags, or going on with
+/// one that carries ours, harms nobody. What somebody else made is ours to change only when manifest and account both say
+/// that it may be taken over.
+fn ours(facts: &Facts<'_>, key: &StackKey, stack: &Stack, found: &FoundStack) -> Result<(), Why> {
     let status = found.status.clone().map_err(Why::UnknownStatus)?;
     let owner = found.tags.get(OWNER);
+    let tagged = owner == Some(&facts.policy.owner);
     match stance(status) {
         Stance::Absent => return Ok(()),
-        Stance::Shell if found.tags.is_empty() => return Ok(()),
+        Stance::Shell if found.tags.is_empty() || (tagged && !found.nested) => return Ok(()),
         Stance::Shell | Stance::Busy | Stance::Ready | Stance::Undone | Stance::Stillborn | Stance::Stuck(_) => {}
     }
     if found.nested {
         return Err(Why::Nested);
     }
-    if owner == Some(&facts.policy.owner) { Ok(()) } else { Err(Why::Conflict { owner: owner.cloned() }) }
+    if is_taken_over(facts.policy, stack, found) {
+        return Ok(());
+    }
+    if !tagged {
+        return Err(Why::Conflict { owner: owner.cloned() });
+    }
+    // While we bring one up, its ARN is not known yet.
+    let coming = facts.memory.of(key).and_then(|known| known.pending.as_ref());
+    let coming = coming.is_some_and(|pending| pending.act == Started::Create);
+    if facts.memory.owns(key, &found.id) == Some(false) && !coming { Err(Why::Recreated) } else { Ok(()) }
+}
+
+/// Whether a stack is somebody else's so far: it has not our tag, or was not the one that was ours.
+pub fn is_strange(policy: &Policy, memory: &Memory, key: &StackKey, found: &FoundStack) -> bool {
+    found.tags.get(OWNER) != Some(&policy.owner) || memory.owns(key, &found.id) == Some(false)
+}
+
+/// Whether a stack that is not ours yet may be taken over: nobody else's tag is on it, and both sides say so.
+pub fn is_taken_over(policy: &Policy, stack: &Stack, found: &FoundStack) -> bool {
+    let anothers = found.tags.get(OWNER).is_some_and(|owner| *owner != policy.owner);
+    let sound = matches!(found.stance(), Some(Stance::Ready | Stance::Undone));
+    stack.adopt && policy.guardrails.may.adopt && !anothers && sound
 }
 
 /// Whether CloudFormation is at work on it, or will be seen to be in a moment; and whether that takes too long.
@@ -214,7 +277,6 @@ fn began(found: &FoundStack) -> Option<Timestamp> {
 /// How a stack stands that nothing stops, towards what is asked of it.
 fn stand(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, asked: Asked) -> Stand {
     let found = facts.found.stacks.get(key);
-    let known = facts.memory.of(key);
     let fingerprint = asked.fingerprint();
     let stance = found.and_then(FoundStack::stance).unwrap_or(Stance::Absent);
     if let (Stance::Stuck(way_out), Some(found)) = (stance, found) {
@@ -225,9 +287,8 @@ fn stand(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, asked: Asked) -> St
     {
         return Stand::Settled;
     }
-    let case = case(fingerprint, touchable(found), &wanted.manifest, &facts.policy.limits);
-    if let Some(held) = known.and_then(|known| known.held.as_ref()).filter(|held| held.case == case) {
-        return Stand::Not(Why::Held(held.why.clone()));
+    if let Some(why) = held(facts, key, wanted, fingerprint, touchable(found)) {
+        return Stand::Not(why);
     }
     if let Some(why) = gave_up(facts, key, fingerprint) {
         return Stand::Not(why);
@@ -239,6 +300,22 @@ fn stand(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, asked: Asked) -> St
             Stand::Due(Action::Create(asked))
         }
     }
+}
+
+/// Whether the change was held, and everything is still as it was when it was judged, and nobody has approved it since.
+fn held(
+    facts: &Facts<'_>,
+    key: &StackKey,
+    wanted: &Wanted,
+    fingerprint: Fingerprint,
+    generation: Option<Fingerprint>,
+) -> Option<Why> {
+    let held = facts.memory.of(key)?.held.as_ref()?;
+    let case = case(key, fingerprint, generation, &wanted.manifest, &facts.policy.guardrails, facts.memory);
+    let plan: Option<Digest> = held.plan.parse().ok();
+    let leave = plan.map(|plan| facts.orders.leave(&plan, &facts.selected.approvals, facts.now));
+    let released = leave.is_some_and(|leave| leave != held.leave);
+    (held.case == case && !released).then(|| Why::Held(held.why.clone()))
 }
 
 /// Whether the stack is what is asked: it says so itself, or CloudFormation found nothing to change and nobody has

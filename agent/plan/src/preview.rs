@@ -5,7 +5,7 @@ use crate::{
     quote::quote,
     step::Step,
 };
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
 use manifests::stack::Stack;
 
 /// A step's change set as CloudFormation described it: plainly, all pages.
@@ -17,6 +17,10 @@ pub struct Preview<'a> {
     pub manifest: &'a Stack,
     /// The change set.
     pub set: ChangeSet,
+    /// What rewrites its template (`Transform`, `Fn::Transform`), by name.
+    pub transforms: Vec<String>,
+    /// Whether the stack is somebody else's so far, and is taken over with this.
+    pub adopting: bool,
 }
 
 /// How a change set came out.

@@ -4,6 +4,7 @@ use crate::{
     asked::Fingerprint,
     facts::{Found, FoundStack},
     memory::{Memory, generation},
+    plan::Facts,
     stance::Stance,
     step::{Action, Row, Stand, Step},
     why::Why,
@@ -14,10 +15,12 @@ use manifests::id::StackKey;
 /// Picks what is done now, and says of everything else that is due what it waits for. `order` is everything wanted,
 /// dependencies first. Removals begin only when all of that is in place, because what leaves may be what something wanted
 /// still stands on.
-pub(crate) fn seat(order: &[&StackKey], rows: &mut BTreeMap<StackKey, Row>, concurrency: usize) -> Vec<StackKey> {
+pub(crate) fn seat(order: &[&StackKey], rows: &mut BTreeMap<StackKey, Row>, facts: &Facts<'_>) -> Vec<StackKey> {
     let taken = rows.values().filter(|row| row.takes_seat()).count();
     let others_open = order.iter().any(|key| !rows.get(*key).is_some_and(Row::is_in_place));
-    let mut seats = concurrency.saturating_sub(taken);
+    let mut seats = facts.policy.seats().saturating_sub(taken);
+    let most = facts.policy.guardrails.limits.stacks_per_turn;
+    let mut left = most.saturating_sub(facts.begun.stacks);
     let due = |key: &&StackKey| rows.get(*key).is_some_and(|row| matches!(row.stand, Stand::Due(_)));
     let removals = rows.iter().filter(|(_, row)| is_removal(row)).map(|(key, _)| key);
     let all: Vec<StackKey> = order.iter().copied().filter(due).chain(removals).cloned().collect();
@@ -26,10 +29,12 @@ pub(crate) fn seat(order: &[&StackKey], rows: &mut BTreeMap<StackKey, Row>, conc
         let Some(row) = rows.get_mut(&key) else { continue };
         if is_removal(row) && (others_open || taken > 0) {
             row.stand = Stand::Not(Why::ForOthers);
+        } else if left == 0 {
+            row.stand = Stand::Not(Why::ForTurn { most, what: "changes" });
         } else if seats == 0 {
             row.stand = Stand::Not(Why::ForSeat);
         } else {
-            seats -= 1;
+            (seats, left) = (seats - 1, left - 1);
             seated.push(key);
         }
     }

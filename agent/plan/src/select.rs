@@ -10,6 +10,7 @@ use alloc::{
     vec::Vec,
 };
 use manifests::{
+    approval::Approval,
     fleet::Fleet,
     id::{AccountId, Digest, Name, Region, RepoPath, StackKey},
     parse::Repository,
@@ -62,6 +63,8 @@ pub struct Selected {
     pub named: BTreeSet<Name>,
     /// Manifests that can't be read, and why: their stacks are left as they are.
     pub broken: BTreeMap<Name, String>,
+    /// What the repository approves for this account.
+    pub approvals: Vec<Approval>,
     /// Whether a manifest's absence proves that nobody wants its stack.
     pub complete: bool,
 }
@@ -97,7 +100,9 @@ pub fn select(
         }
     }
     let named = repository.stacks.keys().cloned().collect();
-    Selected { account, wanted, places, named, broken, complete: repository.complete }
+    let meant = |approval: &&Approval| approval.targets.hold(&account.id, &account.labels);
+    let approvals = repository.approvals.iter().filter(meant).cloned().collect();
+    Selected { account, wanted, places, named, broken, approvals, complete: repository.complete }
 }
 
 /// Every region that a turn has to look at: where something is wanted, where an output is read, and home.

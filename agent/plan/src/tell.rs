@@ -2,6 +2,7 @@
 
 use crate::{
     memory::Memory,
+    orders::Orders,
     quote::quote,
     select::Account,
     step::{Plan, Row, Stand},
@@ -37,6 +38,8 @@ pub struct Turn<'a> {
     pub provides: &'a BTreeMap<StackKey, Vec<String>>,
     /// What could not be read in the repository.
     pub problems: &'a [Problem],
+    /// What people told the account, as far as it is in force.
+    pub orders: &'a Orders,
     /// What is remembered at the end of the turn.
     pub memory: &'a Memory,
     /// AWS calls and git requests of the turn.
@@ -62,6 +65,7 @@ pub fn tell(turn: &Turn<'_>) -> Report {
     let worst = worst.map(|stack| (stack.state, format!("{}/{}: {}", stack.region, stack.stack, why_of(stack))));
     let (state, why) = [source, problem, unseen, worst].into_iter().flatten().max_by_key(|(state, _)| *state).unzip();
     let happened = &turn.memory.outbox;
+    let (holds, pin) = turn.orders.told();
     Report {
         account: turn.account.id.clone(),
         account_name: turn.account.name.clone(),
@@ -73,6 +77,8 @@ pub fn tell(turn: &Turn<'_>) -> Report {
         why,
         stacks_total: stacks.len() as u64,
         stacks,
+        holds,
+        pin,
         problems: turn.problems.iter().take(PROBLEMS).cloned().collect(),
         problems_total: turn.problems.len() as u64,
         happened: happened.iter().take(HAPPENINGS).cloned().collect(),
@@ -95,7 +101,7 @@ fn stack(turn: &Turn<'_>, key: &StackKey, row: &Row) -> StackReport {
         },
         status: row.status.clone(),
         fingerprint: row.fingerprint.map(|fingerprint| fingerprint.to_string()),
-        plan: held.map(|held| held.plan.clone()),
+        plan: held.map(|held| held.plan.chars().take(16).collect()),
         provides: turn.provides.get(key).cloned().unwrap_or_default(),
     }
 }
@@ -112,11 +118,13 @@ fn first_line(problem: &Problem, total: usize) -> String {
 
 /// The digest of what a report says of the account: what changes with every turn (numbers, times) left out.
 pub fn said(report: &Report) -> String {
-    let Report { account, account_name, epoch, source, state, why, stacks, problems, problems_total, .. } = report;
+    let Report {
+        account, account_name, epoch, source, state, why, stacks, holds, pin, problems, problems_total, ..
+    } = report;
     let Source { repository, branch, applied, attempted, answered: _, signature, trouble } = source;
     let text = format!(
         "{account:?}{account_name:?}{epoch:?}{repository:?}{branch:?}{applied:?}{attempted:?}{signature:?}{trouble:?}\
-         {state:?}{why:?}{stacks:?}{problems:?}{problems_total}"
+         {state:?}{why:?}{stacks:?}{holds:?}{pin:?}{problems:?}{problems_total}"
     );
     Digest::of(text.as_bytes()).short(16)
 }

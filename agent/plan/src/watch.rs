@@ -27,6 +27,8 @@ pub struct Ended {
     pub pending: Pending,
     /// How it ended.
     pub end: End,
+    /// The ARN of the stack as it is now, if it is there.
+    pub stack_id: Option<String>,
 }
 
 /// How something ended.
@@ -56,8 +58,10 @@ pub fn ended(memory: &Memory, found: &Found, now: Timestamp) -> Vec<Ended> {
     pending
         .filter(|(key, _)| found.regions.contains(&key.region))
         .filter_map(|(key, pending)| {
-            let end = end(pending, found.stacks.get(key), now)?;
-            Some(Ended { key: key.clone(), pending: pending.clone(), end })
+            let stack = found.stacks.get(key);
+            let end = end(pending, stack, now)?;
+            let stack_id = stack.map(|stack| stack.id.clone());
+            Some(Ended { key: key.clone(), pending: pending.clone(), end, stack_id })
         })
         .collect()
 }
@@ -99,19 +103,27 @@ pub fn root_cause(status: &str, reason: Option<&str>, events: &[FailedEvent]) ->
 
 /// Writes into memory how something ended. `why` is the cause; without one the stack's own words have to do.
 pub fn settle(memory: &mut Memory, ended: &Ended, why: Option<String>, now: Timestamp) {
-    let Ended { key, pending, end } = ended;
+    let Ended { key, pending, end, stack_id } = ended;
     if let (Some(fingerprint), End::Done { settled: Some(generation) }) = (pending.fingerprint, end) {
         memory.settle(key, fingerprint, *generation);
+    }
+    let goes = matches!(pending.act, Started::Clear | Started::Remove);
+    match end {
+        End::Done { .. } if goes => memory.disown(key),
+        End::Done { .. } => memory.use_up(&pending.allowed),
+        End::Failed { .. } | End::Never => {}
+    }
+    if let (Some(id), false, false) = (stack_id, goes, *end == End::Never) {
+        memory.own(key, id);
     }
     memory.change(key, |known| {
         known.pending = None;
         let Some(fingerprint) = pending.fingerprint else { return };
         match end {
             End::Done { .. } => {
-                let cleared = matches!(pending.act, Started::Clear | Started::Remove);
                 known.held = None;
                 // A stack that was cleared away is created again, and that attempt is counted with those before it.
-                known.failed = known.failed.take().filter(|_| cleared);
+                known.failed = known.failed.take().filter(|_| goes);
             }
             End::Failed { status, reason, stack_id: _ } => {
                 let why = why.unwrap_or_else(|| root_cause(status, reason.as_deref(), &[]));

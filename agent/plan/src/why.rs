@@ -58,6 +58,33 @@ pub enum Why {
         /// What did not work.
         why: String,
     },
+    /// A person in the account told the agent to leave it alone.
+    OnHold {
+        /// Until when.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+        /// Who said so.
+        by: String,
+    },
+    /// Changes may not begin at this time.
+    ForWindow {
+        /// When they may.
+        until: Option<Timestamp>,
+        /// Why there is such a window.
+        reason: Option<String>,
+    },
+    /// Its manifest has just left, and it is given a while.
+    Leaving {
+        /// Its manifest.
+        manifest: Name,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The account's guardrails forbid it, whatever it would change.
+    Fenced(String),
+    /// Nothing at all may begin.
+    Closed(String),
     /// The manifest says so.
     Suspended {
         /// Its reason.
@@ -75,7 +102,7 @@ pub enum Why {
         /// Its manifest.
         manifest: Name,
         /// What forbids it.
-        because: &'static str,
+        because: String,
     },
     /// A limit stopped the change.
     Held(String),
@@ -132,12 +159,24 @@ pub enum Why {
         /// Whose it is, if its tags say.
         owner: Option<String>,
     },
+    /// A stack of that name carries our tags and is not the one that was ours.
+    Recreated,
     /// It is part of another stack.
     Nested,
     /// Its status is a word that this version does not know.
     UnknownStatus(String),
-    /// This turn has destroyed its share.
-    ForBudget,
+    /// As much was destroyed as the account allows in 24 hours.
+    ForBudget {
+        /// When there is room again.
+        until: Option<Timestamp>,
+    },
+    /// This turn has begun as much as the account allows in one.
+    ForTurn {
+        /// How much that is.
+        most: u32,
+        /// Of what: `changes`, `deletions`.
+        what: &'static str,
+    },
     /// AWS refused what it was asked for this stack.
     Refused(String),
     /// A permission is missing, or the credentials are not good.
@@ -163,12 +202,15 @@ impl Why {
             | Self::ForStack { .. }
             | Self::ForManifest { .. }
             | Self::ForOthers
-            | Self::ForBudget => State::Pending,
-            Self::Suspended { .. } | Self::Kept { .. } => State::Excepted,
+            | Self::ForWindow { .. }
+            | Self::Leaving { .. }
+            | Self::ForTurn { .. }
+            | Self::ForBudget { .. } => State::Pending,
+            Self::Suspended { .. } | Self::Kept { .. } | Self::OnHold { .. } => State::Excepted,
             Self::UnknownStatus(_) | Self::Unreadable { .. } | Self::Trouble(_) | Self::NotPruned { .. } => {
                 State::Unknown
             }
-            Self::Held(_) => State::Held,
+            Self::Held(_) | Self::Fenced(_) | Self::Closed(_) => State::Held,
             Self::NoLabel { .. }
             | Self::NoParameter { .. }
             | Self::NoOutput { .. }
@@ -178,7 +220,9 @@ impl Why {
             | Self::Denied(_)
             | Self::ForRetry { .. }
             | Self::Failed { .. } => State::Failed,
-            Self::Late { .. } | Self::Stuck { .. } | Self::Conflict { .. } | Self::Nested => State::NeedsAPerson,
+            Self::Late { .. } | Self::Stuck { .. } | Self::Conflict { .. } | Self::Recreated | Self::Nested => {
+                State::NeedsAPerson
+            }
         }
     }
 }
@@ -202,6 +246,15 @@ impl fmt::Display for Why {
                 write!(f, "waits for the manifest `{manifest}`, which can't be read; ends when it can")
             }
             Self::ForOthers => f.write_str("is removed once every stack that is wanted here is in sync"),
+            Self::OnHold { until, reason, by } => {
+                write!(f, "on hold: {} ({}); ends at {until:.0}, or with `holdfast release`", quote(reason), quote(by))
+            }
+            Self::ForWindow { until, reason } => window(f, *until, reason.as_deref()),
+            Self::Leaving { manifest, until } => write!(
+                f,
+                "the manifest `{manifest}` no longer asks for it; deleted at {until:.0}, unless it does again by then"
+            ),
+            Self::Fenced(why) | Self::Closed(why) => f.write_str(why),
             Self::ForRetry { at, why } => write!(f, "{why}; tried again at {at:.0}"),
             Self::Suspended { reason, at } => {
                 write!(f, "suspended: {}; ends when `suspend` leaves {at}", quote(reason))
@@ -216,8 +269,15 @@ impl fmt::Display for Why {
             }
             Self::Held(why) => f.write_str(why),
             Self::Broken(why) => write!(f, "{why}; ends with a commit that mends it"),
-            Self::ForBudget => {
-                f.write_str("this turn has destroyed as much as the account allows in one; ends with the next turn")
+            Self::ForBudget { until } => {
+                f.write_str("as much was destroyed in the last 24 hours as this account allows; ")?;
+                match until {
+                    Some(until) => write!(f, "goes on at {until:.0}"),
+                    None => f.write_str("ends when the account's guardrails are raised"),
+                }
+            }
+            Self::ForTurn { most, what } => {
+                write!(f, "this turn has begun {most} {what}, as many as the account allows in one; ends with the next turn")
             }
             Self::Refused(why) | Self::Denied(why) => write!(f, "{why}; ends when that is mended"),
             Self::Trouble(why) => write!(f, "{why}; tried again next turn"),
@@ -239,6 +299,10 @@ impl fmt::Display for Why {
             Self::Failed { fingerprint: _, attempts, why } => failed(f, *attempts, why),
             Self::Stuck { status, reason, way_out } => stuck(f, status, reason.as_deref(), *way_out),
             Self::Conflict { owner } => conflict(f, owner.as_deref()),
+            Self::Recreated => f.write_str(
+                "a stack of this name carries our tags and is not the one that was ours: somebody made it anew; left alone \
+                 until it goes, or `holdfast adopt` takes it over",
+            ),
             Self::Nested => {
                 f.write_str("is part of another stack and left alone until the manifest takes another `stackName`")
             }
@@ -252,6 +316,17 @@ impl fmt::Display for Why {
                 write!(f, "could not be looked at in {region}: {why}; ends when that succeeds")
             }
         }
+    }
+}
+
+fn window(f: &mut fmt::Formatter<'_>, until: Option<Timestamp>, reason: Option<&str>) -> fmt::Result {
+    f.write_str("waits for the account's window")?;
+    if let Some(reason) = reason {
+        write!(f, " ({})", quote(reason))?;
+    }
+    match until {
+        Some(until) => write!(f, "; begins at {until:.0}"),
+        None => f.write_str("; ends when the account's guardrails open one"),
     }
 }
 

@@ -111,6 +111,7 @@ fn known() -> impl Strategy<Value = Known> {
             since: at(since),
             attempt,
             commit: None,
+            allowed: vec![],
         },
     );
     let failed = (fingerprints(), any::<u32>(), 0..10_000_i64, any::<bool>()).prop_map(
@@ -122,9 +123,14 @@ fn known() -> impl Strategy<Value = Known> {
             refused,
         },
     );
-    let held = fingerprints().prop_map(|case| WasHeld { case, why: "would remove".into(), plan: "p".into() });
+    let held = fingerprints().prop_map(|case| WasHeld {
+        case,
+        why: "would remove".into(),
+        plan: "p".into(),
+        leave: Default::default(),
+    });
     (option::weighted(0.2, pending), option::weighted(0.4, failed), option::of(held))
-        .prop_map(|(pending, failed, held)| Known { pending, failed, held })
+        .prop_map(|(pending, failed, held)| Known { pending, failed, held, ..Known::default() })
 }
 
 fn worlds() -> impl Strategy<Value = World> {

@@ -1,13 +1,23 @@
-//! What a change may destroy.
+//! What a change may destroy, and who can release what.
 
 use crate::table::{World, at, key, word};
-use manifests::{id::LogicalId, stack::Stack};
+use jiff::{SignedDuration, Timestamp};
+use manifests::{
+    approval::Approval,
+    guardrails::{Guardrails, Limits},
+    id::{Digest, ResourcePath},
+    stack::{Location, Stack, Targets},
+};
 use plan::{
-    facts::{Action, Change, ChangeSet, ChangeSetStatus, PolicyAction, Replacement},
-    guard::{Budget, Harm, Held, Judgement, Limits, digest, harm, judge, judge_deletion, token},
+    facts::{Action, Change, ChangeSet, ChangeSetStatus, Detail, PolicyAction, Replacement},
+    guard::{Begun, Cost, Harm, Held, Judgement, Law, digest, harm, judge, judge_deletion, token},
+    memory::Memory,
+    orders::{self, Orders},
     permit::{Act, Permit},
     preview::Preview,
+    spent::Toll,
     step::Step,
+    why::Why,
 };
 
 /// `Modify True Table AWS::X::Y`: the action, what else CloudFormation says of it, the resource.
@@ -25,6 +35,7 @@ fn change(text: &str) -> Change {
         replacement: words.iter().find_map(|word| Replacement::from_word(word)),
         policy: words.iter().find_map(|word| PolicyAction::from_word(word)),
         details: vec![],
+        walked: words.contains(&"walked"),
     }
 }
 
@@ -89,16 +100,73 @@ fn case(does: &str, written: impl FnOnce(&mut Stack)) -> Case {
 
 impl Case {
     fn preview(&self) -> Preview<'_> {
-        Preview { step: &self.step, manifest: &self.manifest, set: self.set.clone() }
+        let transforms = Vec::new();
+        Preview { step: &self.step, manifest: &self.manifest, set: self.set.clone(), transforms, adopting: false }
     }
 
-    fn judge(&self, limits: &Limits, budget: &mut Budget) -> Judgement {
-        judge(&self.preview(), limits, budget)
+    fn digest(&self) -> Digest {
+        digest(&self.preview())
     }
 }
 
-fn ids(text: &str) -> impl Iterator<Item = LogicalId> {
-    text.split_whitespace().map(word)
+/// An account that judges, and remembers what it let through.
+struct Court {
+    guardrails: Guardrails,
+    orders: Orders,
+    approvals: Vec<Approval>,
+    memory: Memory,
+    begun: Begun,
+    now: Timestamp,
+}
+
+impl Court {
+    fn of(limits: Limits) -> Self {
+        Self {
+            guardrails: Guardrails { limits, ..Guardrails::default() },
+            orders: Orders::default(),
+            approvals: vec![],
+            memory: Memory::new("e1".into()),
+            begun: Begun::default(),
+            now: at(0),
+        }
+    }
+
+    fn law(&self) -> Law<'_> {
+        let Self { guardrails, orders, approvals, memory, begun, now } = self;
+        Law { guardrails, orders, approvals, memory, begun: *begun, now: *now }
+    }
+
+    /// Judges, and writes down what it takes, as a turn does before it acts.
+    fn judge(&mut self, case: &Case) -> Judgement {
+        let judgement = judge(&case.preview(), &self.law());
+        self.keep(&judgement);
+        judgement
+    }
+
+    fn delete(&mut self, step: &Step) -> Judgement {
+        let judgement = judge_deletion(step, "arn:old", &self.law());
+        self.keep(&judgement);
+        judgement
+    }
+
+    fn keep(&mut self, judgement: &Judgement) {
+        if let Judgement::Permitted(_, Cost { toll, .. }) = judgement {
+            self.memory.spent.add(self.now, *toll);
+            self.begun.stacks += 1;
+            self.begun.deletions += toll.deletions;
+        }
+    }
+
+    fn pass(&mut self, minutes: i64) {
+        self.now += SignedDuration::from_mins(minutes);
+    }
+}
+
+fn ids(text: &str) -> impl Iterator<Item = (ResourcePath, Option<String>)> {
+    text.split_whitespace().map(|id| match id.split_once(':') {
+        Some((id, reason)) => (word(id), Some(reason.into())),
+        None => (word(id), None),
+    })
 }
 
 fn allows(remove: &str, replace: &str) -> impl FnOnce(&mut Stack) {
@@ -109,11 +177,11 @@ fn allows(remove: &str, replace: &str) -> impl FnOnce(&mut Stack) {
 }
 
 #[track_caller]
-fn permitted(judgement: Judgement) -> Permit {
+fn permitted(judgement: Judgement) -> (Permit, Cost) {
     match judgement {
-        Judgement::Permitted(permit) => permit,
+        Judgement::Permitted(permit, cost) => (permit, cost),
         Judgement::Held(held) => panic!("it was held: {}", held.why),
-        Judgement::NextTurn => panic!("it was left for the next turn"),
+        Judgement::Later(why) => panic!("it was left for later: {why}"),
     }
 }
 
@@ -121,18 +189,26 @@ fn permitted(judgement: Judgement) -> Permit {
 fn held(judgement: Judgement) -> Held {
     match judgement {
         Judgement::Held(held) => held,
-        Judgement::Permitted(permit) => panic!("it was permitted: {permit:?}"),
-        Judgement::NextTurn => panic!("it was left for the next turn"),
+        Judgement::Permitted(permit, _) => panic!("it was permitted: {permit:?}"),
+        Judgement::Later(why) => panic!("it was left for later: {why}"),
     }
 }
 
-/// Whether a change that does this, with this allowed, may go ahead under the limits that a new account has.
+#[track_caller]
+fn later(judgement: Judgement) -> Why {
+    match judgement {
+        Judgement::Later(why) => why,
+        Judgement::Permitted(permit, _) => panic!("it was permitted: {permit:?}"),
+        Judgement::Held(held) => panic!("it was held: {}", held.why),
+    }
+}
+
+/// Whether a change that does this, with this allowed, may go ahead in an account without guardrails of its own.
 fn goes(does: &str, remove: &str, replace: &str) -> bool {
-    let limits = Limits::default();
-    match case(does, allows(remove, replace)).judge(&limits, &mut Budget::new(&limits)) {
-        Judgement::Permitted(_) => true,
+    match Court::of(Limits::default()).judge(&case(does, allows(remove, replace))) {
+        Judgement::Permitted(..) => true,
         Judgement::Held(_) => false,
-        Judgement::NextTurn => panic!("a first change is never left for the next turn"),
+        Judgement::Later(why) => panic!("a first change is never left for later: {why}"),
     }
 }
 
@@ -155,9 +231,15 @@ fn what_is_spelled_out_is_allowed_and_nothing_beside_it() {
 }
 
 #[test]
+fn what_lies_in_a_nested_stack_is_named_by_its_way() {
+    assert!(!goes("Modify False walked Child AWS::CloudFormation::Stack, Remove Child/Topic", "Topic", ""));
+    assert!(goes("Modify False walked Child AWS::CloudFormation::Stack, Remove Child/Topic", "Child/Topic", ""));
+    assert!(!goes("Modify False Child AWS::CloudFormation::Stack", "", ""), "it was not walked");
+}
+
+#[test]
 fn what_is_permitted_is_exactly_what_was_judged() {
-    let limits = Limits::default();
-    let permit = permitted(case("Add A", |_| ()).judge(&limits, &mut Budget::new(&limits)));
+    let (permit, _) = permitted(Court::of(Limits::default()).judge(&case("Add A", |_| ())));
     assert_eq!(*permit.key(), key("app"));
     assert_eq!(*permit.act(), Act::Execute { change_set: "arn:change-set".into(), stack_id: "arn:stack".into() });
 }
@@ -167,7 +249,7 @@ fn a_manifest_can_tighten_the_accounts_limits_and_not_loosen_them() {
     let goes = |account: u32, manifest: Option<u32>, does: &str| {
         let limits = Limits { removals_per_change: account, replacements_per_change: account, ..Limits::default() };
         let written = |stack: &mut Stack| (stack.limits.removals, stack.limits.replacements) = (manifest, manifest);
-        matches!(case(does, written).judge(&limits, &mut Budget::new(&limits)), Judgement::Permitted(_))
+        matches!(Court::of(limits).judge(&case(does, written)), Judgement::Permitted(..))
     };
     for two in ["Remove A, Remove B", "Modify True A, Modify True B"] {
         assert!(goes(2, None, two));
@@ -180,52 +262,87 @@ fn a_manifest_can_tighten_the_accounts_limits_and_not_loosen_them() {
 }
 
 #[test]
-fn what_a_turn_has_destroyed_is_never_given_back() {
-    let limits = Limits { removals_per_turn: 3, replacements_per_turn: 1, ..Limits::default() };
-    let mut budget = Budget::new(&limits);
-    let mut judge = |does: &str| case(does, allows("A B", "A B")).judge(&limits, &mut budget);
-    permitted(judge("Remove A, Remove B"));
-    assert_eq!(judge("Remove A, Remove B"), Judgement::NextTurn);
-    permitted(judge("Remove A"));
-    assert_eq!(judge("Remove A"), Judgement::NextTurn);
-    permitted(judge("Modify True A"));
-    assert_eq!(judge("Dynamic B"), Judgement::NextTurn);
-    permitted(judge("Add A"));
+fn what_was_destroyed_counts_for_24_hours_and_not_a_minute_less() {
+    let limits = Limits { removals_per_day: 3, replacements_per_day: 1, ..Limits::default() };
+    let mut court = Court::of(limits);
+    let both = || allows("A B", "A B");
+    permitted(court.judge(&case("Remove A, Remove B", both())));
+    court.pass(60);
+    let why = later(court.judge(&case("Remove A, Remove B", both())));
+    assert_eq!(why, Why::ForBudget { until: Some(at(86_400)) });
+    assert_eq!(
+        why.to_string(),
+        "as much was destroyed in the last 24 hours as this account allows; goes on at 2025-06-16T15:06:40Z"
+    );
+    permitted(court.judge(&case("Remove A", both())));
+    later(court.judge(&case("Remove A", both())));
+    permitted(court.judge(&case("Modify True A", both())));
+    later(court.judge(&case("Dynamic B", both())));
+    permitted(court.judge(&case("Add A", both())));
+    court.pass(23 * 60 - 1);
+    later(court.judge(&case("Remove A, Remove B", both())));
+    court.pass(1);
+    permitted(court.judge(&case("Remove A, Remove B", both())));
+    later(court.judge(&case("Remove A", both())));
 }
 
 #[test]
-fn what_is_left_for_the_next_turn_takes_nothing_from_this_one() {
-    let limits = Limits { removals_per_turn: 1, replacements_per_turn: 1, ..Limits::default() };
-    let mut budget = Budget::new(&limits);
-    let mut judge = |does: &str| case(does, allows("A", "B")).judge(&limits, &mut budget);
-    permitted(judge("Modify True B"));
-    assert_eq!(judge("Remove A, Modify True B"), Judgement::NextTurn);
-    permitted(judge("Remove A"));
+fn a_clock_that_jumps_gives_nothing_back() {
+    let limits = Limits { removals_per_day: 1, ..Limits::default() };
+    let mut court = Court::of(limits);
+    court.pass(10 * 24 * 60);
+    permitted(court.judge(&case("Remove A", allows("A", ""))));
+    court.pass(-9 * 24 * 60);
+    later(court.judge(&case("Remove A", allows("A", ""))));
 }
 
 #[test]
-fn what_no_turn_could_ever_do_is_held_and_not_left_for_the_next() {
-    let limits = Limits { removals_per_turn: 1, ..Limits::default() };
-    let held = held(case("Remove A, Remove B", allows("A B", "")).judge(&limits, &mut Budget::new(&limits)));
+fn what_is_left_for_later_takes_nothing_from_today() {
+    let limits = Limits { removals_per_day: 1, replacements_per_day: 1, ..Limits::default() };
+    let mut court = Court::of(limits);
+    let both = || allows("A", "B");
+    permitted(court.judge(&case("Modify True B", both())));
+    later(court.judge(&case("Remove A, Modify True B", both())));
+    permitted(court.judge(&case("Remove A", both())));
+}
+
+#[test]
+fn what_no_day_could_ever_hold_is_held_and_not_left_for_later() {
+    let limits = Limits { removals_per_day: 1, ..Limits::default() };
+    let held = held(Court::of(limits).judge(&case("Remove A, Remove B", allows("A B", ""))));
     assert_eq!(
         held.why,
-        "would remove 2 resources, and this account allows 1 in a turn; ends with a smaller commit, or when the \
-         account's limits are raised"
+        "would remove 2 resources, and this account allows 1 in 24 hours; ends with a smaller commit, or when the \
+         account's guardrails are raised"
     );
+}
+
+/// A sentence with the digest taken out, which nobody can know beforehand.
+fn without_digest(why: &str) -> String {
+    let words = why
+        .split(' ')
+        .map(|word| if word.len() == 16 && word.bytes().all(|b| b.is_ascii_hexdigit()) { "…" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[test]
 fn a_held_change_says_what_it_would_destroy_and_what_releases_it() {
-    let why = |does: &str, limits: Limits| held(case(does, |_| ()).judge(&limits, &mut Budget::new(&limits))).why;
+    let why = |does: &str, limits: Limits| without_digest(&held(Court::of(limits).judge(&case(does, |_| ()))).why);
     assert_eq!(
-        why("Remove Table AWS::DynamoDB::Table, Add Other", Limits::default()),
-        "would remove Table (AWS::DynamoDB::Table), and nothing unnamed may go; ends with a commit that leaves them alone, \
-         or writes `allow: [{remove: Table}]` in stacks/app.yaml"
+        why("Remove Topic, Add Other", Limits::default()),
+        "would remove Topic (AWS::SNS::Topic), and nothing unnamed may go; ends with a commit that leaves them alone, or \
+         writes `allow: [{remove: Topic}]` in stacks/app.yaml, or `holdfast approve … --reason …` in this account"
     );
     assert_eq!(
         why("Modify True A, Dynamic B", Limits { replacements_per_change: 1, ..Limits::default() }),
         "would replace A (AWS::SNS::Topic) and B (AWS::SNS::Topic), and the limit is 1; ends with a commit that leaves them \
-         alone, or writes `allow: [{replace: A}, {replace: B}]` in stacks/app.yaml"
+         alone, or writes `allow: [{replace: A}, {replace: B}]` in stacks/app.yaml, or `holdfast approve … --reason …` in \
+         this account"
+    );
+    assert_eq!(
+        why("Remove Table AWS::DynamoDB::Table", Limits { removals_per_change: 9, ..Limits::default() }),
+        "would remove Table (AWS::DynamoDB::Table), which this account never removes by itself; ends with a commit that \
+         leaves them alone, or `holdfast approve … --reason …` in this account"
     );
     let four = why("Remove A, Remove B, Remove C, Remove D", Limits::default());
     assert!(four.starts_with("would remove A (AWS::SNS::Topic), B (AWS::SNS::Topic), C (AWS::SNS::Topic) and 1 more,"));
@@ -234,33 +351,200 @@ fn a_held_change_says_what_it_would_destroy_and_what_releases_it() {
 #[test]
 fn a_change_that_would_destroy_everything_still_fits_a_sentence() {
     let does: Vec<String> = (0..500).map(|number| format!("Remove {}{number:03}", "R".repeat(252))).collect();
-    let limits = Limits::default();
-    let held = held(case(&does.join(","), |_| ()).judge(&limits, &mut Budget::new(&limits)));
+    let held = held(Court::of(Limits::default()).judge(&case(&does.join(","), |_| ())));
     assert!(held.why.len() < 4096, "{} bytes", held.why.len());
+}
+
+/// Whether a change that removes this goes ahead when its own digest, or another, is approved by one or the other.
+fn released(does: &str, by_account: bool, until: i64, other: bool) -> bool {
+    let case = case(does, |_| ());
+    let digest = if other { Digest::of(b"other") } else { case.digest() };
+    let mut court = Court::of(Limits::default());
+    let (plan, until) = (word(&digest.short(16)), at(until));
+    match by_account {
+        true => {
+            let (reason, by) = ("it is empty".into(), "alice".into());
+            court.orders.approvals.push(orders::Approval { plan, until, reason, by });
+        }
+        false => {
+            let at = Location { file: word("approvals.yaml"), line: 1 };
+            court.approvals.push(Approval {
+                plan,
+                until,
+                reason: "it is empty".into(),
+                targets: Targets::default(),
+                at,
+            });
+        }
+    }
+    matches!(court.judge(&case), Judgement::Permitted(..))
+}
+
+#[test]
+fn an_approval_releases_exactly_its_digest_until_it_ends() {
+    for by_account in [true, false] {
+        assert!(released("Remove A, Modify True B", by_account, 60, false));
+        assert!(!released("Remove A, Modify True B", by_account, 60, true), "another digest releases nothing");
+        assert!(!released("Remove A, Modify True B", by_account, 0, false), "it has ended");
+    }
+}
+
+#[test]
+fn only_a_person_in_the_account_lets_a_type_go_that_is_never_destroyed() {
+    for stateful in ["Remove Table AWS::DynamoDB::Table", "Modify True Key AWS::KMS::Key"] {
+        assert!(released(stateful, true, 60, false));
+        assert!(!released(stateful, false, 60, false));
+        assert!(!goes(stateful, "Table Key", "Table Key"));
+    }
+    assert!(goes("Modify False Table AWS::DynamoDB::Table, Add Key AWS::KMS::Key", "", ""));
+}
+
+#[test]
+fn an_approval_raises_no_limit_of_a_day() {
+    let case = case("Remove A", |_| ());
+    let mut court = Court::of(Limits { removals_per_day: 1, ..Limits::default() });
+    let (plan, reason, by) = (word(&case.digest().short(16)), "it is empty".into(), "alice".into());
+    court.orders.approvals.push(orders::Approval { plan, until: at(86_400), reason, by });
+    permitted(court.judge(&case));
+    later(court.judge(&case));
+}
+
+#[test]
+fn an_entry_of_allow_is_used_up_by_the_change_that_it_let_through() {
+    let mut court = Court::of(Limits::default());
+    let (_, cost) = permitted(court.judge(&case("Remove A", allows("A B", ""))));
+    assert_eq!(cost.allowed.len(), 1, "B was not needed");
+    permitted(court.judge(&case("Remove A", allows("A", ""))));
+    court.memory.use_up(&cost.allowed);
+    let again = held(court.judge(&case("Remove A", allows("A", ""))));
+    assert!(again.why.contains("was let through once already"), "{}", again.why);
+    assert!(again.why.contains("allow: [{remove: A, reason: …}]"), "{}", again.why);
+    permitted(court.judge(&case("Remove A", allows("A:again", ""))));
+    permitted(court.judge(&case("Remove B", allows("A B", ""))));
+    permitted(court.judge(&case("Modify True A", allows("", "A"))));
+}
+
+/// Why an account with these guardrails holds a change, whatever is allowed and approved.
+#[track_caller]
+fn forbidden(does: &str, change: impl FnOnce(&mut Guardrails), expect: &str) {
+    let case = case(does, allows("R", "R"));
+    let mut court = Court::of(Limits::default());
+    change(&mut court.guardrails);
+    let (plan, reason, by) = (word(&case.digest().short(16)), "it is empty".into(), "alice".into());
+    court.orders.approvals.push(orders::Approval { plan, until: at(86_400), reason, by });
+    let why = held(court.judge(&case)).why;
+    assert!(
+        why.contains(expect) && why.contains("; ends with a commit that asks for something else, or when"),
+        "{why}"
+    );
+}
+
+#[test]
+fn what_guardrails_forbid_nobody_releases() {
+    let guardrails = |spec: &str| {
+        let text = format!("apiVersion: holdfast/v1\nkind: Guardrails\nspec: {spec}\n");
+        let read = manifests::guardrails::parse(&word("guardrails.yaml"), text.as_bytes()).expect(spec);
+        move |guardrails: &mut Guardrails| *guardrails = read
+    };
+    forbidden(
+        "Add R AWS::IAM::User",
+        guardrails("{types: {denied: ['AWS::IAM::*']}}"),
+        "would touch R (AWS::IAM::User), and this account denies `AWS::IAM::*`",
+    );
+    forbidden("Modify False R Custom::X", guardrails("{may: {customResources: false}}"), "would run the code behind R");
+    forbidden("Add R Custom::X", guardrails("{may: {customResources: false}}"), "would run the code behind R");
+    forbidden(
+        "Add R AWS::CloudFormation::Stack",
+        guardrails("{may: {nestedStacks: false}}"),
+        "holds the nested stack R",
+    );
+}
+
+#[test]
+fn a_template_that_rewrites_itself_needs_leave_unless_aws_does_it_alone() {
+    let goes = |macros: bool, transforms: &[&str]| {
+        let case = case("Add A", |_| ());
+        let mut court = Court::of(Limits::default());
+        court.guardrails.may.macros = macros;
+        let transforms = transforms.iter().map(|name| (*name).to_owned()).collect();
+        matches!(judge(&Preview { transforms, ..case.preview() }, &court.law()), Judgement::Permitted(..))
+    };
+    assert!(goes(false, &["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"]));
+    assert!(!goes(false, &["AWS::Include"]));
+    assert!(!goes(false, &["AWS::LanguageExtensions", "OurMacro"]));
+    assert!(goes(true, &["OurMacro", "AWS::Include"]));
+}
+
+#[test]
+fn taking_over_changes_tags_and_nothing_else() {
+    let goes = |does: &str, attributes: &[&str]| {
+        let mut case = case(does, |_| ());
+        let detail = |attribute: &&str| Detail {
+            attribute: (*attribute).into(),
+            name: None,
+            before: None,
+            after: None,
+            recreation: None,
+        };
+        case.set.changes.iter_mut().for_each(|change| change.details = attributes.iter().map(detail).collect());
+        let court = Court::of(Limits { replacements_per_change: 9, ..Limits::default() });
+        matches!(judge(&Preview { adopting: true, ..case.preview() }, &court.law()), Judgement::Permitted(..))
+    };
+    assert!(goes("", &[]), "nothing at all changes");
+    assert!(goes("Modify False A, Modify False B", &["Tags", "Tags"]));
+    assert!(!goes("Modify False A", &["Tags", "Properties"]));
+    assert!(!goes("Modify False A", &[]), "what changes is not said");
+    assert!(!goes("Modify True A", &["Tags"]));
+    assert!(!goes("Add A", &["Tags"]));
 }
 
 #[test]
 fn a_held_change_is_remembered_under_the_case_that_the_planner_looks_for() {
     let world = World::of("app@2", "app@1 CREATE_COMPLETE ours");
-    let limits = world.policy.limits;
     let case = Case { step: world.step("app"), ..case("Remove A", |stack| stack.template = word("t/2.yaml")) };
-    let held = held(case.judge(&limits, &mut Budget::new(&limits)));
-    let was = plan::memory::WasHeld { case: held.case, why: held.why, plan: held.plan.to_string() };
-    let world = world.knowing("app", plan::memory::Known { held: Some(was), ..Default::default() });
+    let mut court = Court::of(Limits::default());
+    court.guardrails = world.policy.guardrails.clone();
+    let Held { why, plan, case, leave } = held(court.judge(&case));
+    let was = plan::memory::WasHeld { case, why, plan: plan.to_string(), leave };
+    let mut world = world.knowing("app", plan::memory::Known { held: Some(was), ..Default::default() });
     assert_eq!(world.row("app").state().as_str(), "held");
+    // Approved, it is judged again.
+    let (reason, by) = ("it is empty".into(), "alice".into());
+    world.orders.approvals.push(orders::Approval { plan: word(&plan.short(16)), until: at(90_000), reason, by });
+    assert_eq!(world.row("app").state().as_str(), "pending");
 }
 
 #[test]
-fn stacks_are_deleted_so_many_a_turn_and_clearing_away_is_free() {
-    let limits = Limits { deletions_per_turn: 1, ..Limits::default() };
-    let mut budget = Budget::new(&limits);
+fn stacks_are_deleted_so_many_a_turn_and_a_day_and_clearing_away_counts_as_a_removal() {
+    let mut court = Court::of(Limits { deletions_per_day: 2, removals_per_day: 1, ..Limits::default() });
     let old = World::of("net@1", "net@1 CREATE_COMPLETE ours, old@1 CREATE_COMPLETE ours prune").step("old");
     let dead = World::of("app@1", "app@- ROLLBACK_COMPLETE ours").step("app");
-    permitted(judge_deletion(&dead, "arn:dead", &mut budget));
-    let permit = permitted(judge_deletion(&old, "arn:old", &mut budget));
+    permitted(court.delete(&dead));
+    let (permit, _) = permitted(court.delete(&old));
     assert_eq!(*permit.act(), Act::Delete { stack_id: "arn:old".into() });
-    assert_eq!(judge_deletion(&old, "arn:old", &mut budget), Judgement::NextTurn);
-    permitted(judge_deletion(&dead, "arn:dead", &mut budget));
+    assert_eq!(later(court.delete(&old)), Why::ForTurn { most: 1, what: "deletions" });
+    assert_eq!(later(court.delete(&dead)), Why::ForBudget { until: Some(at(86_400)) });
+    court.begun = Begun::default();
+    permitted(court.delete(&old));
+    court.begun = Begun::default();
+    assert_eq!(later(court.delete(&old)), Why::ForBudget { until: Some(at(86_400)) });
+}
+
+#[test]
+fn what_was_destroyed_is_written_in_few_letters_and_never_counts_less_for_it() {
+    let mut court = Court::of(Limits::default());
+    for number in 0..96 {
+        court.now = at(number * 20 * 60) + SignedDuration::from_millis(700);
+        court.memory.spent.add(court.now, Toll { removals: 1, replacements: 0, deletions: 0 });
+    }
+    let text = serde_json::to_string(&court.memory.spent).expect("it can be written");
+    assert!(text.len() < 1_400, "{} bytes", text.len());
+    let read: plan::spent::Spent = serde_json::from_str(&text).expect("it can be read");
+    for minutes in [0, 1, 15, 20, 60, 600, 1_439, 1_440, 1_441, 2_000] {
+        let now = court.now + SignedDuration::from_mins(minutes);
+        let (before, after) = (court.memory.spent.of_the_day(now), read.of_the_day(now));
+        assert!(after.removals >= before.removals, "{minutes}: {after:?} and {before:?}");
+    }
 }
 
 #[test]
@@ -285,6 +569,11 @@ fn the_digest_is_of_the_destruction_and_of_nothing_else() {
     ] {
         assert_ne!(of(other, |_| ()), one, "{other}");
     }
+    let later = Case {
+        step: World::of("app@3", "app@1 CREATE_COMPLETE ours").step("app"),
+        ..case("Remove A, Modify True B", |_| ())
+    };
+    assert_ne!(digest(&later.preview()), one, "so is the same for another template");
     let elsewhere = Case { step: World::of("web@1", "").step("web"), ..case("Remove A, Modify True B", |_| ()) };
     assert_ne!(digest(&elsewhere.preview()), one, "another stack is another destruction");
 }

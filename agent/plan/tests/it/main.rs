@@ -1,6 +1,7 @@
 //! What `plan` decides, as data: a world in a few words, and the plan for it as a person reads it ([`table`]).
 #![expect(clippy::expect_used, reason = "a test that can't go on says why")]
 
+mod account;
 mod always;
 mod asked;
 mod guard;

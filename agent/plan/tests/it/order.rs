@@ -250,17 +250,17 @@ fn a_stack_that_this_turn_does_no_more_with_has_no_step() {
     let mut world = World::of("a@1, b@1", "");
     world.stopped.insert(key("a"), plan::why::Why::Trouble("ThrottlingException: Rate exceeded".into()));
     world.reads("create b\na: unknown: ThrottlingException: Rate exceeded; tried again next turn");
-    world.stopped.insert(key("a"), plan::why::Why::ForBudget);
+    world.stopped.insert(key("a"), plan::why::Why::ForBudget { until: Some(at(86_400)) });
     world.reads(
         "create b
-         a: pending: this turn has destroyed as much as the account allows in one; ends with the next turn",
+         a: pending: as much was destroyed in the last 24 hours as this account allows; goes on at 2025-06-16T15:06:40Z",
     );
 }
 
 #[test]
 fn what_stopped_a_stack_is_forgotten_when_it_is_in_sync() {
     let mut world = World::of("net@1", UP);
-    world.stopped.insert(key("net"), plan::why::Why::ForBudget);
+    world.stopped.insert(key("net"), plan::why::Why::ForBudget { until: None });
     world.reads("net: in sync");
 }
 

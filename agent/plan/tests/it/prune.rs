@@ -72,11 +72,11 @@ fn a_broken_manifest_costs_its_stack_nothing() {
 #[test]
 fn an_account_that_allows_no_deletion_says_so_instead_of_waiting_for_a_turn_that_never_comes() {
     let mut world = World::of("net@1", MAY_GO);
-    world.policy.limits.deletions_per_turn = 0;
+    world.policy.guardrails.limits.deletions_per_turn = 0;
     world.reads(
         "net: in sync
          old: unknown: the manifest `old` no longer asks for it, but the stack stays: this account allows no deletion; \
-         ends when its limit `deletionsPerTurn` is raised",
+         ends when its guardrails do (`may.prune`, `deletionsPerTurn`, `deletionsPerDay`)",
     );
 }
 

@@ -5,7 +5,9 @@ use jiff::SignedDuration;
 use manifests::stack::Limits as StackLimits;
 use plan::{
     guard::case,
-    memory::{Failed, Known, Mark, Memory, Pending, Started, WasHeld, generation},
+    memory::{Failed, Known, Memory, Pending, Started, WasHeld, generation},
+    orders::Leave,
+    short::Short,
 };
 
 const THERE: &str = "app@1 CREATE_COMPLETE ours";
@@ -122,8 +124,8 @@ fn a_clock_that_was_set_back_only_waits() {
 fn held(world: World, there: bool) -> World {
     let stack = world.found.stacks.get(&key("app")).filter(|_| there).map(generation);
     let manifest = &world.repository.stacks[&"app".parse().expect("a name")];
-    let case = case(fingerprint("app@2"), stack, manifest, &world.policy.limits);
-    let held = WasHeld { case, why: "would remove Table".into(), plan: "0123".into() };
+    let case = case(&key("app"), fingerprint("app@2"), stack, manifest, &world.policy.guardrails, &world.memory);
+    let held = WasHeld { case, why: "would remove Table".into(), plan: "0123".into(), leave: Leave::None };
     world.knowing("app", Known { held: Some(held), ..Known::default() })
 }
 
@@ -136,10 +138,12 @@ fn a_held_change_stays_held_while_its_case_is_the_same() {
         change(&mut world);
         world.reads("update app");
     };
-    again(|world| world.policy.limits.removals_per_change = 1);
-    again(|world| world.policy.limits.replacements_per_turn = 11);
+    again(|world| world.policy.guardrails.limits.removals_per_change = 1);
+    again(|world| world.policy.guardrails.limits.replacements_per_day = 11);
     again(|world| world.found.stacks.get_mut(&key("app")).expect("it is there").updated = Some(at(9)));
-    let allow = |stack: &mut manifests::stack::Stack| stack.allow.remove.extend("Table".parse());
+    let allow = |stack: &mut manifests::stack::Stack| {
+        stack.allow.remove.extend("Table".parse().map(|table| (table, None)));
+    };
     world.clone().with("app", allow).reads("update app");
     let tighter = |stack: &mut manifests::stack::Stack| {
         stack.limits = StackLimits { removals: Some(0), replacements: None };
@@ -205,14 +209,19 @@ fn full() -> Memory {
         since: at(3),
         attempt: 2,
         commit: Some(commit),
+        allowed: vec![],
     };
     memory.change(&key("app"), |known| {
         *known = Known { pending: Some(pending), ..failed("app@1", 2, true) };
-        known.held = Some(WasHeld { case: one, why: "w".into(), plan: "p".into() });
+        known.held = Some(WasHeld { case: one, why: "w".into(), plan: "p".into(), leave: Leave::None });
     });
     memory.change(&key("app/eu-west-1"), |known| *known = failed("app@1", 2, true));
     memory.settle(&key("app"), one, one);
     memory.settle(&key("app/eu-west-1"), one, one);
+    memory.own(&key("app"), "arn:1");
+    memory.spent.add(at(5), plan::spent::Toll { removals: 1, replacements: 2, deletions: 3 });
+    memory.use_up(&memory.settled.clone());
+    memory.guardrails = Some("ab".into());
     memory.regions.extend([key("app").region, key("app/eu-west-1").region]);
     memory
 }
@@ -236,11 +245,11 @@ fn a_fingerprint_in_memory_is_32_lower_case_hex_digits_or_memory_is_not_believed
 }
 
 #[test]
-fn a_mark_in_memory_is_16_lower_case_hex_digits_or_memory_is_not_believed() {
+fn a_mark_in_memory_is_eight_letters_or_memory_is_not_believed() {
     let text = serde_json::to_string(&full()).expect("it can be written");
     let mark = full().settled[0].to_string();
-    assert!(mark.len() == 16 && text.contains(&mark), "{text}");
-    for other in [format!("{mark}0"), mark[1..].to_owned(), format!("+{}", &mark[1..]), String::new()] {
+    assert!(mark.len() == Short::BYTES && text.contains(&mark), "{text}");
+    for other in [format!("{mark}0"), mark[1..].to_owned(), format!("+{}", &mark[1..]), format!("é{}", &mark[2..])] {
         assert!(serde_json::from_str::<Memory>(&text.replace(&mark, &other)).is_err(), "{other}");
     }
 }
@@ -256,7 +265,7 @@ fn two_hundred_settled_stacks_take_less_than_four_kilobytes() {
         }
         serde_json::to_string(&memory).expect("it can be written").len()
     };
-    assert_eq!(bytes(200) - bytes(100), 100 * Mark::BYTES, "a mark is as large as it says");
+    assert_eq!(bytes(200) - bytes(100), 100 * Short::BYTES, "a mark is as large as it says");
     assert!(bytes(200) - bytes(1) < 3_400, "{} bytes", bytes(200) - bytes(1));
 }
 

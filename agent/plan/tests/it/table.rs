@@ -11,6 +11,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
+    guardrails::{Guardrails, Prune},
     id::{Digest, Name, Region, RepoPath, StackKey},
     parse::Repository,
     problem::Problem,
@@ -19,9 +20,10 @@ use manifests::{
 use plan::{
     asked::{Asked, Fingerprint},
     facts::{Found, FoundStack, Status},
-    guard::Limits,
+    guard::Begun,
     lint::lint,
     memory::{Known, Memory, Pending, Started, generation},
+    orders::Orders,
     plan::{Facts, Policy, plan},
     resolve::{MANIFEST, OWNER, PRUNE, Values},
     select::{Account, Selected, select},
@@ -48,6 +50,9 @@ pub(crate) struct World {
     pub(crate) memory: Memory,
     pub(crate) stopped: BTreeMap<StackKey, Why>,
     pub(crate) policy: Policy,
+    pub(crate) orders: Orders,
+    pub(crate) begun: Begun,
+    pub(crate) closed: Option<String>,
     pub(crate) now: Timestamp,
 }
 
@@ -64,6 +69,12 @@ pub(crate) fn key(text: &str) -> StackKey {
 /// So many seconds after the tests' beginning of time.
 pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_750_000_000 + seconds).expect("a second of this age")
+}
+
+/// Guardrails under which a stack goes in the moment in which nobody wants it any more.
+fn lenient() -> Guardrails {
+    let prune = Prune { grace: Duration::ZERO, shrink: 100 };
+    Guardrails { prune, ..Guardrails::default() }
 }
 
 /// The fingerprint of `net@1`, or of `net@1 prune :Key=text`.
@@ -105,6 +116,8 @@ pub(crate) fn manifest(name: &str) -> Stack {
         role: None,
         depends_on: BTreeSet::new(),
         prune: false,
+        adopt: false,
+        import_existing: false,
         deletion: DeletionPolicy::Orphan,
         limits: StackLimits::default(),
         allow: Allow::default(),
@@ -241,8 +254,11 @@ impl World {
                 concurrency: 10,
                 attempts: 3,
                 retry_after: SignedDuration::from_mins(15),
-                limits: Limits::default(),
+                guardrails: lenient(),
             },
+            orders: Orders::default(),
+            begun: Begun::default(),
+            closed: None,
             now: at(3600),
         }
     }
@@ -263,8 +279,16 @@ impl World {
     /// The same, with this started on a stack so many seconds ago.
     pub(crate) fn pending(self, stack: &str, act: Started, seconds: i64) -> Self {
         let since = self.now - SignedDuration::from_secs(seconds);
-        let pending =
-            Pending { act, fingerprint: None, generation: None, token: "t".into(), since, attempt: 1, commit: None };
+        let pending = Pending {
+            act,
+            fingerprint: None,
+            generation: None,
+            token: "t".into(),
+            since,
+            attempt: 1,
+            commit: None,
+            allowed: vec![],
+        };
         self.knowing(stack, Known { pending: Some(pending), ..Known::default() })
     }
 
@@ -304,8 +328,9 @@ impl World {
 
     /// The facts, for this selection.
     pub(crate) fn facts<'a>(&'a self, selected: &'a Selected) -> Facts<'a> {
-        let Self { found, values, memory, stopped, policy, now, .. } = self;
-        Facts { selected, found, values, memory, stopped, policy, now: *now }
+        let Self { found, values, memory, stopped, policy, orders, begun, closed, now, .. } = self;
+        let (begun, closed, now) = (*begun, closed.as_deref(), *now);
+        Facts { selected, found, values, memory, stopped, policy, orders, begun, closed, now }
     }
 
     /// Its plan, which is sound and the same every time.

@@ -41,6 +41,7 @@ fn report(world: &World, change: impl FnOnce(&mut Source)) -> Report {
         unreadable: &world.found.unreadable,
         provides: &BTreeMap::from([(key("net"), vec!["CIS-3.1".into()])]),
         problems: &world.repository.problems,
+        orders: &world.orders,
         memory: &world.memory,
         calls: &BTreeMap::from([("cloudformation:DescribeStacks".into(), 2)]),
         next: Some(at(9)),
@@ -153,12 +154,17 @@ fn a_held_stack_names_its_plan_and_nobody_elses() {
     let world = World::of("app@2", "app@1 CREATE_COMPLETE ours");
     let manifest = &world.repository.stacks[&word("app")];
     let there = generation(&found("app@1 CREATE_COMPLETE ours").1);
-    let case = case(fingerprint("app@2"), Some(there), manifest, &world.policy.limits);
-    let held = Some(WasHeld { case, why: "would remove Table".into(), plan: "0123456789abcdef".into() });
+    let case = case(&key("app"), fingerprint("app@2"), Some(there), manifest, &world.policy.guardrails, &world.memory);
+    let held = Some(WasHeld {
+        case,
+        why: "would remove Table".into(),
+        plan: "0123456789abcdef".repeat(4),
+        leave: plan::orders::Leave::None,
+    });
     let mut world = world.clone().knowing("app", Known { held, ..Known::default() });
     let stack = |world: &World| report(world, |_| ()).stacks.remove(0);
     assert_eq!((stack(&world).state, stack(&world).plan.as_deref()), (State::Held, Some("0123456789abcdef")));
-    world.policy.limits.removals_per_change = 9;
+    world.policy.guardrails.limits.removals_per_change = 9;
     assert_eq!((stack(&world).state, stack(&world).plan), (State::Pending, None));
 }
 

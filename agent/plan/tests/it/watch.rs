@@ -20,6 +20,7 @@ fn pending(act: Started, before: &str) -> Pending {
         since: at(100),
         attempt: 1,
         commit: None,
+        allowed: vec![],
     }
 }
 
@@ -118,7 +119,7 @@ fn an_incomplete_listing_ends_nothing() {
 fn after(known: &Known, act: Started, end: End, why: Option<&str>) -> (Known, Memory) {
     let mut memory = Memory::new("e1".into());
     memory.change(&key("app"), |is| *is = Known { pending: Some(pending(act, OLD)), ..known.clone() });
-    let ended = Ended { key: key("app"), pending: Pending { attempt: 2, ..pending(act, OLD) }, end };
+    let ended = Ended { key: key("app"), pending: Pending { attempt: 2, ..pending(act, OLD) }, end, stack_id: None };
     settle(&mut memory, &ended, why.map(Into::into), at(200));
     let known = memory.of(&key("app")).cloned().unwrap_or_default();
     assert_eq!(known.pending, None, "whatever ended is no longer under way");
@@ -135,7 +136,12 @@ fn failure(attempts: u32, when: Timestamp, why: &str) -> Failed {
 
 #[test]
 fn what_worked_wipes_out_what_did_not() {
-    let held = Some(WasHeld { case: fingerprint("app@2"), why: "w".into(), plan: "p".into() });
+    let held = Some(WasHeld {
+        case: fingerprint("app@2"),
+        why: "w".into(),
+        plan: "p".into(),
+        leave: plan::orders::Leave::None,
+    });
     let known = Known { failed: Some(failure(1, at(1), "no")), held, ..Known::default() };
     let done = |settled| after(&known, Started::Update, End::Done { settled }, None).1;
     assert_eq!(done(None), Memory::new("e1".into()));
