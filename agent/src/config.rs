@@ -5,7 +5,6 @@
 
 use clap::Args;
 use manifests::id::{AccountId, Malformed, Region, RepoPath};
-use plan::guard::Limits;
 use serde::Deserialize;
 use std::{path::PathBuf, time::Duration};
 
@@ -46,6 +45,10 @@ pub struct Flags {
     /// Where the agent remembers: `ssm:/name` or `file:PATH` [default: ssm:/holdfast/memory]
     #[arg(long, global = true, env = "HOLDFAST_MEMORY", value_name = "PLACE")]
     pub memory: Option<String>,
+    /// The account's guardrails: an SSM parameter's name or a file, in the kind of place where memory is; the account then
+    /// has to have them [default: `guardrails` beside memory, and what holds without any if there are none]
+    #[arg(long, global = true, env = "HOLDFAST_GUARDRAILS", value_name = "PLACE")]
+    pub guardrails: Option<String>,
     /// SNS topic that reports go to
     #[arg(long, global = true, env = "HOLDFAST_TOPIC", value_name = "ARN")]
     pub topic: Option<String>,
@@ -89,6 +92,7 @@ struct File {
     account: Option<String>,
     region: Option<String>,
     memory: Option<String>,
+    guardrails: Option<String>,
     topic: Option<String>,
     template_bucket: Option<String>,
     owner: Option<String>,
@@ -98,8 +102,6 @@ struct File {
     concurrency: Option<usize>,
     attempts: Option<u32>,
     retry_after: Option<String>,
-    /// Only here: limits are the account owner's, and belong where an account owner keeps things.
-    limits: Limits,
 }
 
 /// The configuration, complete.
@@ -125,6 +127,8 @@ pub struct Config {
     pub region: Option<Region>,
     /// Where memory is kept.
     pub memory: MemoryPlace,
+    /// Where the account's guardrails are, if that was said.
+    pub guardrails: Option<String>,
     /// Where reports go.
     pub topic: Option<String>,
     /// Where large templates go.
@@ -143,8 +147,6 @@ pub struct Config {
     pub attempts: u32,
     /// How long between them.
     pub retry_after: Duration,
-    /// How much may be destroyed.
-    pub limits: Limits,
 }
 
 /// Where memory is kept.
@@ -230,6 +232,7 @@ impl Flags {
             account: parsed("--account", self.account.or(file.account))?,
             region: parsed("--region", self.region.or(file.region))?,
             memory: memory_place(self.memory.or(file.memory))?,
+            guardrails: self.guardrails.or(file.guardrails),
             topic: self.topic.or(file.topic),
             template_bucket: self.template_bucket.or(file.template_bucket),
             owner: owner(self.owner.or(file.owner))?,
@@ -239,7 +242,6 @@ impl Flags {
             concurrency,
             attempts: self.attempts.or(file.attempts).unwrap_or(2).max(1),
             retry_after: time("--retry-after", self.retry_after.or(file.retry_after), 900)?,
-            limits: file.limits,
         })
     }
 }
@@ -326,9 +328,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_unspelled_may_go_unless_the_account_says_so() {
-        check(Flags::default(), "", "removals_per_change: 0, replacements_per_change: 0");
-        check(Flags::default(), "limits: {removalsPerChange: 2}", "removals_per_change: 2");
+    fn limits_are_no_setting_of_the_agent() {
+        check(Flags::default(), "limits: {removalsPerChange: 2}", "limits");
     }
 
     #[track_caller]

@@ -4,8 +4,8 @@ use crate::{
     cloud::{CloudError, Trouble as Kind},
     config::ConfigError,
     git::error::FetchError,
-    memory::StoreError,
     stop::Stopped,
+    store::StoreError,
 };
 use manifests::report::{Report, State};
 use std::error::Error;
@@ -26,7 +26,7 @@ pub enum Exit {
     Pending = 4,
     /// The command line makes no sense.
     Usage = 64,
-    /// The repository, or AWS, could not be reached; nothing was changed.
+    /// The repository, or AWS, could not be reached, or another agent is at work; nothing was changed.
     Unreachable = 75,
     /// Credentials or a permission are missing, or these are another account's.
     Denied = 77,
@@ -99,6 +99,7 @@ impl CommandError {
                 Some("`--memory file:PATH` takes another place".into())
             }
             Self::Stopped(Stopped::WrongAccount { .. }) => Some("check AWS_PROFILE, or `--account`".into()),
+            Self::Stopped(Stopped::Fenced { .. }) => None,
             Self::Stopped(Stopped::Unsound(_)) => Some("this is a bug in Holdfast: please report it".into()),
             Self::Fetch(error) => error.hint.clone(),
         }
@@ -116,6 +117,7 @@ impl CommandError {
             )
             | Self::Local { .. } => Exit::Failed,
             Self::Stopped(Stopped::WrongAccount { .. }) => Exit::Denied,
+            Self::Stopped(Stopped::Fenced { .. }) => Exit::Unreachable,
         }
     }
 }

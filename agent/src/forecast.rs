@@ -5,27 +5,29 @@
 //! stack that an agent is bringing up. What a new stack is made of is read from its template; CloudFormation itself is
 //! asked about it by the turn alone. Nothing is executed, remembered or sent.
 
-mod template;
-
 use crate::{
     cloud::Cloud,
     git::Source,
+    law::Law,
     preview::{Made, described, request},
     reading::{Reading, TEMPLATE_BYTES},
     rounds::Rounds,
     stop::Stopped,
+    template,
     turn::{Standing, start},
-    world::{Settings, World},
+    world::{Settings, World, now},
 };
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 use manifests::{
     id::{CommitId, Digest, StackKey},
     problem::Problem,
     stack::Stack,
 };
 use plan::{
-    facts::Change,
-    guard::{Budget, Judgement, digest, judge, judge_deletion},
+    facts::{Change, ChangeSet, ChangeSetStatus},
+    guard::{Judgement, digest, judge, judge_deletion},
+    memory::Memory,
     preview::{Outcome, Preview, outcome},
     select::Selected,
     step::{Action, Plan, Stand, Step},
@@ -72,8 +74,8 @@ pub enum Verdict {
     NoChanges,
     /// It would be held, and why.
     Held(String),
-    /// It would wait for the turn after, because a turn may destroy only so much.
-    NextTurn,
+    /// It would wait, and for what.
+    Later(String),
     /// It can't be done, or could not be told; and why.
     Not(String),
 }
@@ -92,18 +94,15 @@ pub async fn forecast<W: World>(world: &W, settings: &Settings, standing: &mut S
         let (plan, digest) = (Plan::default(), Digest::of(b""));
         return Ok(Forecast { commit: None, trouble, problems: Vec::new(), plan, changes: Vec::new(), digest });
     };
-    let mut rounds = Rounds::new(world, &settings, start.memory, (start.began, start.calls));
+    let mut rounds = Rounds::new(world, &settings, start.begin);
     let selected = rounds.survey(reading, &start.account).await?;
-    let mut plan = rounds.into_plan();
+    let (mut plan, law, memory) = rounds.into_parts();
     let steps = std::mem::take(&mut plan.steps);
-    let mut budget = Budget::new(&settings.policy.limits);
+    let mut court = Court { law, memory, selected: &selected, now: now(world), destroyed: Vec::new() };
     let shown = steps.iter().map(|step| show(world, &settings, step, &selected, reading));
     // A few at a time: the account's people need its API too.
     let shown: Vec<Shown<'_>> = stream::iter(shown).buffered(AT_A_TIME).collect().await;
-    let (mut changes, mut destroyed) = (Vec::new(), Vec::new());
-    for (step, shown) in steps.iter().zip(shown) {
-        changes.push(judged(step, shown, &settings, &mut budget, &mut destroyed));
-    }
+    let changes: Vec<StackChange> = steps.iter().zip(shown).map(|(step, shown)| court.judged(step, shown)).collect();
     settle(&mut plan, &changes);
     Ok(Forecast {
         commit: Some(reading.commit.clone()),
@@ -111,7 +110,7 @@ pub async fn forecast<W: World>(world: &W, settings: &Settings, standing: &mut S
         problems: reading.problems().to_vec(),
         plan,
         changes,
-        digest: Digest::of(destroyed.join("\n").as_bytes()),
+        digest: Digest::of(court.destroyed.join("\n").as_bytes()),
     })
 }
 
@@ -164,9 +163,10 @@ async fn change_set<'a, W: World>(
     reading: &Reading,
     name: &str,
 ) -> (Made<'a>, Vec<Change>) {
-    if let Err(made) = request(world, step, manifest, reading, name).await {
-        return (made, Vec::new());
-    }
+    let transforms = match request(world, step, manifest, reading, name).await {
+        Ok(transforms) => transforms,
+        Err(made) => return (made, Vec::new()),
+    };
     let set = described(world, settings, step, name).await;
     let values = world.cloud().change_set(&step.key, name, true).await;
     let values = values.map(|set| set.changes).unwrap_or_default();
@@ -174,7 +174,7 @@ async fn change_set<'a, W: World>(
         tracing::warn!(stack = %step.key, error = %error.said(), "a change set stays behind");
     }
     let made = set.map(|set| match outcome(&set) {
-        Outcome::Ready => Made::Ready(Preview { step, manifest, set }),
+        Outcome::Ready => Made::Ready(Preview { step, manifest, set, transforms }),
         Outcome::NoChanges => Made::NoChanges,
         Outcome::Refused(why) => Made::Refused(why),
         Outcome::Pending | Outcome::Stale => Made::Refused("its change set could not be had in time".into()),
@@ -182,47 +182,64 @@ async fn change_set<'a, W: World>(
     (made.unwrap_or_else(|made| made), values)
 }
 
-fn judged(
-    step: &Step,
-    shown: Shown<'_>,
-    settings: &Settings,
-    budget: &mut Budget,
-    destroyed: &mut Vec<String>,
-) -> StackChange {
-    let limits = &settings.policy.limits;
-    let of = |judgement| match judgement {
-        Judgement::Permitted(_) => Verdict::Permitted,
-        Judgement::Held(held) => Verdict::Held(held.why),
-        Judgement::NextTurn => Verdict::NextTurn,
-    };
-    let (made, values) = match shown {
-        Shown::Previewed { made, values } => (made, values),
-        // What adds a stack destroys nothing, so the guard has nothing to say.
-        Shown::New { changes, note } => {
-            return StackChange {
-                key: step.key.clone(),
-                act: step.action.started(),
-                changes,
-                note,
-                verdict: Verdict::Permitted,
-            };
+/// Judges one step after the other, each after what those before it would have taken.
+struct Court<'a> {
+    law: Law,
+    memory: Memory,
+    selected: &'a Selected,
+    now: Timestamp,
+    /// The digests of what would be destroyed.
+    destroyed: Vec<String>,
+}
+
+impl Court<'_> {
+    fn judged(&mut self, step: &Step, shown: Shown<'_>) -> StackChange {
+        let (made, values) = match shown {
+            Shown::Previewed { made, values } => (made, values),
+            Shown::New { changes, note } => {
+                let verdict = self.new(step, &changes);
+                return StackChange { key: step.key.clone(), act: step.action.started(), changes, note, verdict };
+            }
+        };
+        let law = self.law.judges(&self.memory, self.selected, self.now);
+        let (changes, verdict) = match made {
+            Made::Ready(preview) => {
+                self.destroyed.push(digest(&preview).to_string());
+                let judgement = judge(&preview, &law);
+                (beside(preview.set.changes, values), self.verdict(judgement))
+            }
+            Made::Deletion { stack_id } => {
+                self.destroyed.push(format!("delete {}", step.key));
+                let judgement = judge_deletion(step, &stack_id, &law);
+                (Vec::new(), self.verdict(judgement))
+            }
+            Made::NoChanges => (Vec::new(), Verdict::NoChanges),
+            Made::Refused(why) => (Vec::new(), Verdict::Not(why)),
+            Made::Trouble(why) => (Vec::new(), Verdict::Not(why.to_string())),
+        };
+        StackChange { key: step.key.clone(), act: step.action.started(), changes, note: None, verdict }
+    }
+
+    /// What adds a stack destroys nothing, but may hold what the account has none of.
+    fn new(&mut self, step: &Step, changes: &[Change]) -> Verdict {
+        let Some(wanted) = self.selected.wanted.get(&step.key) else { return Verdict::NoChanges };
+        let (id, stack_id, reason) = (String::new(), String::new(), None);
+        let set = ChangeSet { id, stack_id, status: ChangeSetStatus::Ready, reason, changes: changes.to_vec() };
+        let preview = Preview { step, manifest: &wanted.manifest, set, transforms: Vec::new() };
+        let judgement = judge(&preview, &self.law.judges(&self.memory, self.selected, self.now));
+        self.verdict(judgement)
+    }
+
+    fn verdict(&mut self, judgement: Judgement) -> Verdict {
+        match judgement {
+            Judgement::Permitted(_, cost) => {
+                self.memory.spent.add(self.now, cost.toll);
+                Verdict::Permitted
+            }
+            Judgement::Held(held) => Verdict::Held(held.why),
+            Judgement::Later(why) => Verdict::Later(why.to_string()),
         }
-    };
-    let (changes, verdict) = match made {
-        Made::Ready(preview) => {
-            destroyed.push(digest(&preview).to_string());
-            let verdict = of(judge(&preview, limits, budget));
-            (beside(preview.set.changes, values), verdict)
-        }
-        Made::Deletion { stack_id } => {
-            destroyed.push(format!("delete {}", step.key));
-            (Vec::new(), of(judge_deletion(step, &stack_id, budget)))
-        }
-        Made::NoChanges => (Vec::new(), Verdict::NoChanges),
-        Made::Refused(why) => (Vec::new(), Verdict::Not(why)),
-        Made::Trouble(why) => (Vec::new(), Verdict::Not(why.to_string())),
-    };
-    StackChange { key: step.key.clone(), act: step.action.started(), changes, note: None, verdict }
+    }
 }
 
 /// The plain description decides what is listed; the detailed one, which may lack resources, only adds values to it.

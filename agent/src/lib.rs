@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`turn`] is the product on one screen, `rounds` its inside, `look` what it reads, `preview` how CloudFormation is asked
 //! what a step would do; `plan` (a crate of its own) decides; [`git`] is where commits come from and [`accept`] the one
-//! door to believing one; [`cloud`] is everything that is ever asked of AWS; [`memory`] what survives, [`send`] where
+//! door to believing one; [`cloud`] is everything that is ever asked of AWS; [`store`] what survives, [`send`] where
 //! reports go out. [`world`] names these doors, so that a test can build its own; [`shipped`] is the one that ships.
 //! Around that: [`run`] is the daemon, [`forecast`] is `holdfast plan`, [`cli`], [`config`], [`error`] and [`show`] are
 //! what a person sees.
@@ -11,17 +11,20 @@
 //! * no way in — nothing listens, and a hub can't make an agent do anything;
 //! * no decision — those are in `plan`, which can't do anything;
 //! * no retry — the SDK retries a call, and the next turn is the retry of a turn;
-//! * no state but [`memory`], all of which can be lost without harm.
+//! * no state but what [`store`] keeps, all of which can be lost without harm.
 
 pub mod turn;
 mod rounds;
 mod look;
 mod preview;
+mod template;
+mod law;
 pub mod git;
 pub mod accept;
 pub mod reading;
 mod folder;
 pub mod cloud;
+pub mod store;
 pub mod memory;
 pub mod send;
 pub mod stop;

@@ -5,6 +5,7 @@ use crate::{
     git::Source,
     pace::Pace,
     reading::{Reading, TEMPLATE_BYTES},
+    template,
     world::{Settings, World},
 };
 use jiff::SignedDuration;
@@ -70,10 +71,10 @@ async fn change_set<'a, W: World>(
 ) -> Result<Made<'a>, Made<'a>> {
     let Some(asked) = step.action.asked() else { return Ok(Made::NoChanges) };
     let name = asked.fingerprint().change_set();
-    request(world, step, manifest, reading, &name).await?;
+    let transforms = request(world, step, manifest, reading, &name).await?;
     let set = described(world, settings, step, &name).await?;
     Ok(match outcome(&set) {
-        Outcome::Ready => Made::Ready(Preview { step, manifest, set }),
+        Outcome::Ready => Made::Ready(Preview { step, manifest, set, transforms }),
         Outcome::Pending => Made::Trouble(Why::Trouble("its change set is still being made".into())),
         Outcome::NoChanges => {
             discard(world, step, &name).await;
@@ -90,15 +91,15 @@ async fn change_set<'a, W: World>(
     })
 }
 
-/// Creates the change set of a step under this name.
+/// Creates the change set of a step under this name. Answers what rewrites its template.
 pub(crate) async fn request<'a, W: World>(
     world: &W,
     step: &Step,
     manifest: &Stack,
     reading: &Reading,
     name: &str,
-) -> Result<(), Made<'a>> {
-    let Some(asked) = step.action.asked() else { return Ok(()) };
+) -> Result<Vec<String>, Made<'a>> {
+    let Some(asked) = step.action.asked() else { return Ok(Vec::new()) };
     let bytes = world.source().blob(&reading.commit, &manifest.template, TEMPLATE_BYTES).await;
     let bytes = bytes.map_err(|error| Made::Trouble(Why::Trouble(error.to_string())))?;
     let text = std::str::from_utf8(&bytes);
@@ -116,12 +117,14 @@ pub(crate) async fn request<'a, W: World>(
     let request = ChangeSetRequest {
         key: &step.key,
         create: matches!(step.action, Action::Create(_)),
+        import_existing: manifest.import_existing,
         name,
         template: url.as_deref().map_or(Template::Inline(text), Template::Url),
         asked,
         description: &description,
     };
-    world.cloud().create_change_set(&request).await.map_err(|error| made_of(&error))
+    world.cloud().create_change_set(&request).await.map_err(|error| made_of(&error))?;
+    Ok(template::transforms(text))
 }
 
 /// A change set, once it is made: plainly described, because that is what the guard has to see.

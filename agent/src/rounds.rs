@@ -4,14 +4,15 @@
 
 use crate::{
     cloud::{Clock, Cloud, CloudError, Trouble as Kind, trouble::why_of},
+    law::Law,
     look::{look, provides, selected, values},
-    memory::{Store, StoreError},
     pace::Pace,
     preview::{self, Made},
     reading::Reading,
     send::Sink,
     stop::{Stopped, Trouble},
-    world::{Settings, Sight, World, costs, spent},
+    store::Store,
+    world::{Settings, Sight, World, costs, now, spent},
 };
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -22,7 +23,8 @@ use manifests::{
 };
 use plan::{
     facts::Found,
-    guard::{Budget, Judgement, judge, judge_deletion},
+    guard::{Cost, Held, Judgement, judge, judge_deletion},
+    lease::{self, FoundLease},
     leave,
     lint::lint,
     memory::{Memory, Pending, Started, WasHeld},
@@ -37,6 +39,23 @@ use plan::{
 };
 use std::collections::BTreeMap;
 
+/// What a turn begins with.
+#[derive(Debug)]
+pub(crate) struct Begin {
+    /// What is remembered.
+    pub(crate) memory: Memory,
+    /// What of it is written down already.
+    pub(crate) kept: Memory,
+    /// What holds in the account.
+    pub(crate) law: Law,
+    /// Whose turn it is, as it was found.
+    pub(crate) lease: FoundLease,
+    /// When it began.
+    pub(crate) began: Timestamp,
+    /// How many calls had been made before.
+    pub(crate) calls: BTreeMap<String, u64>,
+}
+
 /// One turn's work on the account.
 pub(crate) struct Rounds<'a, W> {
     world: &'a W,
@@ -45,7 +64,10 @@ pub(crate) struct Rounds<'a, W> {
     kept: Memory,
     began: Timestamp,
     calls: BTreeMap<String, u64>,
-    budget: Budget,
+    law: Law,
+    /// The lease as it stands, and since when it is ours; `None` while it is not.
+    lease: FoundLease,
+    held: Option<Timestamp>,
     stopped: BTreeMap<StackKey, Why>,
     plan: Plan,
     unreadable: BTreeMap<Region, String>,
@@ -53,21 +75,19 @@ pub(crate) struct Rounds<'a, W> {
 }
 
 impl<'a, W: World> Rounds<'a, W> {
-    /// A turn that began then, when so many calls had been made.
-    pub(crate) fn new(
-        world: &'a W,
-        settings: &'a Settings,
-        memory: Memory,
-        (began, calls): (Timestamp, BTreeMap<String, u64>),
-    ) -> Self {
+    /// A turn that begins like this.
+    pub(crate) fn new(world: &'a W, settings: &'a Settings, start: Begin) -> Self {
+        let Begin { memory, kept, law, lease, began, calls } = start;
         Self {
             world,
             settings,
-            kept: memory.clone(),
+            kept,
             memory,
             began,
             calls,
-            budget: Budget::new(&settings.policy.limits),
+            law,
+            lease,
+            held: None,
             stopped: BTreeMap::new(),
             plan: Plan::default(),
             unreadable: BTreeMap::new(),
@@ -99,10 +119,11 @@ impl<'a, W: World> Rounds<'a, W> {
                 }
             }
             let under_way = started || self.plan.rows.values().any(Row::in_flight);
-            if !under_way || self.world.leaving() || self.world.clock().now() >= deadline {
-                let rows = &self.plan.rows;
+            if !under_way || self.world.leaving() || now(self.world) >= deadline {
+                let (rows, owner) = (&self.plan.rows, &self.law.policy.owner);
                 self.memory.keep(rows.len(), |key| rows.contains_key(key));
-                self.memory.regions = leave::regions(&self.memory, &selected, &found, &self.settings.policy.owner);
+                leave::notice(&mut self.memory, &selected, &found, owner, now(self.world));
+                self.memory.regions = leave::regions(&self.memory, &selected, &found, owner);
                 if tell::reached(&self.plan, reading.problems(), &self.unreadable) {
                     self.memory.applied = Some(reading.commit.clone());
                 }
@@ -120,8 +141,11 @@ impl<'a, W: World> Rounds<'a, W> {
             values,
             memory: &self.memory,
             stopped: &self.stopped,
-            policy: &self.settings.policy,
-            now: self.world.clock().now(),
+            policy: &self.law.policy,
+            orders: &self.law.orders,
+            begun: self.law.begun,
+            closed: self.law.closed.as_deref(),
+            now: now(self.world),
         };
         let plan = plan(&facts);
         let notes = lint(&plan, &facts);
@@ -136,7 +160,7 @@ impl<'a, W: World> Rounds<'a, W> {
 
     /// Notes what has ended since the last look. Answers whether anything did.
     async fn end(&mut self, found: &Found, commit: &CommitId) -> bool {
-        let now = self.world.clock().now();
+        let now = now(self.world);
         let all = watch::ended(&self.memory, found, now);
         for ended in &all {
             let why = self.why(ended).await;
@@ -166,8 +190,9 @@ impl<'a, W: World> Rounds<'a, W> {
         let made: Vec<Made<'_>> = join_all(previews).await;
         let mut permits = Vec::new();
         for (step, made) in steps.iter().zip(made) {
-            permits.extend(self.judge(step, made, &reading.commit));
+            permits.extend(self.judge(step, made, selected, &reading.commit));
         }
+        // What is about to start and to be destroyed is written down, and nobody else is at work, before anything is.
         self.keep().await?;
         let acts = permits.iter().map(|permit| self.world.cloud().act(permit));
         let outcomes = join_all(acts).await;
@@ -179,12 +204,12 @@ impl<'a, W: World> Rounds<'a, W> {
     }
 
     /// What comes of one preview: a permit, or a place in memory that says why not.
-    fn judge(&mut self, step: &Step, made: Made<'_>, commit: &CommitId) -> Option<Permit> {
-        let limits = &self.settings.policy.limits;
+    fn judge(&mut self, step: &Step, made: Made<'_>, selected: &Selected, commit: &CommitId) -> Option<Permit> {
+        let law = self.law.judges(&self.memory, selected, now(self.world));
         let key = &step.key;
         let judgement = match made {
-            Made::Ready(preview) => judge(&preview, limits, &mut self.budget),
-            Made::Deletion { stack_id } => judge_deletion(step, &stack_id, &mut self.budget),
+            Made::Ready(preview) => judge(&preview, &law),
+            Made::Deletion { stack_id } => judge_deletion(step, &stack_id, &law),
             Made::NoChanges => {
                 self.memory.change(key, |known| (known.held, known.failed) = (None, None));
                 match step.action.asked().map(|asked| asked.fingerprint()).zip(step.generation) {
@@ -205,18 +230,22 @@ impl<'a, W: World> Rounds<'a, W> {
             }
         };
         match judgement {
-            Judgement::Permitted(permit) => {
-                self.remember(step, &permit, commit);
+            Judgement::Permitted(permit, cost) => {
+                self.remember(step, &permit, cost, commit);
                 Some(permit)
             }
             Judgement::Held(held) => {
-                let known = WasHeld { case: held.case, why: held.why.clone(), plan: held.plan.short(16) };
-                self.note(key, What::Held, commit.clone(), held.why);
+                let Held { why, plan, case, leave } = held;
+                let known = WasHeld { case, why: why.clone(), plan: plan.to_string(), leave };
+                let before = self.memory.of(key).and_then(|known| known.held.as_ref());
+                if before.is_none_or(|before| before.why != why) {
+                    self.note(key, What::Held, commit.clone(), why);
+                }
                 self.memory.change(key, |memory| memory.held = Some(known));
                 None
             }
-            Judgement::NextTurn => {
-                self.stopped.insert(key.clone(), Why::ForBudget);
+            Judgement::Later(why) => {
+                self.stopped.insert(key.clone(), why);
                 None
             }
         }
@@ -225,7 +254,7 @@ impl<'a, W: World> Rounds<'a, W> {
     /// CloudFormation refused the request itself, and nothing was touched.
     fn refuse(&mut self, step: &Step, why: String, commit: &CommitId) {
         let Some(fingerprint) = step.action.asked().map(|asked| asked.fingerprint()) else { return };
-        let (at, attempts) = (self.world.clock().now(), step.attempt);
+        let (at, attempts) = (now(self.world), step.attempt);
         let known = self.memory.of(&step.key).and_then(|known| known.failed.as_ref());
         if known.is_none_or(|known| known.why != why) {
             self.note(&step.key, What::Failed, commit.clone(), why.clone());
@@ -236,16 +265,20 @@ impl<'a, W: World> Rounds<'a, W> {
         self.memory.change(&step.key, |known| known.failed = Some(failed));
     }
 
-    /// Writes down what is about to start.
-    fn remember(&mut self, step: &Step, permit: &Permit, commit: &CommitId) {
+    /// Notes what is about to start, and what it destroys.
+    fn remember(&mut self, step: &Step, permit: &Permit, cost: Cost, commit: &CommitId) {
+        self.law.begun.stacks += 1;
+        self.law.begun.deletions += cost.toll.deletions;
+        self.memory.spent.add(now(self.world), cost.toll);
         let pending = Pending {
             act: step.action.started(),
             fingerprint: step.action.asked().map(|asked| asked.fingerprint()),
             generation: step.generation,
             token: permit.token().to_owned(),
-            since: self.world.clock().now(),
+            since: now(self.world),
             attempt: step.attempt,
             commit: Some(commit.clone()),
+            allowed: cost.allowed,
         };
         self.memory.regions.insert(step.key.region.clone());
         self.memory.change(&step.key, |known| {
@@ -285,7 +318,7 @@ impl<'a, W: World> Rounds<'a, W> {
 
     fn note(&mut self, key: &StackKey, what: What, commit: CommitId, sentence: String) {
         let happening = Happening {
-            at: self.world.clock().now(),
+            at: now(self.world),
             what,
             region: Some(key.region.clone()),
             stack: Some(key.stack.clone()),
@@ -296,13 +329,41 @@ impl<'a, W: World> Rounds<'a, W> {
         tell::note(&mut self.memory, happening);
     }
 
-    /// Writes memory, if it has changed.
-    async fn keep(&mut self) -> Result<(), StoreError> {
+    /// Writes memory, if it has changed. Only one agent at a time does.
+    async fn keep(&mut self) -> Result<(), Stopped> {
         if self.memory != self.kept {
+            self.take().await?;
             self.world.store().save(&self.memory).await?;
             self.kept = self.memory.clone();
         }
         Ok(())
+    }
+
+    /// Takes the lease, or renews it once half of its term is over.
+    async fn take(&mut self) -> Result<(), Stopped> {
+        let (now, me) = (now(self.world), &self.settings.me);
+        if self.held.is_some_and(|since| now.duration_since(since) < lease::TERM / 2) {
+            return Ok(());
+        }
+        let taken = self.lease.taken(me, now);
+        let until = taken.until;
+        let version = self.world.store().lease(&taken).await?;
+        if !self.lease.is_followed_by(version) {
+            return Err(Stopped::Fenced { by: "it began in the same moment".into(), until });
+        }
+        self.lease = FoundLease { lease: Some(taken), version };
+        self.held = Some(now);
+        Ok(())
+    }
+
+    /// Lets the lease go, if it is ours. When that fails, it ends by itself.
+    async fn let_go(&mut self) {
+        if self.held.take().is_none() {
+            return;
+        }
+        if let Err(error) = self.world.store().lease(&self.lease.let_go(&self.settings.me)).await {
+            tracing::warn!(error = %crate::error::chain(&error), "the lease could not be let go, and ends by itself");
+        }
     }
 
     /// The same, without doing anything: one look, one plan. Answers what it was made for.
@@ -316,9 +377,9 @@ impl<'a, W: World> Rounds<'a, W> {
         Ok(selected)
     }
 
-    /// The plan that was made last.
-    pub(crate) fn into_plan(self) -> Plan {
-        self.plan
+    /// The plan that was made last, and what it was made by.
+    pub(crate) fn into_parts(self) -> (Plan, Law, Memory) {
+        (self.plan, self.law, self.memory)
     }
 
     /// The account as this turn leaves it.
@@ -333,9 +394,10 @@ impl<'a, W: World> Rounds<'a, W> {
             unreadable: &self.unreadable,
             provides: &self.provides,
             problems,
+            orders: &self.law.orders,
             memory: &self.memory,
             calls: &calls,
-            next: self.settings.rest.and_then(|rest| self.world.clock().now().checked_add(rest).ok()),
+            next: self.settings.rest.and_then(|rest| now(self.world).checked_add(rest).ok()),
         })
     }
 
@@ -346,7 +408,7 @@ impl<'a, W: World> Rounds<'a, W> {
         problems: &[Problem],
         trouble: Option<Trouble>,
     ) -> Result<Report, Stopped> {
-        let now = self.world.clock().now();
+        let now = now(self.world);
         let mut report = self.report(account, problems, trouble);
         if tell::is_due(&report, &self.memory, self.settings.heartbeat, now) {
             self.memory.sequence += 1;
@@ -362,6 +424,7 @@ impl<'a, W: World> Rounds<'a, W> {
             }
         }
         self.keep().await?;
+        self.let_go().await;
         // Whoever asked for the turn hears what it cost to the end; the report that went out can't.
         report.calls = spent(&self.calls, &costs(self.world));
         Ok(report)
@@ -375,7 +438,14 @@ impl<'a, W: World> Rounds<'a, W> {
             repository: self.settings.repository.clone(),
             branch: branch.clone(),
             applied: self.memory.applied.as_ref().map(revision),
-            attempted: self.memory.accepted.as_ref().map(revision),
+            attempted: self
+                .law
+                .orders
+                .pin
+                .as_ref()
+                .map(|pin| &pin.commit)
+                .or(self.memory.accepted.as_ref())
+                .map(revision),
             answered: self.memory.answered,
             signature: Signature::NotChecked,
             trouble: trouble.map(|trouble| match trouble {

@@ -36,6 +36,10 @@ pub async fn run<W: World>(
             }
             Ok(_) => trouble.wait(),
             Err(stopped @ (Stopped::WrongAccount { .. } | Stopped::Unsound(_))) => return Err(stopped),
+            Err(fenced @ Stopped::Fenced { .. }) => {
+                tracing::warn!("{fenced}");
+                steady.wait()
+            }
             Err(stopped @ (Stopped::Identity(_) | Stopped::Memory(_))) => {
                 tracing::error!(error = %crate::error::chain(&stopped), "the turn ended before it could look at anything");
                 trouble.wait()

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::SystemClock,
-    cloud::{aws::Aws, count::Calls, trouble::trouble},
+    cloud::{Clock, aws::Aws, count::Calls, trouble::trouble},
     config::{Config, ConfigError, MemoryPlace},
     error::CommandError,
     git::{
@@ -10,15 +10,18 @@ use crate::{
         credentials::{Credentials, Keyring},
         error::{Fault, FetchError},
     },
-    memory::Place,
     pace::Pacing,
     send::Outlet,
+    store::{Document, Place},
     world::{Settings, Sight, World},
 };
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use jiff::SignedDuration;
-use manifests::id::{Digest, Region};
-use plan::plan::Policy;
+use manifests::{
+    guardrails::Guardrails,
+    id::{Digest, Region},
+};
+use plan::{lease::Holder, plan::Policy};
 use std::{cell::Cell, time::Duration};
 
 /// Shows what a turn sees to whoever watches.
@@ -58,8 +61,12 @@ impl<V: Watcher> Shipped<V> {
             limits: Limits::default(),
         };
         let store = match &config.memory {
-            MemoryPlace::Parameter(name) => Place::parameter(&aws, &calls, name.clone()),
-            MemoryPlace::File(path) => Place::File(path.clone()),
+            MemoryPlace::Parameter(name) => Place::parameters(&aws, &calls, name),
+            MemoryPlace::File(path) => Place::files(path),
+        };
+        let store = match &config.guardrails {
+            Some(place) => store.with(Document::Guardrails, place),
+            None => store,
         };
         let sink = config.topic.as_ref().map_or(Outlet::Nowhere, |arn| Outlet::topic(&aws, &calls, arn));
         let shipped = Self {
@@ -104,6 +111,10 @@ impl<V: Watcher> World for Shipped<V> {
 
     fn show(&self, sight: &Sight<'_>) {
         self.watcher.see(sight);
+    }
+
+    fn alive(&self, process: u32) -> bool {
+        std::path::Path::new(&format!("/proc/{process}")).exists()
     }
 
     fn leave(&self) {
@@ -169,18 +180,31 @@ fn settings(config: &Config, url: &str, home: Region) -> Settings {
         branch: config.branch.clone(),
         home,
         account: config.account.clone(),
+        me: me(),
+        guarded: config.guardrails.is_some(),
         policy: Policy {
             owner: config.owner.clone(),
             concurrency: config.concurrency,
             attempts: config.attempts,
             retry_after: signed(config.retry_after),
-            limits: config.limits,
+            guardrails: Guardrails::default(),
         },
         turn: signed(config.turn),
         poll: Pacing { first: Duration::from_millis(200), most: Duration::from_secs(2), jitter: 0.3 },
         heartbeat: signed(config.heartbeat),
         rest: None,
     }
+}
+
+/// Who this process is: on the machine, or in the container or function instance, whose list of processes it is in.
+fn me() -> Holder {
+    let read = |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
+    let spaces = std::fs::read_link("/proc/self/ns/pid").map(|path| path.display().to_string()).unwrap_or_default();
+    // Every instance of a function has the same name and the same first process; what it logs to is its own.
+    let instance = std::env::var("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or_default();
+    let (name, boot) = (read("/proc/sys/kernel/hostname"), read("/proc/sys/kernel/random/boot_id"));
+    let host = format!("{name}|{boot}|{spaces}|{instance}");
+    Holder { host, process: std::process::id(), began: SystemClock.now() }
 }
 
 /// The folder of one repository and branch in the cache: a copy has one owner at a time, and agents of different

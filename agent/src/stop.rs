@@ -4,9 +4,10 @@ use crate::{
     accept::Refused,
     cloud::CloudError,
     git::error::{Fault, FetchError},
-    memory::StoreError,
     reading::ReadingError,
+    store::StoreError,
 };
+use jiff::Timestamp;
 use manifests::id::AccountId;
 
 /// Why a turn ended before it could look at anything.
@@ -26,6 +27,16 @@ pub enum Stopped {
     /// Memory could not be read or written.
     #[error(transparent)]
     Memory(#[from] StoreError),
+    /// Another agent is at work in this account.
+    #[error(
+        "another agent is at work in this account ({by}), so nothing was changed; ends when it is done, at {until:.0} at the latest"
+    )]
+    Fenced {
+        /// Which.
+        by: String,
+        /// When its time is over, if it does not go on.
+        until: Timestamp,
+    },
     /// The plan was not sound: a bug, and nothing was changed.
     #[error("the plan is not sound, so nothing was changed: {0}")]
     Unsound(String),

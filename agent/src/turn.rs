@@ -9,21 +9,21 @@
 
 use crate::{
     accept::accept,
-    cloud::{Clock, Cloud},
+    cloud::Cloud,
     git::Source,
-    memory::Store,
+    law::Law,
     reading::Reading,
-    rounds::Rounds,
+    rounds::{Begin, Rounds},
     stop::{Stopped, Trouble},
-    world::{Settings, Sight, World, costs},
+    store::Store,
+    world::{Settings, Sight, World, costs, now},
 };
 use jiff::Timestamp;
 use manifests::{
     id::{AccountId, CommitId},
     report::{Happening, Report, What},
 };
-use plan::{memory::Memory, select::Account, tell};
-use std::collections::BTreeMap;
+use plan::{guard::a_day, memory::Memory, select::Account, tell};
 
 /// What stays in the process between two turns. All of it can be made again; a Lambda that is new has none.
 #[derive(Debug, Default)]
@@ -37,8 +37,11 @@ pub struct Standing {
 /// # Errors
 /// When it could not look at anything. Everything else that goes wrong is in the report.
 pub async fn turn<W: World>(world: &W, settings: &Settings, standing: &mut Standing) -> Result<Report, Stopped> {
-    let (Start { account, memory, reading, began, calls }, trouble) = start(world, settings, standing).await?;
-    let mut rounds = Rounds::new(world, settings, memory, (began, calls));
+    let (Start { account, begin, reading }, trouble) = start(world, settings, standing).await?;
+    if let Some((holder, until)) = begin.lease.anothers(&settings.me, begin.began, |process| world.alive(process)) {
+        return Err(Stopped::Fenced { by: holder.name(), until });
+    }
+    let mut rounds = Rounds::new(world, settings, begin);
     if let Some(reading) = reading {
         world.show(&Sight::Commit(&reading.commit));
         rounds.run(reading, &account).await?;
@@ -53,8 +56,8 @@ pub async fn turn<W: World>(world: &W, settings: &Settings, standing: &mut Stand
 /// # Errors
 /// As [`turn`].
 pub async fn survey<W: World>(world: &W, settings: &Settings, standing: &mut Standing) -> Result<Report, Stopped> {
-    let (Start { account, memory, reading, began, calls }, trouble) = start(world, settings, standing).await?;
-    let mut rounds = Rounds::new(world, settings, memory, (began, calls));
+    let (Start { account, begin, reading }, trouble) = start(world, settings, standing).await?;
+    let mut rounds = Rounds::new(world, settings, begin);
     if let Some(reading) = reading {
         rounds.survey(reading, &account).await?;
     }
@@ -65,14 +68,10 @@ pub async fn survey<W: World>(world: &W, settings: &Settings, standing: &mut Sta
 pub(crate) struct Start<'s> {
     /// Whose turn it is.
     pub(crate) account: Account,
-    /// What is remembered.
-    pub(crate) memory: Memory,
+    /// What it finds.
+    pub(crate) begin: Begin,
     /// The commit that is in force, if there is one.
     pub(crate) reading: Option<&'s Reading>,
-    /// When it began.
-    pub(crate) began: Timestamp,
-    /// How many calls had been made before.
-    pub(crate) calls: BTreeMap<String, u64>,
 }
 
 /// Who, what is remembered, and which commit is in force; with the trouble that the head made, if it did.
@@ -81,16 +80,25 @@ pub(crate) async fn start<'s, W: World>(
     settings: &Settings,
     standing: &'s mut Standing,
 ) -> Result<(Start<'s>, Option<Trouble>), Stopped> {
-    let (began, calls) = (world.clock().now(), costs(world));
+    let calls = costs(world);
     let id = identity(world, settings, standing).await?;
-    let mut memory = world.store().load().await?.unwrap_or_else(|| Memory::new(epoch(began)));
+    let found = world.store().open().await?;
+    let began = now(world);
+    let mut memory = found.memory.clone().unwrap_or_else(|| Memory::new(epoch(began)));
+    if found.lost {
+        // Nobody knows what was destroyed today, so it is taken for as much as may be.
+        memory.spent.add(began, a_day(&settings.policy.guardrails.limits));
+    }
+    let kept = memory.clone();
+    let mut law = Law::of(&found, settings, &mut memory, began);
     let trouble = fetch(world, standing, &mut memory, began).await.err();
     if let Some(Trouble::Fetch(error)) = trouble.as_ref().filter(|trouble| trouble.is_denial()) {
         world.show(&Sight::Denied(&error.message));
     }
-    let reading = remembered(world, standing, &memory).await;
+    let reading = remembered(world, standing, &memory, &mut law).await;
     let account = Account::new(id, settings.home.clone(), reading.map_or(&Default::default(), Reading::fleet));
-    Ok((Start { account, memory, reading, began, calls }, trouble))
+    let begin = Begin { memory, kept, law, lease: found.lease, began, calls };
+    Ok((Start { account, begin, reading }, trouble))
 }
 
 /// Whose account this is: asked once in the life of a process.
@@ -145,12 +153,29 @@ fn note(memory: &mut Memory, at: Timestamp, what: What, commit: &CommitId, sente
     tell::note(memory, happening);
 }
 
-/// The commit that is in force, as it was read; from the local objects if this process has not read it yet.
-async fn remembered<'s, W: World>(world: &W, standing: &'s mut Standing, memory: &Memory) -> Option<&'s Reading> {
-    let commit = memory.accepted.as_ref()?;
-    if standing.reading.as_ref().map(|reading| &reading.commit) != Some(commit) {
-        standing.reading = Reading::read(world.source(), commit).await.ok();
+/// The commit that is in force, as it was read; from the local objects if this process has not read it yet. That is the
+/// last one that was accepted, unless people pinned the account to another.
+async fn remembered<'s, W: World>(
+    world: &W,
+    standing: &'s mut Standing,
+    memory: &Memory,
+    law: &mut Law,
+) -> Option<&'s Reading> {
+    let pinned = law.orders.pin.as_ref().map(|pin| &pin.commit);
+    let commit = pinned.or(memory.accepted.as_ref())?;
+    if standing.reading.as_ref().map(|reading| &reading.commit) == Some(commit) {
+        return standing.reading.as_ref();
     }
+    let read = Reading::read(world.source(), commit).await;
+    if let (Err(error), Some(_)) = (&read, pinned) {
+        let why =
+            format!("the commit to which the account is pinned can't be read: {error}; ends with `holdfast unpin`");
+        law.closed.get_or_insert(why);
+        // What there is instead is shown, and nothing of it begins.
+        standing.reading = Reading::read(world.source(), memory.accepted.as_ref()?).await.ok();
+        return standing.reading.as_ref();
+    }
+    standing.reading = read.ok();
     standing.reading.as_ref()
 }
 

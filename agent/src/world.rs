@@ -3,16 +3,16 @@
 use crate::{
     cloud::{Clock, Cloud},
     git::Source,
-    memory::Store,
     pace::Pacing,
     send::Sink,
+    store::Store,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use manifests::{
     id::{AccountId, CommitId, Region, StackKey},
     report::{Happening, Report},
 };
-use plan::{memory::Started, plan::Policy, step::Plan};
+use plan::{lease::Holder, memory::Started, plan::Policy, step::Plan};
 use std::collections::BTreeMap;
 
 /// The doors of a turn. The shipped ones are git over gix, AWS over its SDK, SSM or a file, SNS, and the machine's
@@ -40,6 +40,8 @@ pub trait World {
     fn clock(&self) -> &Self::Clock;
     /// Shows what is going on to whoever watches. Decides nothing.
     fn show(&self, _: &Sight<'_>) {}
+    /// Whether a process of this machine still runs.
+    fn alive(&self, process: u32) -> bool;
     /// Somebody wants the process to end: a turn that is under way watches no longer, and tells what it has.
     fn leave(&self) {}
     /// Whether somebody does.
@@ -78,7 +80,11 @@ pub struct Settings {
     pub home: Region,
     /// The account that it was configured for, if that was said.
     pub account: Option<AccountId>,
-    /// What `plan` decides by.
+    /// Who this agent is among the processes of its machine.
+    pub me: Holder,
+    /// Whether the account must have guardrails: it was said where they are.
+    pub guarded: bool,
+    /// What `plan` decides by; its guardrails are those that hold where the account has none.
     pub policy: Policy,
     /// How long a turn may go on watching.
     pub turn: SignedDuration,
@@ -88,6 +94,12 @@ pub struct Settings {
     pub heartbeat: SignedDuration,
     /// How long the agent rests before the next turn, if there is one.
     pub rest: Option<SignedDuration>,
+}
+
+/// Now, by AWS's own clock as far as it is known: a machine's can be wrong, and nothing that is counted by the day may
+/// depend on it.
+pub(crate) fn now<W: World>(world: &W) -> Timestamp {
+    world.cloud().time().unwrap_or_else(|| world.clock().now())
 }
 
 /// Every call so far: AWS's by `service:Action`, git's as `git:request`.

@@ -12,13 +12,16 @@ use crate::{
 use agent::git::{Limits, Origin, Repository, Source as _, credentials::Credentials};
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
+    guardrails::Guardrails,
     id::{CommitId, Digest, RepoPath, StackKey},
     parse::{self, Content, File},
 };
 use plan::{
     facts::{Found, FoundStack, Status},
+    guard::Begun,
     lint::lint,
     memory::Memory,
+    orders::Orders,
     plan::{Facts, Policy, plan},
     resolve::{MANIFEST, OWNER, Values},
     select::{Account, Selected, select},
@@ -127,7 +130,7 @@ impl Desk {
             concurrency: 4,
             attempts: 2,
             retry_after: SignedDuration::from_mins(15),
-            limits: plan::guard::Limits::default(),
+            guardrails: Guardrails::default(),
         };
         Self {
             source: Repository::new(origin, Credentials::None).expect("a path is a repository's URL"),
@@ -174,6 +177,7 @@ impl Desk {
 
     fn plan(&self, selected: &Selected, found: &Found) -> Plan {
         let (values, memory, stopped) = (Values::default(), Memory::new("1".into()), BTreeMap::new());
+        let (orders, begun) = (Orders::default(), Begun::default());
         let facts = Facts {
             selected,
             found,
@@ -181,6 +185,9 @@ impl Desk {
             memory: &memory,
             stopped: &stopped,
             policy: &self.policy,
+            orders: &orders,
+            begun,
+            closed: None,
             now: Timestamp::UNIX_EPOCH,
         };
         let plan = plan(&facts);

@@ -6,6 +6,7 @@ use agent::{
     cloud::{ChangeSetRequest, Cloud, CloudError},
     world::Settings,
 };
+use jiff::Timestamp;
 use manifests::id::{AccountId, Region, StackKey};
 use plan::{
     facts::{ChangeSet, FailedEvent, FoundStack},
@@ -55,7 +56,7 @@ impl Bug {
 
     /// What of it is in the settings.
     pub(crate) fn settle_in(self, settings: &mut Settings) {
-        let limits = &mut settings.policy.limits;
+        let limits = &mut settings.policy.guardrails.limits;
         match self {
             Self::NoLimits => (limits.replacements_per_change, limits.removals_per_change) = (99, 99),
             Self::NoSeats => settings.policy.concurrency = 99,
@@ -140,6 +141,10 @@ impl Cloud for Doctored {
 
     async fn upload(&self, region: &Region, key: &str, body: &[u8]) -> Result<String, CloudError> {
         self.cloud.upload(region, key, body).await
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        self.cloud.time()
     }
 
     fn calls(&self) -> BTreeMap<String, u64> {

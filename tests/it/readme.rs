@@ -3,7 +3,6 @@
 //! Not here: `cargo demo` and `cargo test`, which `.ci/run` runs from a clean checkout.
 
 use crate::binary::path;
-use agent::config::Flags;
 use std::{
     fs,
     net::TcpListener,
@@ -74,9 +73,9 @@ fn the_account_s_flags_exist() {
 
 #[test]
 fn the_configuration_file_is_one() {
-    let config = Flags::default().over(Some(("README.md", &block("## In an account", "yaml"))));
-    let limits = config.unwrap().limits;
-    assert_eq!(limits, plan::guard::Limits::default(), "the README shows the defaults");
+    let guardrails = block("## In an account", "yaml");
+    let read = manifests::guardrails::parse(&"README.md".parse().unwrap(), guardrails.as_bytes()).unwrap();
+    assert_eq!(read, manifests::guardrails::Guardrails::default(), "the README shows the defaults");
 }
 
 #[test]

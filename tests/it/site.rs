@@ -195,12 +195,14 @@ impl Site {
         until(&format!("{call} number {times}"), || self.called(call) >= times);
     }
 
-    /// Everything that is there: stacks, change sets, resources. The agent's own memory is left out, and so is what
+    /// Everything that is there: stacks, change sets, resources. The agent's own parameters are left out, and so is what
     /// CloudFormation still tells of stacks that are gone.
     pub(crate) fn inventory(&self) -> serde_json::Value {
         let mut all = self.world(|world, account| world.read(account));
-        let memory = |resource: &serde_json::Value| resource["key"]["id"] == "/holdfast/memory";
-        all["resources"].as_array_mut().unwrap().retain(|resource| !memory(resource));
+        let agents = |resource: &serde_json::Value| {
+            resource["key"]["id"].as_str().is_some_and(|id| id.starts_with("/holdfast/"))
+        };
+        all["resources"].as_array_mut().unwrap().retain(|resource| !agents(resource));
         all["stacks"].as_array_mut().unwrap().retain(|stack| stack["status"] != "DELETE_COMPLETE");
         serde_json::json!([all["stacks"], all["resources"]])
     }

@@ -9,19 +9,25 @@ use agent::{
         error::{Fault, FetchError, ReadError},
         tree::Tree,
     },
-    memory::{Store, StoreError},
     pace::Pacing,
     send::Sink,
     stop::Stopped,
+    store::{Kept, Store, StoreError},
     turn::{Standing, turn},
     world::{Settings, World},
 };
 use jiff::SignedDuration;
 use manifests::{
+    guardrails::Guardrails,
     id::{AccountId, CommitId, Digest, Region, RepoPath},
     report::{Event, Report},
 };
-use plan::{guard::Limits, memory::Memory, plan::Policy};
+use plan::{
+    lease::{FoundLease, Holder, Lease},
+    memory::Memory,
+    orders::Orders,
+    plan::Policy,
+};
 use sim::{
     clock::Clock,
     cloud::SimCloud,
@@ -152,14 +158,22 @@ impl Source for Remote {
     }
 }
 
-/// Memory as a text, so that what does not survive being written does not survive a test.
-#[derive(Default)]
+/// Memory as a text, so that what does not survive being written does not survive a test; and beside it what people wrote.
 pub(crate) struct Notebook {
     text: RefCell<Option<String>>,
+    /// The account's guardrails, as a text; none at first.
+    pub(crate) guardrails: RefCell<Option<String>>,
+    pub(crate) orders: RefCell<Orders>,
+    pub(crate) lease: RefCell<FoundLease>,
     bug: Option<Bug>,
 }
 
 impl Notebook {
+    fn new(bug: Option<Bug>) -> Self {
+        let (text, guardrails, orders, lease) = Default::default();
+        Self { text, guardrails, orders, lease, bug }
+    }
+
     pub(crate) fn lose(&self) {
         *self.text.borrow_mut() = None;
     }
@@ -170,14 +184,33 @@ impl Notebook {
 }
 
 impl Store for Notebook {
-    async fn load(&self) -> Result<Option<Memory>, StoreError> {
+    async fn open(&self) -> Result<Kept, StoreError> {
+        let mut memory = self.read();
         if self.bug == Some(Bug::Amnesia) {
-            let accepted = self.read().and_then(|memory| memory.accepted);
-            let mut memory = Memory::new("0".into());
-            memory.accepted = accepted;
-            return Ok(Some(memory));
+            let accepted = memory.and_then(|memory| memory.accepted);
+            let mut anew = Memory::new("0".into());
+            anew.accepted = accepted;
+            memory = Some(anew);
         }
-        Ok(self.read())
+        let place = "guardrails.yaml".parse().unwrap();
+        let read = |text: &String| {
+            let read = manifests::guardrails::parse(&place, text.as_bytes());
+            read.map_err(|problems| problems[0].to_string())
+        };
+        Ok(Kept {
+            memory,
+            lost: false,
+            guardrails: self.guardrails.borrow().as_ref().map(read),
+            orders: Ok(self.orders.borrow().clone()),
+            lease: self.lease.borrow().clone(),
+        })
+    }
+
+    async fn lease(&self, lease: &Lease) -> Result<u64, StoreError> {
+        let mut found = self.lease.borrow_mut();
+        found.version += 1;
+        found.lease = Some(lease.clone());
+        Ok(found.version)
     }
 
     async fn save(&self, memory: &Memory) -> Result<(), StoreError> {
@@ -244,6 +277,11 @@ impl World for Here {
     fn clock(&self) -> &Self::Clock {
         &self.cloud.cloud
     }
+
+    /// Whoever was at work on this machine before is dead.
+    fn alive(&self, _: u32) -> bool {
+        false
+    }
 }
 
 /// All accounts, their agents, one repository.
@@ -289,7 +327,7 @@ impl Everyone {
         self.here.entry(id.clone()).or_insert_with(|| Here {
             source: Remote(Rc::clone(source), bug),
             cloud: Doctored { cloud: cloud(), bug, busiest: Cell::new(0) },
-            store: Notebook { text: RefCell::default(), bug },
+            store: Notebook::new(bug),
             sink: Topic(Rc::clone(sink), bug),
         })
     }
@@ -329,12 +367,14 @@ pub(crate) fn settings() -> Settings {
         branch: "main".into(),
         home,
         account: None,
+        me: Holder { host: "here".into(), process: 1, began: jiff::Timestamp::UNIX_EPOCH },
+        guarded: false,
         policy: Policy {
             owner: "holdfast".into(),
             concurrency: 4,
             attempts: 2,
             retry_after: SignedDuration::from_mins(15),
-            limits: Limits::default(),
+            guardrails: Guardrails::default(),
         },
         turn: SignedDuration::from_mins(15),
         poll: Pacing { first: Duration::from_secs(1), most: Duration::from_secs(10), jitter: 0.0 },

@@ -218,7 +218,7 @@ fn taken_over(preview: &Preview<'_>) -> Option<String> {
         let tags = !change.details.is_empty() && change.details.iter().all(|detail| detail.attribute == "Tags");
         matches!(change.action, Some(Action::Modify)) && change.replacement == Some(Replacement::False) && tags
     };
-    let other = preview.set.changes.iter().find(|change| !only_tags(change)).filter(|_| preview.adopting)?;
+    let other = preview.set.changes.iter().find(|change| !only_tags(change)).filter(|_| preview.step.adopting)?;
     Some(format!(
         "taking it over would change {} ({}), and may change nothing but tags; ends with a commit that asks for the stack as \
          it is (`holdfast adopt {}` writes it)",

@@ -6,9 +6,10 @@
 //! [`lint`] checks all of them from outside; [`preview`] reads what CloudFormation made of a request; [`guard`] judges
 //! that and alone can make a [`permit`]; [`watch`] says what became of what was started; [`tell`] makes the report.
 //!
-//! Under all of them: [`facts`] is what was found, [`asked`] what is asked, [`memory`] what is remembered (with [`spent`], what was destroyed,
-//! in [`short`] marks), [`orders`] what people told the account, [`fence`] what its guardrails forbid by name, [`why`] every
-//! sentence about what is not in sync, and [`quote`] how somebody else's words stand in one.
+//! Under all of them: [`facts`] is what was found, [`asked`] what is asked, [`memory`] what is remembered (in [`short`]
+//! marks, with [`spent`] for what was destroyed), [`orders`] what people told the account, [`lease`] whose turn it is,
+//! [`fence`] what guardrails forbid by name, [`why`] every sentence about what is not in sync, and [`quote`] how somebody
+//! else's words stand in one.
 //!
 //! What is deliberately not here: no `async`, no randomness, no setting that is read from anywhere.
 #![no_std]
@@ -35,6 +36,7 @@ pub mod memory;
 pub mod spent;
 pub mod short;
 pub mod orders;
+pub mod lease;
 pub mod fence;
 pub mod why;
 pub mod quote;

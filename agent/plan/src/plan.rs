@@ -96,7 +96,7 @@ pub fn plan(facts: &Facts<'_>) -> Plan {
         }
     }
     let seated = seat(&order, &mut rows, facts);
-    let steps = seated.iter().filter_map(|key| step(facts.found, facts.memory, key, rows.get(key)?)).collect();
+    let steps = seated.iter().filter_map(|key| step(facts, key, rows.get(key)?)).collect();
     Plan { rows, steps }
 }
 

@@ -19,8 +19,6 @@ pub struct Preview<'a> {
     pub set: ChangeSet,
     /// What rewrites its template (`Transform`, `Fn::Transform`), by name.
     pub transforms: Vec<String>,
-    /// Whether the stack is somebody else's so far, and is taken over with this.
-    pub adopting: bool,
 }
 
 /// How a change set came out.

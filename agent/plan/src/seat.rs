@@ -2,9 +2,9 @@
 
 use crate::{
     asked::Fingerprint,
-    facts::{Found, FoundStack},
-    memory::{Memory, generation},
-    plan::Facts,
+    facts::FoundStack,
+    memory::generation,
+    plan::{Facts, is_strange},
     stance::Stance,
     step::{Action, Row, Stand, Step},
     why::Why,
@@ -46,16 +46,19 @@ fn is_removal(row: &Row) -> bool {
 }
 
 /// What is done to a stack that is due.
-pub(crate) fn step(found: &Found, memory: &Memory, key: &StackKey, row: &Row) -> Option<Step> {
+pub(crate) fn step(facts: &Facts<'_>, key: &StackKey, row: &Row) -> Option<Step> {
     let Stand::Due(action) = &row.stand else { return None };
-    let failed = memory.of(key).and_then(|known| known.failed.as_ref());
+    let found = facts.found.stacks.get(key);
+    let strange = found.is_some_and(|found| is_strange(facts.policy, facts.memory, key, found));
+    let failed = facts.memory.of(key).and_then(|known| known.failed.as_ref());
     let failed = failed.filter(|failed| Some(failed.fingerprint) == row.fingerprint);
     Some(Step {
         key: key.clone(),
         manifest: row.manifest.clone(),
         action: action.clone(),
-        generation: touchable(found.stacks.get(key)),
+        generation: touchable(found),
         attempt: failed.map_or(1, |failed| failed.attempts.saturating_add(1)),
+        adopting: strange && matches!(action, Action::Update(_)),
     })
 }
 

@@ -58,6 +58,8 @@ pub struct Step {
     pub generation: Option<Fingerprint>,
     /// Which attempt at this request it is, from 1.
     pub attempt: u32,
+    /// Whether the stack is somebody else's so far, and is taken over with this.
+    pub adopting: bool,
 }
 
 /// What there is to do to a stack.

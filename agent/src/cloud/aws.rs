@@ -7,7 +7,8 @@ use super::{ChangeSetRequest, Cloud, CloudError, Template, Trouble, count::Calls
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation as cfn;
 use cfn::types::ChangeSetType;
-use manifests::id::{AccountId, Region, StackKey};
+use jiff::Timestamp;
+use manifests::id::{AccountId, Region, ResourcePath, StackKey};
 use plan::{
     facts::{ChangeSet, FailedEvent, FoundStack},
     permit::{Act, Permit},
@@ -78,7 +79,7 @@ impl Cloud for Aws {
 
     async fn create_change_set(&self, request: &ChangeSetRequest<'_>) -> Result<(), CloudError> {
         const CALL: &str = "cloudformation:CreateChangeSet";
-        let ChangeSetRequest { key, create, name, template, asked, description } = *request;
+        let ChangeSetRequest { key, create, import_existing, name, template, asked, description } = *request;
         // No `OnStackFailure`: it excludes `DisableRollback`, which execution always sends.
         let call = self
             .cfn(&key.region)
@@ -88,6 +89,7 @@ impl Cloud for Aws {
             .client_token(name)
             .description(description)
             .change_set_type(if create { ChangeSetType::Create } else { ChangeSetType::Update })
+            .set_import_existing_resources(import_existing.then_some(true))
             .set_role_arn(asked.role.as_ref().map(ToString::to_string))
             .set_parameters(Some(map::parameters(&asked.parameters)))
             .set_tags(Some(map::tags(&asked.tags)))
@@ -108,28 +110,17 @@ impl Cloud for Aws {
     }
 
     async fn change_set(&self, key: &StackKey, name: &str, values: bool) -> Result<ChangeSet, CloudError> {
-        const CALL: &str = "cloudformation:DescribeChangeSet";
         let client = self.cfn(&key.region);
-        let mut all: Option<ChangeSet> = None;
-        let mut token: Option<String> = None;
-        loop {
-            let mut request = client.describe_change_set().stack_name(key.stack.as_str()).change_set_name(name);
-            // The plain description is asked for by leaving the parameter out: some emulators take `false` for `true`.
-            if values {
-                request = request.include_property_values(true);
-            }
-            let page = request.set_next_token(token.take()).send().await.map_err(|error| trouble(CALL, &error))?;
-            let next = page.next_token().filter(|next| !next.is_empty()).map(ToOwned::to_owned);
-            let page = map::change_set(&page).map_err(|why| CloudError::odd(CALL, &why))?;
-            match &mut all {
-                None => all = Some(page),
-                Some(all) => all.changes.extend(page.changes),
-            }
-            token = next;
-            if token.is_none() {
-                return all.ok_or_else(|| CloudError::odd(CALL, &"the answer was empty"));
-            }
+        let (mut set, nested) = described(&client, Some(key.stack.as_str()), name, values).await?;
+        let mut left: Vec<(ResourcePath, String)> = nested;
+        // Each is one call; a tree of stacks that is larger is left opaque from there on.
+        for _ in 0..NESTED {
+            let Some((path, arn)) = left.pop() else { break };
+            let (inner, nested) = described(&client, None, &arn, values).await?;
+            left.extend(nested.into_iter().map(|(inside, arn)| (inside.inside(&path), arn)));
+            map::walk(&mut set, &path, inner);
         }
+        Ok(set)
     }
 
     async fn delete_change_set(&self, key: &StackKey, name: &str) -> Result<(), CloudError> {
@@ -233,7 +224,44 @@ impl Cloud for Aws {
         })
     }
 
+    fn time(&self) -> Option<Timestamp> {
+        self.calls.time()
+    }
+
     fn calls(&self) -> BTreeMap<String, u64> {
         self.calls.so_far()
+    }
+}
+
+/// How many nested change sets of one change are looked into.
+const NESTED: usize = 50;
+
+/// One change set, all pages, and the change sets of the stacks nested in it.
+async fn described(
+    client: &cfn::Client,
+    stack: Option<&str>,
+    name: &str,
+    values: bool,
+) -> Result<(ChangeSet, Vec<(ResourcePath, String)>), CloudError> {
+    const CALL: &str = "cloudformation:DescribeChangeSet";
+    let mut all: Option<ChangeSet> = None;
+    let mut nested = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let request = client.describe_change_set().set_stack_name(stack.map(ToOwned::to_owned)).change_set_name(name);
+        // The plain description is asked for by leaving the parameter out: some emulators take `false` for `true`.
+        let request = if values { request.include_property_values(true) } else { request };
+        let page = request.set_next_token(token.take()).send().await.map_err(|error| trouble(CALL, &error))?;
+        let next = page.next_token().filter(|next| !next.is_empty()).map(ToOwned::to_owned);
+        nested.extend(map::nested(&page));
+        let page = map::change_set(&page).map_err(|why| CloudError::odd(CALL, &why))?;
+        match &mut all {
+            None => all = Some(page),
+            Some(all) => all.changes.extend(page.changes),
+        }
+        token = next;
+        if token.is_none() {
+            return all.map(|all| (all, nested)).ok_or_else(|| CloudError::odd(CALL, &"the answer was empty"));
+        }
     }
 }

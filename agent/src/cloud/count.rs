@@ -1,27 +1,53 @@
-//! Every AWS call is counted where it leaves, retries included, and traced.
+//! Every AWS call is counted where it leaves, retries included, and traced; every answer tells AWS's time.
 
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
-        interceptors::{Intercept, context::BeforeTransmitInterceptorContextRef},
+        interceptors::{
+            Intercept,
+            context::{BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef},
+        },
         orchestrator::Metadata,
         runtime_components::RuntimeComponents,
     },
 };
-use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::{
+    config_bag::ConfigBag,
+    date_time::{DateTime, Format},
+};
+use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use tokio::time::Instant;
 
-/// Calls so far, by `service:Action`, shared by all clients of a process.
+/// What is known of the calls so far, shared by all clients of a process.
 #[derive(Debug, Clone, Default)]
-pub struct Calls(Arc<Mutex<BTreeMap<String, u64>>>);
+pub struct Calls(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// How often each was made, by `service:Action`.
+    made: BTreeMap<String, u64>,
+    /// The time that the last answer told, and when that was by a clock that nobody can set.
+    told: Option<(Timestamp, Instant)>,
+}
 
 impl Calls {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How often each was made so far.
     pub fn so_far(&self) -> BTreeMap<String, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.known().made.clone()
+    }
+
+    /// The time by AWS's clock: what its last answer said, and what has passed since.
+    pub fn time(&self) -> Option<Timestamp> {
+        let (told, then) = self.known().told?;
+        told.checked_add(SignedDuration::try_from(then.elapsed()).ok()?).ok()
     }
 }
 
@@ -39,7 +65,21 @@ impl Intercept for Calls {
         if let Some(call) = bag.load::<Metadata>() {
             let name = format!("{}:{}", call.service().to_lowercase(), call.name());
             tracing::debug!(call = %name, "aws");
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+            *self.known().made.entry(name).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let told = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        if let Some(told) = told.and_then(|told| Timestamp::from_second(told.secs()).ok()) {
+            self.known().told = Some((told, Instant::now()));
         }
         Ok(())
     }

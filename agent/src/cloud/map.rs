@@ -7,7 +7,7 @@ use aws_sdk_cloudformation::{
 };
 use jiff::Timestamp;
 use manifests::{
-    id::{Arn, Region, StackKey},
+    id::{Arn, Region, ResourcePath, StackKey},
     stack::Capability,
 };
 use plan::facts::{
@@ -87,6 +87,27 @@ pub(super) fn change_set(set: &DescribeChangeSetOutput) -> Result<ChangeSet, Str
     })
 }
 
+/// The change sets of the stacks that are nested in it, by the nested stack.
+pub(super) fn nested(set: &DescribeChangeSetOutput) -> Vec<(ResourcePath, String)> {
+    let changes = set.changes().iter().filter_map(|change| change.resource_change());
+    let one = |change: &sdk::ResourceChange| {
+        let arn = text(change.change_set_id())?;
+        Some((change.logical_resource_id()?.parse().ok()?, arn))
+    };
+    changes.filter_map(one).collect()
+}
+
+/// Puts what changes inside a nested stack beside what changes around it.
+pub(super) fn walk(set: &mut ChangeSet, path: &ResourcePath, inner: ChangeSet) {
+    for change in set.changes.iter_mut().filter(|change| change.logical == *path) {
+        // One that is still being made shows less than it will do. (Only the outermost can be executed, so only that one's
+        // being ready for it says anything.)
+        change.walked = inner.status != ChangeSetStatus::Pending;
+    }
+    let inside = |change: Change| Change { logical: change.logical.inside(path), ..change };
+    set.changes.extend(inner.changes.into_iter().map(inside));
+}
+
 fn change_set_status(status: Option<&SdkStatus>, execution: Option<&ExecutionStatus>) -> ChangeSetStatus {
     match (status, execution) {
         (Some(SdkStatus::CreatePending | SdkStatus::CreateInProgress), _) => ChangeSetStatus::Pending,
@@ -109,6 +130,7 @@ fn change(change: &sdk::ResourceChange) -> Result<Change, String> {
             .map(|word| Replacement::from_word(word.as_str()).unwrap_or(Replacement::True)),
         policy: change.policy_action().and_then(|word| PolicyAction::from_word(word.as_str())),
         details: change.details().iter().filter_map(|detail| detail.target()).map(detail).collect(),
+        walked: false,
     })
 }
 

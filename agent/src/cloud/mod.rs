@@ -65,6 +65,9 @@ pub trait Cloud {
     /// 51,200 bytes.
     fn upload(&self, region: &Region, key: &str, body: &[u8]) -> impl Future<Output = Result<String, CloudError>>;
 
+    /// The time by AWS's own clock, as far as an answer has told it.
+    fn time(&self) -> Option<Timestamp>;
+
     /// How often each call was made so far, retries included, by `service:Action`.
     fn calls(&self) -> BTreeMap<String, u64>;
 }
@@ -76,6 +79,8 @@ pub struct ChangeSetRequest<'a> {
     pub key: &'a StackKey,
     /// `CREATE` for a stack that is not there (or is only a shell), `UPDATE` for one that is.
     pub create: bool,
+    /// Whether resources that exist already are taken into the stack.
+    pub import_existing: bool,
     /// The change set's name.
     pub name: &'a str,
     /// The template.

@@ -116,8 +116,8 @@ fn stack(text: &mut String, change: &StackChange, style: Style) {
         Verdict::Held(why) => {
             let _ = writeln!(text, "    {} {}", style.paint(Ink::Bad, "HELD:"), printable(why));
         }
-        Verdict::NextTurn => {
-            let _ = writeln!(text, "    waits for the turn after: one turn may destroy only so much");
+        Verdict::Later(why) => {
+            let _ = writeln!(text, "    {} {}", style.paint(Ink::Change, "later:"), printable(why));
         }
         Verdict::Not(why) => {
             let _ = writeln!(text, "    {} {}", style.paint(Ink::Bad, "not possible:"), printable(why));
@@ -258,7 +258,7 @@ fn change_json(change: &StackChange) -> serde_json::Value {
         Verdict::Permitted => ("permitted", None),
         Verdict::NoChanges => ("no-changes", None),
         Verdict::Held(why) => ("held", Some(why)),
-        Verdict::NextTurn => ("next-turn", None),
+        Verdict::Later(why) => ("later", Some(why)),
         Verdict::Not(why) => ("not-possible", Some(why)),
     };
     let resource = |change: &Change| {
@@ -312,6 +312,7 @@ mod tests {
             replacement: Some(Replacement::False),
             policy: None,
             details: vec![detail],
+            walked: false,
         };
         let stack = |verdict| StackChange {
             key: StackKey { region: "eu-central-1".parse().unwrap(), stack: "base".parse().unwrap() },

@@ -8,7 +8,7 @@ use crate::{
     site::{Site, Turn},
     world::HOME,
 };
-use agent::memory::{Place, Store as _};
+use agent::store::{Place, Store as _};
 use jiff::SignedDuration;
 use manifests::{
     id::StackKey,
@@ -128,8 +128,8 @@ async fn between_memory_and_start() {
     assert!(turn.why("stack").starts_with("being created since "), "{turn:#?}");
     assert_eq!(site.called("cloudformation:ExecuteChangeSet"), begun, "it may have been started");
 
-    let store = Place::File(file);
-    let mut memory = store.load().await.unwrap().unwrap();
+    let store = Place::files(&file);
+    let mut memory = store.open().await.unwrap().memory.unwrap();
     let key = StackKey { region: HOME.parse().unwrap(), stack: "stack".parse().unwrap() };
     memory.change(&key, |known| {
         let pending = known.pending.as_mut().unwrap();

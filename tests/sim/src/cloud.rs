@@ -130,6 +130,7 @@ fn change(change: api::Change) -> Option<Change> {
                 recreation: Some(detail.target.requires_recreation.to_string()),
             })
             .collect(),
+        walked: false,
     })
 }
 
@@ -336,6 +337,10 @@ impl Cloud for SimCloud {
             Ok(format!("https://{bucket}.s3.{region}.amazonaws.com/{key}"))
         })
         .await
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        Some(self.world.borrow().now())
     }
 
     fn calls(&self) -> BTreeMap<String, u64> {

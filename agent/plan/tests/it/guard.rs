@@ -101,7 +101,7 @@ fn case(does: &str, written: impl FnOnce(&mut Stack)) -> Case {
 impl Case {
     fn preview(&self) -> Preview<'_> {
         let transforms = Vec::new();
-        Preview { step: &self.step, manifest: &self.manifest, set: self.set.clone(), transforms, adopting: false }
+        Preview { step: &self.step, manifest: &self.manifest, set: self.set.clone(), transforms }
     }
 
     fn digest(&self) -> Digest {
@@ -487,8 +487,9 @@ fn taking_over_changes_tags_and_nothing_else() {
             recreation: None,
         };
         case.set.changes.iter_mut().for_each(|change| change.details = attributes.iter().map(detail).collect());
+        case.step.adopting = true;
         let court = Court::of(Limits { replacements_per_change: 9, ..Limits::default() });
-        matches!(judge(&Preview { adopting: true, ..case.preview() }, &court.law()), Judgement::Permitted(..))
+        matches!(judge(&case.preview(), &court.law()), Judgement::Permitted(..))
     };
     assert!(goes("", &[]), "nothing at all changes");
     assert!(goes("Modify False A, Modify False B", &["Tags", "Tags"]));

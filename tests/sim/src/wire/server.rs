@@ -138,7 +138,9 @@ async fn handle(State(site): State<Arc<Site>>, ConnectInfo(shears): ConnectInfo<
     };
     let (account, name) = (&call.caller.account, call.name());
     let reply = site.call(&call, &received, (number, &id)).await;
-    let answer = reply_to_answer(reply, &call, &shears, &id);
+    // AWS tells its time with every answer; here that is the simulated account's.
+    let now = lock(&site.world).now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let answer = reply_to_answer(reply, &call, &shears, &id).with("date", now);
     let lateness = {
         let mut ledger = lock(&site.ledger);
         ledger.count(account, &name, received.body.len(), answer.body.len());

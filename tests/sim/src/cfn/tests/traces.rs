@@ -55,6 +55,7 @@ fn propose(cloud: &SimCloud, stack: &str) -> Option<Result<(), agent::cloud::Clo
     let name = asked.fingerprint().change_set();
     let request = ChangeSetRequest {
         key: &key,
+        import_existing: false,
         create: true,
         name: &name,
         template: Template::Inline(SMALL),

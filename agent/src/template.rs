@@ -1,11 +1,14 @@
-//! What a stack that is not there yet would be made of, as its template alone says.
+//! What a template says by itself: what a stack that is not there yet would be made of, and what rewrites it first.
 //!
 //! Not here: conditions, macros and defaults. Only CloudFormation works those out, and a template says whether it has any.
 
 use manifests::id::LogicalId;
 use plan::facts::{Action, Change};
-use serde::{Deserialize, de::IgnoredAny};
-use std::collections::BTreeMap;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use std::{collections::BTreeMap, fmt};
 
 /// As much of a template as is of interest here; the rest may be anything.
 #[derive(Deserialize)]
@@ -23,8 +26,73 @@ struct Resource {
     condition: Option<IgnoredAny>,
 }
 
+/// What stands in `Transform`: a name, or several.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Rewritten {
+    transform: Option<Transforms>,
+}
+
+struct Transforms(Vec<String>);
+
+impl<'de> Deserialize<'de> for Transforms {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = Transforms;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a transform, or several")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Transforms, E> {
+                Ok(Transforms(vec![name.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Transforms, A::Error> {
+                let mut all = Vec::new();
+                while let Some(Transforms(some)) = names.next_element()? {
+                    all.extend(some);
+                }
+                Ok(Transforms(all))
+            }
+
+            /// `{Name: AWS::Include, Parameters: …}`.
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Transforms, A::Error> {
+                let mut name = None;
+                while let Some(key) = fields.next_key::<String>()? {
+                    match key.as_str() {
+                        "Name" => name = Some(fields.next_value()?),
+                        _ => drop(fields.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(Transforms(vec![name.unwrap_or_else(|| UNNAMED.to_owned())]))
+            }
+        }
+        deserializer.deserialize_any(Names)
+    }
+}
+
+/// A transform whose name can't be told.
+const UNNAMED: &str = "a transform";
+
+/// What rewrites a template before CloudFormation makes anything of it: the names in `Transform`, and `Fn::Transform` where
+/// one stands inside. A template that can't be read here is taken for one that is rewritten when it speaks of that at all.
+pub(crate) fn transforms(text: &str) -> Vec<String> {
+    let read: Result<Rewritten, _> = serde_json::from_str(text).or_else(|_| serde_saphyr::from_str(text));
+    let mut names = match read {
+        Ok(Rewritten { transform }) => transform.map(|Transforms(names)| names).unwrap_or_default(),
+        Err(_) if text.contains("Transform") => vec![UNNAMED.to_owned()],
+        Err(_) => Vec::new(),
+    };
+    if text.contains("Fn::Transform") || text.contains("!Transform") {
+        names.push("Fn::Transform".to_owned());
+    }
+    names
+}
+
 /// The resources of a template, each as an addition, and what can't be told of them before they are made.
-pub(super) fn read(bytes: &[u8]) -> (Vec<Change>, Option<String>) {
+pub(crate) fn read(bytes: &[u8]) -> (Vec<Change>, Option<String>) {
     let unread = |why: &str| (Vec::new(), Some(format!("what it is made of can't be read from its template: {why}")));
     let Ok(text) = str::from_utf8(bytes) else { return unread("it is not UTF-8") };
     // JSON by itself first: it may be indented by tabs, which YAML forbids.
@@ -47,12 +115,13 @@ pub(super) fn read(bytes: &[u8]) -> (Vec<Change>, Option<String>) {
 fn addition((logical, resource): (LogicalId, Resource)) -> Change {
     Change {
         action: Some(Action::Add),
-        logical,
+        logical: logical.into(),
         physical: None,
         kind: resource.kind,
         replacement: None,
         policy: None,
         details: Vec::new(),
+        walked: false,
     }
 }
 
@@ -156,5 +225,25 @@ Outputs:
         }
         assert_eq!(read(b"Resources: {A: {Type: \xff}}").0, []);
         check("Resources: {}", &[], None);
+    }
+
+    #[track_caller]
+    fn rewritten(text: &str, by: &[&str]) {
+        assert_eq!(transforms(text), by, "{text}");
+    }
+
+    #[test]
+    fn what_rewrites_a_template_is_told_by_name() {
+        rewritten("Resources: {T: {Type: AWS::SNS::Topic, Properties: {Transform: no}}}", &[]);
+        rewritten("Transform: AWS::Serverless-2016-10-31\nResources: {}", &["AWS::Serverless-2016-10-31"]);
+        rewritten("{\"Transform\": [\"A\", \"B\"], \"Resources\": {}}", &["A", "B"]);
+        rewritten(
+            "Transform: {Name: AWS::Include, Parameters: {Location: s3://b/k}}\nResources: {}",
+            &["AWS::Include"],
+        );
+        rewritten("Resources: {T: !Transform {Name: Ours}}", &["Fn::Transform"]);
+        rewritten("Resources: {'Fn::Transform': {Name: Ours}}", &["Fn::Transform"]);
+        rewritten("Resources: [", &[]);
+        rewritten("Transform: Ours\nResources: [", &[UNNAMED]);
     }
 }

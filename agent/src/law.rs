@@ -1,0 +1,73 @@
+//! What holds in the account for one turn: its guardrails, what its people say, and whether anything may begin at all.
+//!
+//! Not here: any judgement by it (`plan::guard`), and where it was read from ([`crate::store`]).
+
+use crate::{store::Kept, world::Settings};
+use jiff::Timestamp;
+use manifests::id::Digest;
+use plan::{
+    guard::{self, Begun},
+    memory::Memory,
+    orders::Orders,
+    plan::Policy,
+    select::Selected,
+};
+
+/// What holds in the account for one turn.
+#[derive(Debug, Clone)]
+pub(crate) struct Law {
+    /// The agent's own settings, with the account's guardrails.
+    pub(crate) policy: Policy,
+    /// What people said, as far as it is in force.
+    pub(crate) orders: Orders,
+    /// Why nothing at all may begin, if that is so.
+    pub(crate) closed: Option<String>,
+    /// What this turn has begun.
+    pub(crate) begun: Begun,
+}
+
+impl Law {
+    /// As it was read. Guardrails that were there once and are gone are not taken for none, and notes of that are kept in
+    /// memory.
+    pub(crate) fn of(kept: &Kept, settings: &Settings, memory: &mut Memory, now: Timestamp) -> Self {
+        let mut policy = settings.policy.clone();
+        let mut closed = None;
+        match &kept.guardrails {
+            Some(Ok(guardrails)) => {
+                policy.guardrails.clone_from(guardrails);
+                memory.guardrails = Some(Digest::of(format!("{guardrails:?}").as_bytes()).short(16));
+            }
+            Some(Err(why)) => {
+                closed = Some(format!("the account's guardrails can't be understood: {why}; ends when they can"));
+            }
+            None if settings.guarded || memory.guardrails.is_some() => {
+                closed = Some(
+                    "the account's guardrails are not there; ends when they are (an empty `spec: {}` asks for the usual ones)"
+                        .into(),
+                );
+            }
+            None => {}
+        }
+        let orders = match &kept.orders {
+            Ok(orders) => orders.in_force(now),
+            Err(why) => {
+                let why = format!("what people told this account can't be understood: {why}; ends when it is mended");
+                closed.get_or_insert(why);
+                Orders::default()
+            }
+        };
+        Self { policy, orders, closed, begun: Begun::default() }
+    }
+
+    /// The same, for the guard.
+    pub(crate) fn judges<'a>(&'a self, memory: &'a Memory, selected: &'a Selected, now: Timestamp) -> guard::Law<'a> {
+        guard::Law {
+            guardrails: &self.policy.guardrails,
+            orders: &self.orders,
+            approvals: &selected.approvals,
+            memory,
+            begun: self.begun,
+            now,
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! Where an account keeps what is its agent's business: memory and lease, which the agent writes; guardrails and orders,
+//! which people write and the agent only reads. SSM parameters beside one another, or files in one folder.
+//!
+//! All of it is read in one call, at the beginning of a turn. Something that can't be *read* stops the turn: whoever can't
+//! read its memory can't write it before the act that it accounts for. Something that can't be *understood* is handed on as
+//! that: memory begins anew, and without guardrails and orders that are understood nothing is changed.
+
+use crate::{
+    cloud::{CloudError, count::Calls, trouble::trouble},
+    memory,
+};
+use aws_sdk_ssm::{
+    error::SdkError,
+    types::{ParameterTier, ParameterType},
+};
+use manifests::guardrails::{self, Guardrails};
+use plan::{
+    lease::{FoundLease, Lease},
+    memory::Memory,
+    orders::{Approval, Hold, Orders, Pin},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+/// Keeps what is the agent's business between turns.
+pub trait Store {
+    /// Everything, as it is now.
+    fn open(&self) -> impl Future<Output = Result<Kept, StoreError>>;
+    /// Keeps this memory. When it returns, it is kept.
+    fn save(&self, memory: &Memory) -> impl Future<Output = Result<(), StoreError>>;
+    /// Writes the lease and answers the version that it has now.
+    fn lease(&self, lease: &Lease) -> impl Future<Output = Result<u64, StoreError>>;
+}
+
+/// What is kept.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// What the agent remembers; `None` when it is new, or when that can't be understood.
+    pub memory: Option<Memory>,
+    /// Whether there was a memory that can't be understood: nobody knows what was destroyed today.
+    pub lost: bool,
+    /// What the account allows; `None` when it has no guardrails; or why they can't be understood.
+    pub guardrails: Option<Result<Guardrails, String>>,
+    /// What people told the agent, or why that can't be understood.
+    pub orders: Result<Orders, String>,
+    /// Whose turn it is.
+    pub lease: FoundLease,
+}
+
+/// Why something could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// In SSM.
+    #[error("the agent's {what} `{parameter}` could not be reached")]
+    Parameter {
+        /// What is kept there.
+        what: &'static str,
+        /// Which parameter.
+        parameter: String,
+        /// Why.
+        #[source]
+        source: CloudError,
+    },
+    /// In a file.
+    #[error("the agent's {what} {} could not be reached", .path.display())]
+    File {
+        /// What is kept there.
+        what: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It does not fit where it is kept.
+    #[error(
+        "the agent's memory `{parameter}` would take {bytes} bytes and a parameter holds {MOST}: too many stacks are under \
+         way, held or failed at once"
+    )]
+    TooLarge {
+        /// Which parameter.
+        parameter: String,
+        /// What it would take, with everything forgotten that may be.
+        bytes: usize,
+    },
+}
+
+/// The most that a parameter holds.
+const MOST: usize = 8192;
+
+/// One of the documents that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Document {
+    /// What the agent remembers.
+    Memory,
+    /// What the account allows.
+    Guardrails,
+    /// Whose turn it is.
+    Lease,
+    /// What people hold.
+    Hold,
+    /// Where people pinned the account.
+    Pin,
+    /// What people approved.
+    Approvals,
+}
+
+impl Document {
+    const ALL: [Self; 6] = [Self::Memory, Self::Guardrails, Self::Lease, Self::Hold, Self::Pin, Self::Approvals];
+
+    /// The last part of its name, beside memory's.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Guardrails => "guardrails",
+            Self::Lease => "lease",
+            Self::Hold => "hold",
+            Self::Pin => "pin",
+            Self::Approvals => "approvals",
+        }
+    }
+
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Guardrails => "yaml",
+            Self::Memory | Self::Lease | Self::Hold | Self::Pin | Self::Approvals => "json",
+        }
+    }
+}
+
+/// The two places.
+pub enum Place {
+    /// SSM parameters of the account.
+    Parameters {
+        /// SSM in the home region.
+        ssm: aws_sdk_ssm::Client,
+        /// Their names.
+        names: BTreeMap<Document, String>,
+    },
+    /// Files.
+    Files(BTreeMap<Document, PathBuf>),
+}
+
+/// A document's text with its version; absent when it is not there.
+type Texts = BTreeMap<Document, (String, u64)>;
+
+impl Place {
+    /// Parameters of the account behind this configuration: memory under this name, the others beside it.
+    pub fn parameters(config: &aws_config::SdkConfig, calls: &Calls, memory: &str) -> Self {
+        let config = aws_sdk_ssm::config::Builder::from(config).interceptor(calls.clone());
+        let folder = memory.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let name = |document: Document| match document {
+            Document::Memory => memory.to_owned(),
+            other => format!("{folder}/{}", other.name()),
+        };
+        let names = Document::ALL.map(|document| (document, name(document))).into();
+        Self::Parameters { ssm: aws_sdk_ssm::Client::from_conf(config.build()), names }
+    }
+
+    /// Files: memory in this one, the others beside it.
+    pub fn files(memory: &Path) -> Self {
+        let path = |document: Document| match document {
+            Document::Memory => memory.to_owned(),
+            other => memory.with_file_name(format!("{}.{}", other.name(), other.ending())),
+        };
+        Self::Files(Document::ALL.map(|document| (document, path(document))).into())
+    }
+
+    /// The same, with a document somewhere else in the same kind of place.
+    #[must_use]
+    pub fn with(mut self, document: Document, place: &str) -> Self {
+        match &mut self {
+            Self::Parameters { names, .. } => drop(names.insert(document, place.to_owned())),
+            Self::Files(paths) => drop(paths.insert(document, place.into())),
+        }
+        self
+    }
+
+    /// What a document is called where it is kept.
+    pub fn called(&self, document: Document) -> String {
+        match self {
+            Self::Parameters { names, .. } => names.get(&document).cloned().unwrap_or_default(),
+            Self::Files(paths) => paths.get(&document).map(|path| path.display().to_string()).unwrap_or_default(),
+        }
+    }
+
+    async fn read(&self) -> Result<Texts, StoreError> {
+        match self {
+            Self::Parameters { ssm, names } => {
+                // One call: a parameter that does not exist is no error in it.
+                let request = ssm.get_parameters().set_names(Some(names.values().cloned().collect()));
+                let answer = request.send().await;
+                let memory = &names[&Document::Memory];
+                let answer = answer.map_err(|error| unreachable("memory", memory, "ssm:GetParameters", &error))?;
+                let found = answer.parameters().iter().filter_map(|parameter| {
+                    let document = names.iter().find(|(_, name)| parameter.name() == Some(name))?.0;
+                    let version = u64::try_from(parameter.version()).unwrap_or_default();
+                    Some((*document, (parameter.value()?.to_owned(), version)))
+                });
+                Ok(found.collect())
+            }
+            Self::Files(paths) => {
+                let mut texts = Texts::new();
+                for (document, path) in paths {
+                    match std::fs::read_to_string(path) {
+                        Ok(text) => drop(texts.insert(*document, (text, 0))),
+                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                        Err(source) => {
+                            return Err(StoreError::File { what: document.name(), path: path.clone(), source });
+                        }
+                    }
+                }
+                Ok(texts)
+            }
+        }
+    }
+
+    /// Writes a document and answers its version.
+    async fn write(&self, document: Document, text: &str) -> Result<u64, StoreError> {
+        match self {
+            Self::Parameters { ssm, names } => {
+                let name = &names[&document];
+                // Over 4 KB a parameter has to be an advanced one, and can never become a standard one again: which it
+                // is now, SSM knows best.
+                let tier = ParameterTier::IntelligentTiering;
+                let put = ssm.put_parameter().name(name).value(text).r#type(ParameterType::String).tier(tier);
+                let put = put.overwrite(true).send().await;
+                let put = put.map_err(|error| unreachable(document.name(), name, "ssm:PutParameter", &error))?;
+                Ok(u64::try_from(put.version()).unwrap_or_default())
+            }
+            Self::Files(paths) => {
+                let path = &paths[&document];
+                let what = document.name();
+                replace(path, text.as_bytes()).map_err(|source| StoreError::File {
+                    what,
+                    path: path.clone(),
+                    source,
+                })?;
+                Ok(0)
+            }
+        }
+    }
+
+    /// What people told the agent, for those who are about to say more.
+    ///
+    /// # Errors
+    /// When it can't be read, or not understood.
+    pub async fn orders(&self) -> Result<Result<Orders, String>, StoreError> {
+        Ok(orders(&self.read().await?, self))
+    }
+
+    /// Writes what people told the agent: only people do.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub async fn say<T: Serialize>(&self, document: Document, said: &T) -> Result<(), StoreError> {
+        let text = serde_json::to_string(said).unwrap_or_default();
+        self.write(document, &text).await.map(drop)
+    }
+}
+
+impl Store for Place {
+    async fn open(&self) -> Result<Kept, StoreError> {
+        let texts = self.read().await?;
+        let text = |document| texts.get(&document).map(|(text, _)| text.as_str());
+        let remembered = text(Document::Memory).map(memory::open);
+        if matches!(remembered, Some(None)) {
+            tracing::warn!(
+                "the agent's memory can't be understood and begins anew; nothing is lost but a few change sets"
+            );
+        }
+        let found = texts.get(&Document::Lease);
+        let lease: Option<Lease> = found.and_then(|(text, _)| serde_json::from_str(text).ok());
+        // A file has no version of its own: the one in it counts.
+        let version = match (self, &lease) {
+            (Self::Parameters { .. }, _) => found.map_or(0, |(_, version)| *version),
+            (Self::Files(_), lease) => lease.as_ref().map_or(0, |lease| lease.over.wrapping_add(1)),
+        };
+        Ok(Kept {
+            lost: matches!(remembered, Some(None)),
+            memory: remembered.flatten(),
+            guardrails: text(Document::Guardrails).map(|text| rails(&self.called(Document::Guardrails), text)),
+            orders: orders(&texts, self),
+            lease: FoundLease { lease, version },
+        })
+    }
+
+    async fn save(&self, memory: &Memory) -> Result<(), StoreError> {
+        let text = match self {
+            Self::Parameters { names, .. } => memory::fitting(memory, MOST)
+                .map_err(|bytes| StoreError::TooLarge { parameter: names[&Document::Memory].clone(), bytes })?,
+            Self::Files(_) => memory::seal(memory),
+        };
+        self.write(Document::Memory, &text).await.map(drop)
+    }
+
+    async fn lease(&self, lease: &Lease) -> Result<u64, StoreError> {
+        let text = serde_json::to_string(lease).unwrap_or_default();
+        let Self::Files(paths) = self else { return self.write(Document::Lease, &text).await };
+        let path = &paths[&Document::Lease];
+        let version = exchange(path, lease.over, text.as_bytes());
+        version.map_err(|source| StoreError::File { what: "lease", path: path.clone(), source })
+    }
+}
+
+/// Writes a lease over the version that it names. What SSM does by counting, a lock does here: two can't write at once.
+fn exchange(path: &Path, over: u64, bytes: &[u8]) -> std::io::Result<u64> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let lock = std::fs::File::create(path.with_extension("lock"))?;
+    lock.lock()?;
+    let now = std::fs::read(path).ok().and_then(|text| serde_json::from_slice::<Lease>(&text).ok());
+    let version = now.map_or(0, |lease| lease.over.wrapping_add(1));
+    if version == over {
+        replace(path, bytes)?;
+        return Ok(version.wrapping_add(1));
+    }
+    // Somebody else's stands: it is left as it is.
+    Ok(version.wrapping_add(2))
+}
+
+/// The guardrails in a text.
+fn rails(called: &str, text: &str) -> Result<Guardrails, String> {
+    let name = called.trim_start_matches('/').rsplit('/').next().unwrap_or_default();
+    let place = name.parse().or_else(|_| "guardrails".parse()).map_err(|error| format!("{error}"))?;
+    guardrails::parse(&place, text.as_bytes()).map_err(|problems| {
+        let first = problems.first().map(|problem| problem.to_string().replace('\n', "; ")).unwrap_or_default();
+        let more = problems.len().saturating_sub(1);
+        if more == 0 { first } else { format!("{first} (and {more} more)") }
+    })
+}
+
+fn orders(texts: &Texts, place: &Place) -> Result<Orders, String> {
+    Ok(Orders {
+        holds: order::<Vec<Hold>>(texts, place, Document::Hold)?.unwrap_or_default(),
+        pin: order::<Option<Pin>>(texts, place, Document::Pin)?.flatten(),
+        approvals: order::<Vec<Approval>>(texts, place, Document::Approvals)?.unwrap_or_default(),
+    })
+}
+
+fn order<T: DeserializeOwned>(texts: &Texts, place: &Place, document: Document) -> Result<Option<T>, String> {
+    let Some((text, _)) = texts.get(&document) else { return Ok(None) };
+    let read = serde_json::from_str(text);
+    read.map(Some).map_err(|error| format!("`{}` can't be understood: {error}", place.called(document)))
+}
+
+fn unreachable<E, R>(what: &'static str, name: &str, call: &'static str, error: &SdkError<E, R>) -> StoreError
+where
+    E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
+{
+    StoreError::Parameter { what, parameter: name.to_owned(), source: trouble(call, error) }
+}
+
+/// A file is either the old one or the new one, whatever happens in between; nobody else may read it.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let beside = path.with_extension("new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_is_there_whole_or_as_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::files(&folder.path().join("deep/memory.json"));
+        assert_eq!(place.open().await.unwrap().memory, None);
+        let memory = Memory::new("e1".into());
+        place.save(&memory).await.unwrap();
+        assert_eq!(place.open().await.unwrap().memory, Some(memory));
+    }
+
+    #[tokio::test]
+    async fn of_two_that_take_a_lease_at_once_one_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::files(&folder.path().join("memory.json"));
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let holder = |process| plan::lease::Holder { host: "h".into(), process, began: now };
+        let (one, other) = (place.open().await.unwrap().lease, place.open().await.unwrap().lease);
+        let first = place.lease(&one.taken(&holder(1), now)).await.unwrap();
+        let second = place.lease(&other.taken(&holder(2), now)).await.unwrap();
+        assert!(one.is_followed_by(first) && !other.is_followed_by(second));
+        let found = place.open().await.unwrap().lease;
+        assert_eq!(found.lease.unwrap().holder, holder(1), "who came second has not written over the first");
+        assert_eq!(found.version, first);
+    }
+
+    #[tokio::test]
+    async fn what_people_say_lies_beside_memory_and_is_understood_or_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::files(&folder.path().join("memory.json"));
+        let (until, reason, by) = (jiff::Timestamp::MAX, "incident".to_owned(), "alice".to_owned());
+        let hold = Hold { stack: None, until, reason, by };
+        place.say(Document::Hold, &vec![hold.clone()]).await.unwrap();
+        assert_eq!(place.orders().await.unwrap().unwrap().holds, [hold]);
+        std::fs::write(folder.path().join("hold.json"), "nonsense").unwrap();
+        let told = place.orders().await.unwrap().unwrap_err();
+        assert!(told.contains("hold.json` can't be understood"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn guardrails_with_a_slip_are_told_with_their_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::files(&folder.path().join("memory.json"));
+        let write = |text: &str| std::fs::write(folder.path().join("guardrails.yaml"), text).unwrap();
+        write("apiVersion: holdfast/v1\nkind: Guardrails\nspec: {limit: {}}\n");
+        let told = place.open().await.unwrap().guardrails.unwrap().unwrap_err();
+        assert_eq!(told, "guardrails.yaml:3:8: unknown field `limit`;   hint: did you mean `limits`?");
+        write("apiVersion: holdfast/v1\nkind: Guardrails\nspec: {}\n");
+        assert_eq!(place.open().await.unwrap().guardrails, Some(Ok(Guardrails::default())));
+    }
+}
