@@ -7,9 +7,13 @@ use agent::{
     world::Settings,
 };
 use jiff::Timestamp;
-use manifests::id::{AccountId, Region, StackKey};
+use manifests::{
+    guardrails::Guardrails,
+    id::{AccountId, Region, StackKey},
+};
 use plan::{
     facts::{ChangeSet, FailedEvent, FoundStack},
+    memory::Memory,
     permit::{Act, Permit},
     resolve::{OWNER, PRUNE},
     stance::{Stance, stance},
@@ -39,11 +43,13 @@ pub(crate) enum Bug {
     Amnesia,
     /// A permitted change is not carried out.
     NothingIsDone,
+    /// What was destroyed today is forgotten between two turns.
+    Refund,
 }
 
 impl Bug {
     /// Each bug, and the invariant that finds it.
-    pub(crate) const ALL: [(Self, Invariant); 8] = [
+    pub(crate) const ALL: [(Self, Invariant); 9] = [
         (Self::NobodyOwnsAnything, Invariant::Ownership),
         (Self::EverythingIsPruned, Invariant::Deletion),
         (Self::RewoundIsForward, Invariant::Monotonic),
@@ -52,19 +58,38 @@ impl Bug {
         (Self::LostIsSent, Invariant::Reported),
         (Self::Amnesia, Invariant::Stillness),
         (Self::NothingIsDone, Invariant::Convergence),
+        (Self::Refund, Invariant::Budget),
     ];
+
+    /// What of it is in what the account keeps.
+    pub(crate) fn keep_in(self, memory: &mut Memory, guardrails: &mut Guardrails) {
+        match self {
+            Self::NoLimits => {
+                let limits = &mut guardrails.limits;
+                (limits.replacements_per_change, limits.removals_per_change) = (99, 99);
+            }
+            Self::Refund => memory.spent = plan::spent::Spent::default(),
+            Self::NobodyOwnsAnything
+            | Self::EverythingIsPruned
+            | Self::RewoundIsForward
+            | Self::NoSeats
+            | Self::LostIsSent
+            | Self::Amnesia
+            | Self::NothingIsDone => {}
+        }
+    }
 
     /// What of it is in the settings.
     pub(crate) fn settle_in(self, settings: &mut Settings) {
-        let limits = &mut settings.policy.guardrails.limits;
         match self {
-            Self::NoLimits => (limits.replacements_per_change, limits.removals_per_change) = (99, 99),
             Self::NoSeats => settings.policy.concurrency = 99,
-            Self::NobodyOwnsAnything
+            Self::NoLimits
+            | Self::NobodyOwnsAnything
             | Self::EverythingIsPruned
             | Self::RewoundIsForward
             | Self::LostIsSent
             | Self::Amnesia
+            | Self::Refund
             | Self::NothingIsDone => {}
         }
     }

@@ -10,6 +10,7 @@ use crate::{
     bug::Bug,
     world::{Everyone, HOME},
 };
+use jiff::Timestamp;
 use manifests::id::{AccountId, CommitId, Digest, Region};
 use sim::{
     cfn::api::{CreateStack, Deployment},
@@ -25,6 +26,11 @@ use std::{
 const ME: &str = "111111111111";
 /// The stack that somebody else made. A manifest may name it too, and must not get it.
 const GUEST: &str = "guest";
+
+/// What the account allows: nothing beyond the usual, less in a day, and a manifest is missed for a shorter while.
+const RAILS: &str = "apiVersion: holdfast/v1\nkind: Guardrails\nspec:\n  prune: {grace: 5m, shrink: 100}\n\
+                     \x20 limits: {deletionsPerDay: 2}\n";
+const A_DAY: usize = 2;
 
 /// How many stacks the account's own settings let be changed at a time.
 const SEATS: usize = 4;
@@ -42,6 +48,8 @@ pub(crate) enum Invariant {
     Destruction,
     /// Only so many stacks are changed at a time.
     Seats,
+    /// Only so many stacks are deleted in any 24 hours, by a clock that nobody can set.
+    Budget,
     /// What took effect is told in the end, and no number is used twice.
     Reported,
     /// In a calm world the account becomes what the repository says, or says why not.
@@ -71,6 +79,8 @@ struct Chaos {
     names: BTreeMap<String, u32>,
     accepted: Option<CommitId>,
     there: BTreeSet<String>,
+    /// When stacks went.
+    went: Vec<Timestamp>,
     guest: String,
     /// What was violated, and how.
     broken: BTreeMap<Invariant, String>,
@@ -96,11 +106,12 @@ impl Chaos {
             names: BTreeMap::new(),
             accepted: None,
             there: BTreeSet::new(),
+            went: Vec::new(),
             guest: String::new(),
             broken: BTreeMap::new(),
             trace: String::new(),
         };
-        chaos.all.here(ME);
+        chaos.all.here(ME).store.guardrails.replace(Some(RAILS.into()));
         chaos.invite();
         chaos
     }
@@ -155,7 +166,7 @@ impl Chaos {
 
     /// One thing happens.
     fn step(&mut self) {
-        match self.below(20) {
+        match self.below(21) {
             0..=2 => self.ask(),
             3 => self.change(),
             4 => self.rename(),
@@ -180,6 +191,11 @@ impl Chaos {
             12 => {
                 let seconds = self.below(3_000);
                 self.all.pass(Duration::from_secs(seconds));
+            }
+            13 => {
+                // Somebody sets the machine's clock, by up to two days.
+                let off = i64::try_from(self.below(4 * 86_400)).unwrap() - 2 * 86_400;
+                self.all.here(ME).clock.off.set(off);
             }
             _ => self.turn(),
         }

@@ -25,7 +25,7 @@ fn one_turn_makes_everything_and_the_next_one_writes_nothing() {
     assert_eq!(account.operator.parameter("/top").as_deref(), Some("first"));
     let turn = account.once().expect(State::InSync, 0);
     let calls: Vec<&str> = turn.report.calls.keys().map(String::as_str).collect();
-    assert_eq!(calls, ["cloudformation:DescribeStacks", "ssm:GetParameter", "sts:GetCallerIdentity"]);
+    assert_eq!(calls, ["cloudformation:DescribeStacks", "ssm:GetParameters", "sts:GetCallerIdentity"]);
 }
 
 #[test]
@@ -92,6 +92,7 @@ fn an_update_that_fails_is_really_undone() {
 #[test]
 fn a_stack_whose_manifest_left_stays_unless_it_said_that_it_may_go() {
     let Some(account) = Account::new() else { return };
+    account.operator.guardrails("{prune: {grace: 0s, shrink: 100}}");
     for (name, spec) in [("stays", ""), ("kept", ""), ("goes", "prune: true\ndeletionPolicy: delete")] {
         account.write(name, spec, &parameter(name, "one"));
     }

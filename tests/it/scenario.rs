@@ -4,7 +4,7 @@
 //! stack NAME value=TEXT [needs=OTHER] [output=OTHER] [regions=A,B] [prune] [allow=replace:P]
 //! edit FILE "from" "to"      remove FILE      commit      back-to N      unreachable      reachable
 //! break STACK LOGICAL create|update|delete "reason"      fault ACTION KIND [times]      deaf      hearing
-//! by-hand STACK "value"      foreign STACK      forget      pass 20m
+//! by-hand STACK "value"      foreign STACK      forget      pass 20m      guardrails "SPEC"
 //! turn      dies before|after N
 //! expect STATE      expect STACK STATE      expect STACK says "text"      expect happened WHAT STACK
 //! expect nothing happened      expect call ACTION N      expect writes N      expect gone STACK      expect value STACK "text"
@@ -49,16 +49,14 @@ struct Scene {
 #[test]
 fn every_scenario_goes_as_it_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let mut ran = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        play(&path);
-        ran += 1;
-    }
-    assert!(ran >= 12, "only {ran} scenarios were found");
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(paths.len() >= 12, "only {} scenarios were found", paths.len());
+    let wrong: Vec<String> = paths.iter().filter_map(|path| play(path).err()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn play(path: &Path) {
+fn play(path: &Path) -> Result<(), String> {
     let text = fs::read_to_string(path).unwrap();
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let all = Everyone::new(1, Timing::realistic());
@@ -69,9 +67,10 @@ fn play(path: &Path) {
             continue;
         }
         if let Err(why) = scene.line(&words(line)) {
-            panic!("{name}:{number}: {line}\n  {why}\n  the last report: {:#?}", scene.report);
+            return Err(format!("{name}:{number}: {line}\n  {why}\n  the last report: {:#?}", scene.report));
         }
     }
+    Ok(())
 }
 
 /// Words, of which those in quotes may hold spaces.
@@ -114,6 +113,7 @@ impl Scene {
             ["reachable"] => self.all.commits.unreachable(false),
             ["deaf"] => self.all.letters.deaf.set(true),
             ["hearing"] => self.all.letters.deaf.set(false),
+            ["guardrails", spec] => self.guardrails(spec),
             ["forget"] => self.all.here(ME).store.lose(),
             ["pass", time] => self.all.pass(manifests::id::duration(time).map_err(|error| error.to_string())?),
             ["break", stack, logical, work, reason] => self.plant(stack, logical, work, reason),
@@ -152,6 +152,12 @@ impl Scene {
         let manifest = format!("apiVersion: holdfast/v1\nkind: Stack\nmetadata: {{name: {name}}}\nspec:\n{spec}");
         self.all.commits.write(&format!("stacks/{name}.yaml"), &manifest);
         self.all.commits.write(&format!("templates/{name}.yaml"), &template(name));
+    }
+
+    /// The account gets guardrails with this `spec`, or with none that can be understood.
+    fn guardrails(&mut self, spec: &str) {
+        let text = format!("apiVersion: holdfast/v1\nkind: Guardrails\nspec: {spec}\n");
+        *self.all.here(ME).store.guardrails.borrow_mut() = Some(text).filter(|_| spec != "none");
     }
 
     fn plant(&mut self, stack: &str, logical: &str, work: &str, reason: &str) {

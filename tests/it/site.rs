@@ -195,6 +195,11 @@ impl Site {
         until(&format!("{call} number {times}"), || self.called(call) >= times);
     }
 
+    /// From now on a stack goes in the moment in which nobody wants it any more.
+    pub(crate) fn without_grace(&self) {
+        self.operator().guardrails("{prune: {grace: 0s, shrink: 100}}");
+    }
+
     /// Everything that is there: stacks, change sets, resources. The agent's own parameters are left out, and so is what
     /// CloudFormation still tells of stacks that are gone.
     pub(crate) fn inventory(&self) -> serde_json::Value {

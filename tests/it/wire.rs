@@ -99,6 +99,13 @@ impl Operator {
         assert_eq!(status, 200, "{answer}");
     }
 
+    /// Gives the account guardrails with this `spec`.
+    #[track_caller]
+    pub(crate) fn guardrails(&self, spec: &str) {
+        let text = format!("apiVersion: holdfast/v1\nkind: Guardrails\nspec: {spec}\n");
+        self.put("/holdfast/guardrails", "String", &text);
+    }
+
     /// How CloudFormation says that a stack stands; `None` when there is none of that name.
     pub(crate) fn status(&self, stack: &str) -> Option<String> {
         let answer = self.ask("cloudformation", CFN, "DescribeStacks", &[("StackName", stack)]);

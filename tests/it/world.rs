@@ -197,10 +197,14 @@ impl Store for Notebook {
             let read = manifests::guardrails::parse(&place, text.as_bytes());
             read.map_err(|problems| problems[0].to_string())
         };
+        let mut guardrails = self.guardrails.borrow().as_ref().map(read);
+        if let (Some(bug), Some(memory), Some(Ok(guardrails))) = (self.bug, &mut memory, &mut guardrails) {
+            bug.keep_in(memory, guardrails);
+        }
         Ok(Kept {
             memory,
             lost: false,
-            guardrails: self.guardrails.borrow().as_ref().map(read),
+            guardrails,
             orders: Ok(self.orders.borrow().clone()),
             lease: self.lease.borrow().clone(),
         })
@@ -248,7 +252,25 @@ pub(crate) struct Here {
     source: Remote,
     pub(crate) cloud: Doctored,
     pub(crate) store: Notebook,
+    pub(crate) clock: Machine,
     sink: Topic,
+}
+
+/// The clock of the machine that the agent runs on: it can be wrong.
+pub(crate) struct Machine {
+    cloud: SimCloud,
+    /// By so many seconds.
+    pub(crate) off: Cell<i64>,
+}
+
+impl agent::cloud::Clock for Machine {
+    fn now(&self) -> jiff::Timestamp {
+        self.cloud.now() + SignedDuration::from_secs(self.off.get())
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.cloud.sleep(time).await;
+    }
 }
 
 impl World for Here {
@@ -256,7 +278,7 @@ impl World for Here {
     type Cloud = Doctored;
     type Store = Notebook;
     type Sink = Topic;
-    type Clock = SimCloud;
+    type Clock = Machine;
 
     fn source(&self) -> &Self::Source {
         &self.source
@@ -275,7 +297,7 @@ impl World for Here {
     }
 
     fn clock(&self) -> &Self::Clock {
-        &self.cloud.cloud
+        &self.clock
     }
 
     /// Whoever was at work on this machine before is dead.
@@ -328,6 +350,7 @@ impl Everyone {
             source: Remote(Rc::clone(source), bug),
             cloud: Doctored { cloud: cloud(), bug, busiest: Cell::new(0) },
             store: Notebook::new(bug),
+            clock: Machine { cloud: cloud(), off: Cell::new(0) },
             sink: Topic(Rc::clone(sink), bug),
         })
     }

@@ -1,6 +1,7 @@
 //! What is checked after every step, and once the world is calm: seen from outside, in the account and in the reports.
 
-use super::{Chaos, GUEST, Invariant, ME, SEATS, home, me};
+use super::{A_DAY, Chaos, GUEST, Invariant, ME, SEATS, home, me};
+use jiff::SignedDuration;
 use manifests::{id::CommitId, report::State};
 use plan::stance::{Stance, stance};
 use sim::store::Key;
@@ -50,6 +51,12 @@ impl Chaos {
             self.violated(Invariant::Destruction, name);
         }
         let gone: Vec<String> = self.there.iter().filter(|name| !at_all.contains(*name)).cloned().collect();
+        let now = self.all.accounts.borrow().now();
+        self.went.extend(gone.iter().map(|_| now));
+        let today = self.went.iter().filter(|at| now.duration_since(**at) < SignedDuration::from_hours(24)).count();
+        if today > A_DAY {
+            self.violated(Invariant::Budget, format!("{today} in 24 hours"));
+        }
         for name in gone {
             let last = self.commits.iter().rev().find_map(|(_, asked)| asked.get(&name)).is_some_and(|want| want.prune);
             let ever = self.commits.iter().any(|(_, asked)| asked.get(&name).is_some_and(|want| want.prune));

@@ -1,11 +1,13 @@
 //! One small story, told again and again with an agent that is killed before or after each of its calls.
 
-use super::{Chaos, Want, me};
+use super::{Chaos, ME, RAILS, Want, me};
 use std::time::Duration;
 
 /// A small story: two stacks come up, one of them changes, the other goes. Answers the calls that it took.
 fn story(crash: Option<(u64, bool)>) -> u64 {
     let mut chaos = Chaos::new(0, None);
+    let rails = RAILS.replace("grace: 5m", "grace: 0s");
+    chaos.all.here(ME).store.guardrails.replace(Some(rails));
     let want = |value: &str| Want { value: value.into(), generation: 0, prune: true, needs: None };
     let began = chaos.all.accounts.borrow().calls();
     if let Some((call, after)) = crash {

@@ -28,6 +28,7 @@ fn story(repository: &Checkout, operator: &Operator, once: impl Fn(&[&str]) -> T
         repository.write(&format!("{name}.yaml"), manifest(name, spec));
         repository.write(&format!("{name}.template"), template);
     };
+    operator.guardrails("{prune: {grace: 0s, shrink: 100}}");
     let mut scenes = Vec::new();
     let mut turn = |arguments: &[&str]| scenes.push(scene(&once(arguments)));
     let taking = "parameters: {Value: {output: {stack: base, key: Value}}}";

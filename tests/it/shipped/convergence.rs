@@ -36,7 +36,7 @@ fn a_settled_turn_looks_and_nothing_else() {
     let before = site.operator().parameter("/holdfast/memory");
     let (turn, calls) = site.costs(|| site.once());
     let turn = turn.expect(State::InSync, 0);
-    let looks = [("cloudformation:DescribeStacks", 1), ("ssm:GetParameter", 1), ("sts:GetCallerIdentity", 1)];
+    let looks = [("cloudformation:DescribeStacks", 1), ("ssm:GetParameters", 1), ("sts:GetCallerIdentity", 1)];
     assert_eq!(calls, looks.map(|(call, count)| (call.to_owned(), count)).into());
     assert_eq!(calls, aws(&turn), "what the report says that the turn cost");
     assert_eq!(site.operator().parameter("/holdfast/memory"), before);
@@ -214,7 +214,7 @@ fn memory_in_a_file_serves_as_well() {
     site.once_with(&["--memory", &place]).expect(State::InSync, 0);
     let (turn, calls) = site.costs(|| site.once_with(&["--memory", &place]));
     turn.expect(State::InSync, 0);
-    assert_eq!(calls.get("ssm:GetParameter"), None);
+    assert_eq!(calls.get("ssm:GetParameters"), None);
     assert_eq!(site.operator().ssm("GetParameter", &json!({"Name": "/holdfast/memory"})).0, 400);
 }
 

@@ -58,7 +58,7 @@ fn an_account_that_is_away_stops_nothing() {
     let site = Site::of(&[("stack", "")]);
     site.fault("ssm:*", Some(7), Fault::Denied);
     let mut agent = Running::start(&mut site.agent(&OFTEN));
-    site.reached("ssm:GetParameter", 2);
+    site.reached("ssm:GetParameters", 2);
     assert!(agent.runs());
     site.calm();
     until("the stack", || site.operator().status("stack").as_deref() == Some("CREATE_COMPLETE"));

@@ -12,6 +12,8 @@ fn with_table() -> Site {
     site.once().expect(State::InSync, 0);
     site.template("stack", &table("Name"));
     site.repository.commit();
+    // Tables are among the types that are never replaced; in this account they may be.
+    site.operator().guardrails("{types: {neverReplaced: []}}");
     site
 }
 
@@ -20,17 +22,31 @@ fn a_replacement_is_held_until_a_commit_spells_it_out() {
     let site = with_table();
     let turn = site.once().expect(State::Held, 3);
     assert_eq!((turn.happened(What::Held), turn.state("other")), (vec!["stack"], State::InSync));
+    let plan = turn.stack("stack").plan.clone().unwrap();
+    assert_eq!(plan.len(), 16);
     assert_eq!(
         turn.why("stack"),
-        "would replace Table (AWS::DynamoDB::Table), and nothing unnamed may go; ends with a commit that leaves them \
-         alone, or writes `allow: [{replace: Table}]` in stack.yaml"
+        format!(
+            "would replace Table (AWS::DynamoDB::Table), and nothing unnamed may go; ends with a commit that leaves them \
+             alone, or writes `allow: [{{replace: Table}}]` in stack.yaml, or `holdfast approve {plan} --reason …` in this \
+             account"
+        )
     );
-    assert!(turn.stack("stack").plan.as_ref().is_some_and(|plan| plan.len() == 16), "{turn:#?}");
     assert_eq!(site.operator().status("stack").as_deref(), Some("CREATE_COMPLETE"));
     site.write("stack", "allow: [{replace: Table}]");
     site.repository.commit();
     let turn = site.once().expect(State::InSync, 0);
     assert_eq!(turn.happened(What::Updated), ["stack"]);
+}
+
+#[test]
+fn a_table_is_not_replaced_by_a_commit_whatever_it_spells_out() {
+    let site = with_table();
+    site.operator().guardrails("{}");
+    site.write("stack", "allow: [{replace: Table}]");
+    site.repository.commit();
+    let turn = site.once().expect(State::Held, 3);
+    assert!(turn.why("stack").contains("which this account never replaces by itself"), "{turn:#?}");
 }
 
 #[test]
@@ -68,15 +84,20 @@ fn a_removal_is_held_until_a_commit_spells_it_out() {
 #[test]
 fn the_account_may_allow_more_and_the_manifest_may_allow_less() {
     let site = with_table();
-    std::fs::write(site.file("holdfast.yaml"), "limits: {replacementsPerChange: 1}\n").unwrap();
-    let configured = ["--config", "holdfast.yaml"];
+    let allowing = |count: u32| {
+        site.operator()
+            .guardrails(&format!("{{limits: {{replacementsPerChange: {count}}}, types: {{neverReplaced: []}}}}"));
+    };
+    allowing(1);
     site.write("stack", "limits: {replacements: 0}");
     site.repository.commit();
-    site.once_with(&configured).expect(State::Held, 3);
+    site.once().expect(State::Held, 3);
     site.write("stack", "");
     site.repository.commit();
+    allowing(0);
     site.once().expect(State::Held, 3);
-    site.once_with(&configured).expect(State::InSync, 0);
+    allowing(1);
+    site.once().expect(State::InSync, 0);
 }
 
 #[test]
@@ -103,6 +124,7 @@ const MAY_GO: &str = "prune: true\ndeletionPolicy: delete";
 #[test]
 fn stacks_that_may_go_are_deleted_last_and_one_a_turn() {
     let site = Site::of(&[("stays", ""), ("first", MAY_GO), ("second", MAY_GO)]);
+    site.without_grace();
     site.once().expect(State::InSync, 0);
     site.repository.remove("first.yaml");
     site.repository.remove("second.yaml");
@@ -122,6 +144,7 @@ fn stacks_that_may_go_are_deleted_last_and_one_a_turn() {
 #[test]
 fn nothing_goes_while_absence_is_not_proved() {
     let site = Site::of(&[("stays", ""), ("goes", MAY_GO)]);
+    site.without_grace();
     site.once().expect(State::InSync, 0);
     site.repository.remove("goes.yaml");
     site.repository.write("broken.yaml", "apiVersion: holdfast/v1\nkind: Stack\nmetadata: {name: [\n");
@@ -137,6 +160,7 @@ fn nothing_goes_while_absence_is_not_proved() {
 #[test]
 fn a_repository_that_asks_for_nothing_deletes_nothing() {
     let site = Site::of(&[("goes", MAY_GO), ("goes-too", MAY_GO)]);
+    site.without_grace();
     site.once().expect(State::InSync, 0);
     site.repository.remove("goes.yaml");
     site.repository.remove("goes-too.yaml");

@@ -66,6 +66,7 @@ fn a_service_that_is_down_changes_nothing_and_ends_the_turn_in_time() {
 fn a_listing_that_breaks_off_on_its_second_page_proves_nothing() {
     let may_go = "prune: true\ndeletionPolicy: delete";
     let site = Site::of(&[("stays", ""), ("goes", may_go)]);
+    site.without_grace();
     site.once().expect(State::InSync, 0);
     // So many that they don't fit on one page.
     for n in 0..100 {

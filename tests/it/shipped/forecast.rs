@@ -97,6 +97,7 @@ fn a_new_stack_whose_template_can_not_be_read_is_shown_all_the_same() {
 #[test]
 fn a_plan_for_a_failed_creation_or_a_stack_that_goes() {
     let site = Site::of(&[("stays", ""), ("goes", "prune: true\ndeletionPolicy: delete")]);
+    site.without_grace();
     site.once().expect(State::InSync, 0);
     site.repository.remove("goes.yaml");
     site.repository.commit();

@@ -80,6 +80,7 @@ fn while_it_updates() {
 #[test]
 fn while_it_deletes() {
     let site = Site::of(&[("stays", ""), ("goes", "prune: true\ndeletionPolicy: delete")]);
+    site.without_grace();
     site.once().expect(State::InSync, 0);
     site.repository.remove("goes.yaml");
     site.repository.commit();

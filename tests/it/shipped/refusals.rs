@@ -95,11 +95,15 @@ fn a_configuration_in_ssm_is_one_too() {
 
 #[test]
 fn a_permission_that_is_missing_is_named_with_its_call() {
-    for call in ["ssm:GetParameter", "ssm:PutParameter"] {
+    for (call, what) in [("ssm:GetParameters", "memory"), ("ssm:PutParameter", "lease")] {
         let site = Site::of(&[("stack", "")]);
         site.fault(call, None, Fault::Denied);
         let ran = site.run(&["once"]);
-        refused(&ran, 77, &["the agent's memory `/holdfast/memory`", call, "give the agent's role the permission"]);
+        refused(
+            &ran,
+            77,
+            &[&format!("the agent's {what} `/holdfast/{what}`"), call, "give the agent's role the permission"],
+        );
         assert_eq!(site.called("cloudformation:ExecuteChangeSet"), 0, "what is remembered is written first");
     }
     for (call, state) in [
