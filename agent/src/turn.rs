@@ -9,7 +9,7 @@
 
 use crate::{
     accept::accept,
-    cloud::Cloud,
+    cloud::{Clock, Cloud},
     git::Source,
     law::Law,
     reading::Reading,
@@ -84,17 +84,19 @@ pub(crate) async fn start<'s, W: World>(
     let id = identity(world, settings, standing).await?;
     let found = world.store().open().await?;
     let began = now(world);
-    let mut memory = found.memory.clone().unwrap_or_else(|| Memory::new(epoch(began)));
+    let mut memory = found.memory.clone().unwrap_or_else(|| Memory::new(epoch(world.clock().now())));
     if found.lost {
         // Nobody knows what was destroyed today, so it is taken for as much as may be.
         memory.spent.add(began, a_day(&settings.policy.guardrails.limits));
     }
-    let kept = memory.clone();
+    let mut kept = memory.clone();
     let mut law = Law::of(&found, settings, &mut memory, began);
     let trouble = fetch(world, standing, &mut memory, began).await.err();
     if let Some(Trouble::Fetch(error)) = trouble.as_ref().filter(|trouble| trouble.is_denial()) {
         world.show(&Sight::Denied(&error.message));
     }
+    // That the remote has answered once more is worth no write of its own.
+    kept.answered = memory.answered;
     let reading = remembered(world, standing, &memory, &mut law).await;
     let account = Account::new(id, settings.home.clone(), reading.map_or(&Default::default(), Reading::fleet));
     let begin = Begin { memory, kept, law, lease: found.lease, began, calls };

@@ -44,6 +44,15 @@ impl Calls {
         self.known().made.clone()
     }
 
+    /// An answer tells whole seconds only, and arrives late: time does not go back for that.
+    fn tell(&self, told: Timestamp) {
+        const BLUR: SignedDuration = SignedDuration::from_secs(2);
+        let known = self.time();
+        if known.is_none_or(|known| told >= known || known.duration_since(told) > BLUR) {
+            self.known().told = Some((told, Instant::now()));
+        }
+    }
+
     /// The time by AWS's clock: what its last answer said, and what has passed since.
     pub fn time(&self) -> Option<Timestamp> {
         let (told, then) = self.known().told?;
@@ -79,7 +88,7 @@ impl Intercept for Calls {
         let date = context.response().headers().get("date");
         let told = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
         if let Some(told) = told.and_then(|told| Timestamp::from_second(told.secs()).ok()) {
-            self.known().told = Some((told, Instant::now()));
+            self.tell(told);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use crate::{
     site::{Site, manifest, parameter},
 };
 use manifests::report::State;
-use sim::fault::Fault;
+use sim::fault::{Fault, Rule};
 use std::fs;
 
 /// Nothing was done, and the error is one sentence with these words in it.
@@ -127,7 +127,10 @@ fn a_permission_that_is_missing_is_named_with_its_call() {
 #[test]
 fn a_parameter_that_may_not_be_read_stops_its_own_stack_only() {
     let site = Site::of(&[("stack", "parameters: {Value: {ssm: /given}}"), ("other", "")]);
-    site.fault("ssm:GetParameters", None, Fault::Denied);
+    // The agent's own parameters are read in the first call, the manifests' in the second.
+    let (action, fault) = ("ssm:GetParameters".into(), Fault::Denied);
+    let rule = Rule { action, account: None, after: 1, count: None, probability: None, fault };
+    site.world(|world, _| world.faults.add(rule));
     let turn = site.once().expect(State::Unknown, 77);
     let why = turn.why("stack");
     assert!(why.contains("ssm:GetParameters was denied"), "{why}");

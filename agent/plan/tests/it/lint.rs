@@ -9,7 +9,7 @@ use plan::{
 
 fn step(stack: &str, action: Action) -> Step {
     let manifest = stack.split('/').next().unwrap_or(stack).parse().expect("a name");
-    Step { key: key(stack), manifest, action, generation: None, attempt: 1 }
+    Step { key: key(stack), manifest, action, generation: None, attempt: 1, adopting: false }
 }
 
 fn delete(stack: &str) -> String {

@@ -3,6 +3,7 @@
 
 mod account;
 mod always;
+mod court;
 mod asked;
 mod guard;
 mod lint;
@@ -10,6 +11,7 @@ mod missing;
 mod order;
 mod preview;
 mod prune;
+mod release;
 mod remembered;
 mod select;
 mod status;
