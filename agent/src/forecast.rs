@@ -197,7 +197,7 @@ impl Court<'_> {
         let (made, values) = match shown {
             Shown::Previewed { made, values } => (made, values),
             Shown::New { changes, note } => {
-                let verdict = self.new(step, &changes);
+                let verdict = self.added(step, &changes);
                 return StackChange { key: step.key.clone(), act: step.action.started(), changes, note, verdict };
             }
         };
@@ -221,7 +221,7 @@ impl Court<'_> {
     }
 
     /// What adds a stack destroys nothing, but may hold what the account has none of.
-    fn new(&mut self, step: &Step, changes: &[Change]) -> Verdict {
+    fn added(&mut self, step: &Step, changes: &[Change]) -> Verdict {
         let Some(wanted) = self.selected.wanted.get(&step.key) else { return Verdict::NoChanges };
         let (id, stack_id, reason) = (String::new(), String::new(), None);
         let set = ChangeSet { id, stack_id, status: ChangeSetStatus::Ready, reason, changes: changes.to_vec() };

@@ -153,9 +153,9 @@ impl Place {
     pub fn parameters(config: &aws_config::SdkConfig, calls: &Calls, memory: &str) -> Self {
         let config = aws_sdk_ssm::config::Builder::from(config).interceptor(calls.clone());
         let folder = memory.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let name = |document: Document| match document {
-            Document::Memory => memory.to_owned(),
-            other => format!("{folder}/{}", other.name()),
+        let name = |document: Document| match document == Document::Memory {
+            true => memory.to_owned(),
+            false => format!("{folder}/{}", document.name()),
         };
         let names = Document::ALL.map(|document| (document, name(document))).into();
         Self::Parameters { ssm: aws_sdk_ssm::Client::from_conf(config.build()), names }
@@ -163,9 +163,9 @@ impl Place {
 
     /// Files: memory in this one, the others beside it.
     pub fn files(memory: &Path) -> Self {
-        let path = |document: Document| match document {
-            Document::Memory => memory.to_owned(),
-            other => memory.with_file_name(format!("{}.{}", other.name(), other.ending())),
+        let path = |document: Document| match document == Document::Memory {
+            true => memory.to_owned(),
+            false => memory.with_file_name(format!("{}.{}", document.name(), document.ending())),
         };
         Self::Files(Document::ALL.map(|document| (document, path(document))).into())
     }

@@ -57,8 +57,8 @@ fn every_scenario_goes_as_it_says() {
 }
 
 fn play(path: &Path) -> Result<(), String> {
-    let text = fs::read_to_string(path).unwrap();
-    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let all = Everyone::new(1, Timing::realistic());
     let mut scene = Scene { all, commits: Vec::new(), report: None };
     scene.all.here(ME);

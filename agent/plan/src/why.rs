@@ -246,39 +246,22 @@ impl fmt::Display for Why {
                 write!(f, "waits for the manifest `{manifest}`, which can't be read; ends when it can")
             }
             Self::ForOthers => f.write_str("is removed once every stack that is wanted here is in sync"),
-            Self::OnHold { until, reason, by } => {
-                write!(f, "on hold: {} ({}); ends at {until:.0}, or with `holdfast release`", quote(reason), quote(by))
-            }
+            Self::OnHold { until, reason, by } => on_hold(f, *until, reason, by),
             Self::ForWindow { until, reason } => window(f, *until, reason.as_deref()),
-            Self::Leaving { manifest, until } => write!(
-                f,
-                "the manifest `{manifest}` no longer asks for it; deleted at {until:.0}, unless it does again by then"
-            ),
+            Self::Leaving { manifest, until } => leaving(f, manifest, *until),
             Self::Fenced(why) | Self::Closed(why) => f.write_str(why),
             Self::ForRetry { at, why } => write!(f, "{why}; tried again at {at:.0}"),
             Self::Suspended { reason, at } => {
                 write!(f, "suspended: {}; ends when `suspend` leaves {at}", quote(reason))
             }
-            Self::Kept { manifest } => write!(
-                f,
-                "the manifest `{manifest}` no longer asks for it, and did not say `prune: true` with `deletionPolicy: \
-                 delete`; stays until a person deletes it or a manifest asks for it again"
-            ),
+            Self::Kept { manifest } => kept(f, manifest),
             Self::NotPruned { manifest, because } => {
                 write!(f, "the manifest `{manifest}` no longer asks for it, but the stack stays: {because}")
             }
             Self::Held(why) => f.write_str(why),
             Self::Broken(why) => write!(f, "{why}; ends with a commit that mends it"),
-            Self::ForBudget { until } => {
-                f.write_str("as much was destroyed in the last 24 hours as this account allows; ")?;
-                match until {
-                    Some(until) => write!(f, "goes on at {until:.0}"),
-                    None => f.write_str("ends when the account's guardrails are raised"),
-                }
-            }
-            Self::ForTurn { most, what } => {
-                write!(f, "this turn has begun {most} {what}, as many as the account allows in one; ends with the next turn")
-            }
+            Self::ForBudget { until } => budget(f, *until),
+            Self::ForTurn { most, what } => turn(f, *most, what),
             Self::Refused(why) | Self::Denied(why) => write!(f, "{why}; ends when that is mended"),
             Self::Trouble(why) => write!(f, "{why}; tried again next turn"),
             Self::NoLabel { label, account } => {
@@ -299,10 +282,7 @@ impl fmt::Display for Why {
             Self::Failed { fingerprint: _, attempts, why } => failed(f, *attempts, why),
             Self::Stuck { status, reason, way_out } => stuck(f, status, reason.as_deref(), *way_out),
             Self::Conflict { owner } => conflict(f, owner.as_deref()),
-            Self::Recreated => f.write_str(
-                "a stack of this name carries our tags and is not the one that was ours: somebody made it anew; left alone \
-                 until it goes, or `holdfast adopt` takes it over",
-            ),
+            Self::Recreated => f.write_str(RECREATED),
             Self::Nested => {
                 f.write_str("is part of another stack and left alone until the manifest takes another `stackName`")
             }
@@ -317,6 +297,37 @@ impl fmt::Display for Why {
             }
         }
     }
+}
+
+const RECREATED: &str = "a stack of this name carries our tags and is not the one that was ours: somebody made it anew; left \
+                         alone until it goes, or `holdfast adopt` takes it over";
+
+fn on_hold(f: &mut fmt::Formatter<'_>, until: Timestamp, reason: &str, by: &str) -> fmt::Result {
+    write!(f, "on hold: {} ({}); ends at {until:.0}, or with `holdfast release`", quote(reason), quote(by))
+}
+
+fn leaving(f: &mut fmt::Formatter<'_>, manifest: &Name, until: Timestamp) -> fmt::Result {
+    write!(f, "the manifest `{manifest}` no longer asks for it; deleted at {until:.0}, unless it does again by then")
+}
+
+fn kept(f: &mut fmt::Formatter<'_>, manifest: &Name) -> fmt::Result {
+    write!(
+        f,
+        "the manifest `{manifest}` no longer asks for it, and did not say `prune: true` with `deletionPolicy: delete`; stays \
+         until a person deletes it or a manifest asks for it again"
+    )
+}
+
+fn budget(f: &mut fmt::Formatter<'_>, until: Option<Timestamp>) -> fmt::Result {
+    f.write_str("as much was destroyed in the last 24 hours as this account allows; ")?;
+    match until {
+        Some(until) => write!(f, "goes on at {until:.0}"),
+        None => f.write_str("ends when the account's guardrails are raised"),
+    }
+}
+
+fn turn(f: &mut fmt::Formatter<'_>, most: u32, what: &str) -> fmt::Result {
+    write!(f, "this turn has begun {most} {what}, as many as the account allows in one; ends with the next turn")
 }
 
 fn window(f: &mut fmt::Formatter<'_>, until: Option<Timestamp>, reason: Option<&str>) -> fmt::Result {
