@@ -12,6 +12,7 @@ use crate::{
     git::Source,
     preview::{Made, described, request},
     reading::{Reading, TEMPLATE_BYTES},
+    refusal,
     rounds::Rounds,
     stop::Stopped,
     turn::{Standing, start},
@@ -25,7 +26,7 @@ use manifests::{
 };
 use plan::{
     facts::Change,
-    guard::{Budget, Judgement, digest, judge, judge_deletion},
+    guard::{Budget, Judgement, digest, judge, judge_whole},
     preview::{Outcome, Preview, outcome},
     select::Selected,
     step::{Action, Plan, Stand, Step},
@@ -136,8 +137,8 @@ async fn show<'a, W: World>(
 ) -> Shown<'a> {
     let only = |made| Shown::Previewed { made, values: Vec::new() };
     match (&step.action, selected.wanted.get(&step.key)) {
-        (Action::Clear { stack_id } | Action::Remove { stack_id }, _) => {
-            only(Made::Deletion { stack_id: stack_id.clone() })
+        (Action::Clear { .. } | Action::Continue { .. } | Action::RollBack { .. } | Action::Remove { .. }, _) => {
+            only(Made::Whole)
         }
         (Action::Create(_), Some(wanted)) => {
             let blob = world.source().blob(&reading.commit, &wanted.manifest.template, TEMPLATE_BYTES).await;
@@ -170,13 +171,17 @@ async fn change_set<'a, W: World>(
     let set = described(world, settings, step, name).await;
     let values = world.cloud().change_set(&step.key, name, true).await;
     let values = values.map(|set| set.changes).unwrap_or_default();
+    let refused = match &set {
+        Ok(set) if matches!(outcome(set), Outcome::Refused(_)) => Some(refusal::why(world, &step.key, set).await),
+        _ => None,
+    };
     if let Err(error) = world.cloud().delete_change_set(&step.key, name).await {
         tracing::warn!(stack = %step.key, error = %error.said(), "a change set stays behind");
     }
     let made = set.map(|set| match outcome(&set) {
         Outcome::Ready => Made::Ready(Preview { step, manifest, set }),
         Outcome::NoChanges => Made::NoChanges,
-        Outcome::Refused(why) => Made::Refused(why),
+        Outcome::Refused(why) => Made::Refused(refused.unwrap_or(why)),
         Outcome::Pending | Outcome::Stale => Made::Refused("its change set could not be had in time".into()),
     });
     (made.unwrap_or_else(|made| made), values)
@@ -214,9 +219,11 @@ fn judged(
             let verdict = of(judge(&preview, limits, budget));
             (beside(preview.set.changes, values), verdict)
         }
-        Made::Deletion { stack_id } => {
-            destroyed.push(format!("delete {}", step.key));
-            (Vec::new(), of(judge_deletion(step, &stack_id, budget)))
+        Made::Whole => {
+            if let Action::Clear { .. } | Action::Remove { .. } = step.action {
+                destroyed.push(format!("delete {}", step.key));
+            }
+            (Vec::new(), judge_whole(step, budget).map_or(Verdict::Permitted, of))
         }
         Made::NoChanges => (Vec::new(), Verdict::NoChanges),
         Made::Refused(why) => (Vec::new(), Verdict::Not(why)),

@@ -16,7 +16,9 @@
 pub mod turn;
 mod rounds;
 mod look;
+mod ending;
 mod preview;
+mod refusal;
 pub mod git;
 pub mod accept;
 pub mod reading;

@@ -154,8 +154,8 @@ fn open(text: &str) -> Option<Memory> {
 }
 
 /// Memory in at most that many bytes. What happened is forgotten first (oldest first), because the report's picture still
-/// shows how everything stands; then marks (oldest first) and held changes, each of which costs a change set to find out
-/// again; then why something failed, but not that it did. What was started is not forgotten: it would be done again.
+/// shows how everything stands; then how often a stack came up lately, then marks (oldest first) and held changes, each of which costs a change set to find out
+/// again; then why something failed or did not help, but not that it did. What was started is not forgotten: it would be done again.
 ///
 /// # Errors
 /// How many bytes are left when that is still too much.
@@ -169,6 +169,9 @@ fn fitting(memory: &Memory, most: usize) -> Result<String, usize> {
         }
         if !memory.outbox.is_empty() {
             memory.outbox.remove(0);
+        } else if !memory.births.is_empty() {
+            let forgotten = over.div_ceil(Mark::BYTES).min(memory.births.len());
+            memory.births.drain(..forgotten);
         } else if !memory.settled.is_empty() {
             let forgotten = over.div_ceil(Mark::BYTES).min(memory.settled.len());
             memory.settled.drain(..forgotten);
@@ -176,6 +179,10 @@ fn fitting(memory: &Memory, most: usize) -> Result<String, usize> {
             memory.change(&key, |known| known.held = None);
         } else if let Some(key) = first(&memory, |known| known.failed.is_some()) {
             memory.give_up(&key);
+        } else if let Some(key) =
+            first(&memory, |known| known.tried.as_ref().is_some_and(|tried| !tried.why.is_empty()))
+        {
+            memory.change(&key, |known| known.tried.iter_mut().for_each(|tried| tried.why.clear()));
         } else {
             return Err(text.len());
         }

@@ -8,14 +8,14 @@ use agent::{
 };
 use manifests::id::{AccountId, Region, StackKey};
 use plan::{
-    facts::{ChangeSet, FailedEvent, FoundStack},
+    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
     permit::{Act, Permit},
     resolve::{OWNER, PRUNE},
     stance::{Stance, stance},
 };
 use sim::cloud::SimCloud;
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
 };
 
@@ -38,11 +38,13 @@ pub(crate) enum Bug {
     Amnesia,
     /// A permitted change is not carried out.
     NothingIsDone,
+    /// What was tried with a stack that is stuck is not remembered.
+    NothingWasTried,
 }
 
 impl Bug {
     /// Each bug, and the invariant that finds it.
-    pub(crate) const ALL: [(Self, Invariant); 8] = [
+    pub(crate) const ALL: [(Self, Invariant); 9] = [
         (Self::NobodyOwnsAnything, Invariant::Ownership),
         (Self::EverythingIsPruned, Invariant::Deletion),
         (Self::RewoundIsForward, Invariant::Monotonic),
@@ -51,6 +53,7 @@ impl Bug {
         (Self::LostIsSent, Invariant::Reported),
         (Self::Amnesia, Invariant::Stillness),
         (Self::NothingIsDone, Invariant::Convergence),
+        (Self::NothingWasTried, Invariant::Bounded),
     ];
 
     /// What of it is in the settings.
@@ -64,7 +67,8 @@ impl Bug {
             | Self::RewoundIsForward
             | Self::LostIsSent
             | Self::Amnesia
-            | Self::NothingIsDone => {}
+            | Self::NothingIsDone
+            | Self::NothingWasTried => {}
         }
     }
 }
@@ -75,6 +79,8 @@ pub(crate) struct Doctored {
     pub(crate) bug: Option<Bug>,
     /// The most stacks of ours that were ever seen at work at a time.
     pub(crate) busiest: Cell<usize>,
+    /// Every stack, and its ARN, whose rollback was made to go on since somebody last asked.
+    pub(crate) tried: RefCell<Vec<(String, String)>>,
 }
 
 impl Doctored {
@@ -117,10 +123,23 @@ impl Cloud for Doctored {
         self.cloud.delete_change_set(key, name).await
     }
 
+    async fn validation(&self, key: &StackKey, change_set: &str) -> Result<Vec<FailedEvent>, CloudError> {
+        self.cloud.validation(key, change_set).await
+    }
+
+    async fn hooks(&self, key: &StackKey, change_set: &str) -> Result<Vec<FailedHook>, CloudError> {
+        self.cloud.hooks(key, change_set).await
+    }
+
     async fn act(&self, permit: &Permit) -> Result<(), CloudError> {
+        if let Act::Continue { stack_id, .. } | Act::RollBack { stack_id } = permit.act() {
+            self.tried.borrow_mut().push((permit.key().stack.to_string(), stack_id.clone()));
+        }
         let done = match permit.act() {
             Act::Execute { .. } if self.bug == Some(Bug::NothingIsDone) => Ok(()),
-            Act::Execute { .. } | Act::Delete { .. } => self.cloud.act(permit).await,
+            Act::Execute { .. } | Act::Delete { .. } | Act::Continue { .. } | Act::RollBack { .. } => {
+                self.cloud.act(permit).await
+            }
         };
         self.count(&permit.key().region);
         done

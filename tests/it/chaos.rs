@@ -11,10 +11,12 @@ use crate::{
     world::{Everyone, HOME},
 };
 use manifests::id::{AccountId, CommitId, Digest, Region};
+use plan::stance::{Stance, WayOut, stance};
 use sim::{
-    cfn::api::{CreateStack, Deployment},
-    fault::{Fault, Rule},
+    cfn::api::{ContinueUpdateRollback, CreateStack, DeleteStack, Deployment},
+    fault::{Fault, Plant, Rule},
     seed::Seed,
+    store::{Break, Work},
     world::Timing,
 };
 use std::{
@@ -48,10 +50,12 @@ pub(crate) enum Invariant {
     Convergence,
     /// Once it is, a turn writes nothing.
     Stillness,
+    /// A stack that is stuck is tried only so often for one commit.
+    Bounded,
 }
 
 /// What one stack is asked to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Want {
     value: String,
     /// Counts how often the parameter was renamed: each is a replacement, which no commit here ever allows.
@@ -69,9 +73,13 @@ struct Chaos {
     commits: Vec<(CommitId, BTreeMap<String, Want>)>,
     /// The parameter's name of each stack when it came up: it may never change.
     names: BTreeMap<String, u32>,
+    /// Each stack's ARN when it was seen last: one of another ARN has another history.
+    ids: BTreeMap<String, String>,
     accepted: Option<CommitId>,
     there: BTreeSet<String>,
     guest: String,
+    /// How often each stack's rollback was made to go on, by its ARN and what was asked of it then.
+    tries: BTreeMap<(String, Option<Want>), u32>,
     /// What was violated, and how.
     broken: BTreeMap<Invariant, String>,
     trace: String,
@@ -94,9 +102,11 @@ impl Chaos {
             wanted: BTreeMap::new(),
             commits: Vec::new(),
             names: BTreeMap::new(),
+            ids: BTreeMap::new(),
             accepted: None,
             there: BTreeSet::new(),
             guest: String::new(),
+            tries: BTreeMap::new(),
             broken: BTreeMap::new(),
             trace: String::new(),
         };
@@ -155,7 +165,7 @@ impl Chaos {
 
     /// One thing happens.
     fn step(&mut self) {
-        match self.below(20) {
+        match self.below(22) {
             0..=2 => self.ask(),
             3 => self.change(),
             4 => self.rename(),
@@ -181,6 +191,7 @@ impl Chaos {
                 let seconds = self.below(3_000);
                 self.all.pass(Duration::from_secs(seconds));
             }
+            13 | 14 => self.spoil(),
             _ => self.turn(),
         }
         self.check();
@@ -203,6 +214,56 @@ impl Chaos {
         };
         self.write(name, &want);
         self.wanted.insert(name.to_owned(), want);
+    }
+
+    /// From now on work on some resource fails: for a while, or until all is calm. Together these leave stacks in every
+    /// status that CloudFormation does not leave by itself.
+    fn spoil(&mut self) {
+        let stack = self.any().unwrap_or_else(|| "*".into());
+        let times = (self.below(2) == 0).then_some(1 + self.below(4) as u32);
+        let plant = |logical: &str, work, after| {
+            let planted = Break { work, reason: format!("no {logical}"), after, times };
+            let plant = Plant { account: None, stack: stack.clone(), logical: logical.into(), planted };
+            self.all.accounts.borrow_mut().faults.plant(plant);
+        };
+        match self.seed.draw() % 4 {
+            0 => plant("Q", Work::Create, 0),
+            // Not the one that a replacement would leave behind, under a name that a later one needs.
+            1 => plant("Q", Work::Delete, 0),
+            _ => {
+                plant("Q", Work::Update, 0);
+                plant("P", Work::Update, 1);
+                self.change();
+                self.commit();
+            }
+        }
+    }
+
+    /// A person does what the report says of a stack that is stuck.
+    fn help(&mut self) {
+        let mut world = self.all.accounts.borrow_mut();
+        let region = home();
+        let stacks = world.cfn(&me(), &region).describe_stacks(None, None).unwrap().items;
+        for stack in stacks {
+            let mut cfn = world.cfn(&me(), &region);
+            let stack_name = stack.stack_name;
+            let _ = match stance(stack.stack_status) {
+                Stance::Stuck(WayOut::ContinueRollback) => cfn.continue_update_rollback(ContinueUpdateRollback {
+                    stack_name,
+                    ..ContinueUpdateRollback::default()
+                }),
+                Stance::Stuck(WayOut::Clear | WayOut::Delete) => {
+                    cfn.delete_stack(DeleteStack { stack_name, ..DeleteStack::default() })
+                }
+                Stance::Stuck(WayOut::RollBack | WayOut::Undocumented)
+                | Stance::Absent
+                | Stance::Shell
+                | Stance::Busy
+                | Stance::Ready
+                | Stance::Undone
+                | Stance::Stillborn => Ok(()),
+            };
+        }
     }
 
     fn any(&mut self) -> Option<String> {
@@ -244,7 +305,9 @@ impl Chaos {
         );
         let template = format!(
             "Parameters: {{Value: {{Type: String}}}}\nResources:\n  P:\n    Type: AWS::SSM::Parameter\n\
-             \x20   Properties: {{Name: /{name}/{generation}, Type: String, Value: !Ref Value}}\n"
+             \x20   Properties: {{Name: /{name}/{generation}, Type: String, Value: !Ref Value}}\n\
+             \x20 Q:\n    Type: AWS::SSM::Parameter\n    DependsOn: P\n\
+             \x20   Properties: {{Name: /second/{name}, Type: String, Value: !Ref Value}}\n"
         );
         self.all.commits.write(&format!("{name}.yaml"), &manifest);
         self.all.commits.write(&format!("{name}.template"), &template);
@@ -294,9 +357,18 @@ impl Chaos {
         self.all.accounts.borrow_mut().crash_at(0, false);
         self.all.letters.deaf.set(false);
         self.all.commits.unreachable(false);
+        // What has failed too often waits for a commit that asks for something else.
+        for (name, want) in self.wanted.clone() {
+            let want = Want { value: format!("{}-calm", want.value), ..want };
+            self.write(&name, &want);
+            self.wanted.insert(name, want);
+        }
         self.commit();
         let mut writes = u64::MAX;
-        for _ in 0..16 {
+        for turn in 0..20 {
+            if turn == 4 {
+                self.help();
+            }
             self.all.pass(Duration::from_secs(1_200));
             let before = self.writes();
             self.turn();

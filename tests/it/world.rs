@@ -177,7 +177,12 @@ impl Store for Notebook {
             memory.accepted = accepted;
             return Ok(Some(memory));
         }
-        Ok(self.read())
+        let mut memory = self.read();
+        if let (Some(Bug::NothingWasTried), Some(memory)) = (self.bug, &mut memory) {
+            let keys: Vec<_> = memory.stacks().keys().cloned().collect();
+            keys.iter().for_each(|key| memory.change(key, |known| known.tried = None));
+        }
+        Ok(memory)
     }
 
     async fn save(&self, memory: &Memory) -> Result<(), StoreError> {
@@ -254,7 +259,7 @@ pub(crate) struct Everyone {
     pub(crate) settings: Settings,
     pub(crate) here: BTreeMap<AccountId, Here>,
     standing: BTreeMap<AccountId, Standing>,
-    bug: Option<Bug>,
+    pub(crate) bug: Option<Bug>,
 }
 
 pub(crate) const HOME: &str = "eu-central-1";
@@ -288,7 +293,7 @@ impl Everyone {
         let (source, sink, bug) = (&self.commits, &self.letters, self.bug);
         self.here.entry(id.clone()).or_insert_with(|| Here {
             source: Remote(Rc::clone(source), bug),
-            cloud: Doctored { cloud: cloud(), bug, busiest: Cell::new(0) },
+            cloud: Doctored { cloud: cloud(), bug, busiest: Cell::new(0), tried: RefCell::default() },
             store: Notebook { text: RefCell::default(), bug },
             sink: Topic(Rc::clone(sink), bug),
         })

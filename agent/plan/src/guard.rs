@@ -178,12 +178,29 @@ pub fn judge(preview: &Preview<'_>, limits: &Limits, budget: &mut Budget) -> Jud
     Judgement::Permitted(permit(preview.step, act))
 }
 
-/// Judges the deletion of a whole stack: one whose manifest left, or one that never came up.
-pub fn judge_deletion(step: &Step, stack_id: &str, budget: &mut Budget) -> Judgement {
-    let costs = u32::from(matches!(step.action, step::Action::Remove { .. }));
-    let Some(left) = budget.deletions.checked_sub(costs) else { return Judgement::NextTurn };
-    budget.deletions = left;
-    Judgement::Permitted(permit(step, Act::Delete { stack_id: stack_id.to_string() }))
+/// Judges what is done to a whole stack without a change set: one whose manifest left is deleted, one that never came up
+/// is cleared away, one that is half done is sent back. `None` for what needs a change set.
+///
+/// A stack that never came up costs a removal, whatever is left of it, so that a turn can't clear away any number.
+pub fn judge_whole(step: &Step, budget: &mut Budget) -> Option<Judgement> {
+    let ((removals, deletions), act) = match &step.action {
+        step::Action::Create(_) | step::Action::Update(_) => return None,
+        step::Action::Remove { stack_id, retain } => {
+            ((0, 1), Act::Delete { stack_id: stack_id.clone(), retain: retain.clone() })
+        }
+        step::Action::Clear { stack_id, retain } => {
+            ((1, 0), Act::Delete { stack_id: stack_id.clone(), retain: retain.clone() })
+        }
+        step::Action::Continue { stack_id, skip } => {
+            ((0, 0), Act::Continue { stack_id: stack_id.clone(), skip: skip.clone() })
+        }
+        // It deletes one that never came up; of any other it only takes back what the last change did.
+        step::Action::RollBack { stack_id } => ((1, 0), Act::RollBack { stack_id: stack_id.clone() }),
+    };
+    let left = (budget.removals.checked_sub(removals), budget.deletions.checked_sub(deletions));
+    let (Some(removals), Some(deletions)) = left else { return Some(Judgement::NextTurn) };
+    (budget.removals, budget.deletions) = (removals, deletions);
+    Some(Judgement::Permitted(permit(step, act)))
 }
 
 /// Everything that the judgement of a change depends on. While it is the same, a held change stays held, and nobody

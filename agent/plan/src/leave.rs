@@ -4,8 +4,9 @@
 
 use crate::{
     facts::{Found, FoundStack},
-    guard::Limits,
     memory::Memory,
+    plan::Facts,
+    recover::Stuck,
     resolve::{MANIFEST, OWNER, PRUNE},
     select::Selected,
     stance::Stance,
@@ -33,11 +34,14 @@ fn is_ours(found: &FoundStack, owner: &str) -> bool {
 }
 
 /// Whether it may go.
-pub(crate) fn leaving(selected: &Selected, limits: &Limits, found: &FoundStack, manifest: &Name) -> Stand {
+pub(crate) fn leaving(facts: &Facts<'_>, key: &StackKey, found: &FoundStack, manifest: &Name) -> Stand {
+    let selected = facts.selected;
     if let Some(why) = selected.broken.get(manifest) {
         return Stand::Not(Why::Broken(why.clone()));
     }
-    if found.tags.get(PRUNE).map(String::as_str) != Some("delete") {
+    // A shell that we made to hold a change set holds nothing else, so there is nothing to be asked about.
+    let shell = found.stance() == Some(Stance::Shell);
+    if !shell && found.tags.get(PRUNE).map(String::as_str) != Some("delete") {
         return Stand::Not(Why::Kept { manifest: manifest.clone() });
     }
     let not_pruned = |because| Stand::Not(Why::NotPruned { manifest: manifest.clone(), because });
@@ -57,16 +61,17 @@ pub(crate) fn leaving(selected: &Selected, limits: &Limits, found: &FoundStack, 
             "the repository asks for nothing at all here, which is more likely a mistake; ends when it asks for something",
         );
     }
-    if limits.deletions_per_turn == 0 {
+    if facts.policy.limits.deletions_per_turn == 0 {
         return not_pruned("this account allows no deletion; ends when its limit `deletionsPerTurn` is raised");
     }
+    if found.protected {
+        return Stand::Not(Why::Protected { status: found.word() });
+    }
     match found.stance() {
-        Some(Stance::Stuck(way_out)) => {
-            Stand::Not(Why::Stuck { status: found.word(), reason: found.reason.clone(), way_out })
-        }
+        Some(Stance::Stuck(way_out)) => Stuck { facts, key, found, way_out, asked: None }.leaving(),
         None => Stand::Not(Why::UnknownStatus(found.word())),
         Some(Stance::Absent | Stance::Shell | Stance::Busy | Stance::Ready | Stance::Undone | Stance::Stillborn) => {
-            Stand::Due(Action::Remove { stack_id: found.id.clone() })
+            Stand::Due(Action::Remove { stack_id: found.id.clone(), retain: BTreeSet::new() })
         }
     }
 }

@@ -48,6 +48,9 @@ pub struct Memory {
     /// Requests that failed, and whose reasons had to be forgotten because they no longer fit; the newest last.
     #[serde(default, with = "marks", skip_serializing_if = "Vec::is_empty")]
     pub given_up: Vec<Mark>,
+    /// Which stacks came up in the last day, and in which hour; the newest last.
+    #[serde(default, with = "marks", skip_serializing_if = "Vec::is_empty")]
+    pub births: Vec<Mark>,
     /// Regions in which something of ours is, or was and was not seen to be gone: they are looked at even when nothing is
     /// wanted there.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -78,6 +81,9 @@ pub struct Known {
     /// What did not work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<Failed>,
+    /// What was tried to get it going again, or to get rid of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Tried>,
     /// What was held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<WasHeld>,
@@ -95,6 +101,19 @@ impl Mark {
     fn new(key: &StackKey, fingerprint: Fingerprint, generation: Fingerprint) -> Self {
         Self(Fingerprint::of(alloc::format!("{key}|{fingerprint}|{generation}").as_bytes()).short())
     }
+
+    /// This stack came up in this hour: 40 bits of a digest of the one, 24 of the other.
+    fn birth(key: &StackKey, hour: u64) -> Self {
+        Self(Fingerprint::of(alloc::format!("{key}").as_bytes()).short() & !HOUR | hour & HOUR)
+    }
+}
+
+/// The bits of a birth's mark that hold its hour.
+const HOUR: u64 = 0xff_ffff;
+
+/// Hours since 1970.
+fn hour(at: Timestamp) -> u64 {
+    u64::try_from(at.as_second() / 3600).unwrap_or_default()
 }
 
 impl fmt::Display for Mark {
@@ -141,6 +160,10 @@ pub enum Started {
     Update,
     /// A stack that never came up is cleared away, to be created again.
     Clear,
+    /// An update's rollback that stopped goes on.
+    Continue,
+    /// A change that failed where rollback was switched off is taken back.
+    RollBack,
     /// A stack goes because its manifest did.
     Remove,
 }
@@ -159,6 +182,27 @@ pub struct Failed {
     pub why: String,
     /// Whether the request itself was refused: then nothing was touched, and it may be asked again, ever more rarely.
     pub refused: bool,
+}
+
+/// What was tried to get a stack going again that was left half done, or to get rid of it. It is counted before it is
+/// done, because a try that nobody saw end would otherwise be made for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// What.
+    pub act: Started,
+    /// Which stack and request it is counted for.
+    #[serde(with = "hex")]
+    pub case: Fingerprint,
+    /// How often.
+    pub attempts: u32,
+    /// When last.
+    pub at: Timestamp,
+    /// The names that were given up last.
+    #[serde(default, with = "maybe_hex", skip_serializing_if = "Option::is_none")]
+    pub gave_up: Option<Fingerprint>,
+    /// Why it did not help, in CloudFormation's words, once that is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// What was held, under which judgement.
@@ -186,6 +230,7 @@ impl Memory {
             stacks: BTreeMap::new(),
             settled: Vec::new(),
             given_up: Vec::new(),
+            births: Vec::new(),
             regions: BTreeSet::new(),
             outbox: Vec::new(),
             told: None,
@@ -236,6 +281,29 @@ impl Memory {
     /// Whether this request failed, for a reason that is forgotten.
     pub fn has_given_up(&self, key: &StackKey, fingerprint: Fingerprint) -> bool {
         self.given_up.contains(&Mark::new(key, fingerprint, fingerprint))
+    }
+
+    /// Remembers that this stack came up, and forgets all of that which is older than a day.
+    pub fn bear(&mut self, key: &StackKey, now: Timestamp) {
+        let now = hour(now);
+        self.births.retain(|Mark(mark)| now.saturating_sub(mark & HOUR) <= 24);
+        self.births.push(Mark::birth(key, now));
+    }
+
+    /// Forgets that this stack came up: it goes because that was asked for.
+    pub fn bury(&mut self, key: &StackKey) {
+        let Mark(whose) = Mark::birth(key, 0);
+        self.births.retain(|Mark(mark)| mark & !HOUR != whose);
+    }
+
+    /// How often this stack came up within a day, and until when that counts.
+    pub fn births(&self, key: &StackKey, now: Timestamp) -> (usize, Timestamp) {
+        let Mark(whose) = Mark::birth(key, 0);
+        let hours = self.births.iter().filter(|Mark(mark)| mark & !HOUR == whose).map(|Mark(mark)| mark & HOUR);
+        let recent: Vec<u64> = hours.filter(|at| hour(now).saturating_sub(*at) <= 24).collect();
+        let until = recent.iter().min().and_then(|first| i64::try_from((first + 25) * 3600).ok());
+        let until = until.and_then(|seconds| Timestamp::from_second(seconds).ok());
+        (recent.len(), until.unwrap_or(now))
     }
 
     /// Forgets every stack that is neither wanted nor there any more, of so many `rows` that are. What was started is

@@ -4,6 +4,7 @@ use crate::{
     asked::Fingerprint,
     facts::{Found, FoundStack},
     memory::{Memory, generation},
+    recover::case,
     stance::Stance,
     step::{Action, Row, Stand, Step},
     why::Why,
@@ -43,14 +44,25 @@ fn is_removal(row: &Row) -> bool {
 /// What is done to a stack that is due.
 pub(crate) fn step(found: &Found, memory: &Memory, key: &StackKey, row: &Row) -> Option<Step> {
     let Stand::Due(action) = &row.stand else { return None };
-    let failed = memory.of(key).and_then(|known| known.failed.as_ref());
-    let failed = failed.filter(|failed| Some(failed.fingerprint) == row.fingerprint);
+    let known = memory.of(key);
+    let case = action.stack_id().map(|stack_id| case(row.fingerprint, stack_id));
+    let before = match case {
+        Some(case) => {
+            let tried = known.and_then(|known| known.tried.as_ref());
+            tried.filter(|tried| tried.counts(action.started(), case)).map_or(0, |tried| tried.attempts)
+        }
+        None => {
+            let failed = known.and_then(|known| known.failed.as_ref());
+            failed.filter(|failed| Some(failed.fingerprint) == row.fingerprint).map_or(0, |failed| failed.attempts)
+        }
+    };
     Some(Step {
         key: key.clone(),
         manifest: row.manifest.clone(),
         action: action.clone(),
         generation: touchable(found.stacks.get(key)),
-        attempt: failed.map_or(1, |failed| failed.attempts.saturating_add(1)),
+        case,
+        attempt: before.saturating_add(1),
     })
 }
 

@@ -9,7 +9,7 @@ use aws_sdk_cloudformation as cfn;
 use cfn::types::ChangeSetType;
 use manifests::id::{AccountId, Region, StackKey};
 use plan::{
-    facts::{ChangeSet, FailedEvent, FoundStack},
+    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
     permit::{Act, Permit},
 };
 use std::{
@@ -113,7 +113,9 @@ impl Cloud for Aws {
         let mut all: Option<ChangeSet> = None;
         let mut token: Option<String> = None;
         loop {
-            let mut request = client.describe_change_set().stack_name(key.stack.as_str()).change_set_name(name);
+            // An ARN is of one stack, which may be another one: a nested change set.
+            let stack = (!name.starts_with("arn:")).then(|| key.stack.to_string());
+            let mut request = client.describe_change_set().set_stack_name(stack).change_set_name(name);
             // The plain description is asked for by leaving the parameter out: some emulators take `false` for `true`.
             if values {
                 request = request.include_property_values(true);
@@ -143,6 +145,22 @@ impl Cloud for Aws {
         }
     }
 
+    async fn validation(&self, key: &StackKey, change_set: &str) -> Result<Vec<FailedEvent>, CloudError> {
+        // One page holds more than a sentence can.
+        let filter = cfn::types::EventFilter::builder().failed_events(true).build();
+        let call = self.cfn(&key.region).describe_events().change_set_name(change_set).filters(filter);
+        let page = call.send().await.map_err(|error| trouble("cloudformation:DescribeEvents", &error))?;
+        Ok(page.operation_events().iter().filter_map(map::validation).collect())
+    }
+
+    async fn hooks(&self, key: &StackKey, change_set: &str) -> Result<Vec<FailedHook>, CloudError> {
+        const CALL: &str = "cloudformation:ListHookResults";
+        let client = self.cfn(&key.region);
+        let call = client.list_hook_results().target_type(cfn::types::ListHookResultsTargetType::ChangeSet);
+        let page = call.target_id(change_set).send().await.map_err(|error| trouble(CALL, &error))?;
+        Ok(page.hook_results().iter().filter_map(map::hook).collect())
+    }
+
     async fn act(&self, permit: &Permit) -> Result<(), CloudError> {
         let client = self.cfn(&permit.key().region);
         match permit.act() {
@@ -158,8 +176,22 @@ impl Cloud for Aws {
                     .retain_except_on_create(true);
                 call.send().await.map(drop).map_err(|error| trouble(CALL, &error))
             }
-            Act::Delete { stack_id } => {
+            Act::Continue { stack_id, skip } => {
+                const CALL: &str = "cloudformation:ContinueUpdateRollback";
+                let skip = (!skip.is_empty()).then(|| skip.iter().map(ToString::to_string).collect());
+                let call = client.continue_update_rollback().stack_name(stack_id).set_resources_to_skip(skip);
+                let call = call.client_request_token(permit.token());
+                call.send().await.map(drop).map_err(|error| trouble(CALL, &error))
+            }
+            Act::RollBack { stack_id } => {
+                let call = client.rollback_stack().stack_name(stack_id).client_request_token(permit.token());
+                let call = call.retain_except_on_create(true);
+                call.send().await.map(drop).map_err(|error| trouble("cloudformation:RollbackStack", &error))
+            }
+            Act::Delete { stack_id, retain } => {
+                let retain = (!retain.is_empty()).then(|| retain.iter().map(ToString::to_string).collect());
                 let call = client.delete_stack().stack_name(stack_id).client_request_token(permit.token());
+                let call = call.set_retain_resources(retain);
                 call.send().await.map(drop).map_err(|error| trouble("cloudformation:DeleteStack", &error))
             }
         }

@@ -4,7 +4,7 @@ use crate::table::{World, at, key, word};
 use manifests::{id::LogicalId, stack::Stack};
 use plan::{
     facts::{Action, Change, ChangeSet, ChangeSetStatus, PolicyAction, Replacement},
-    guard::{Budget, Harm, Held, Judgement, Limits, digest, harm, judge, judge_deletion, token},
+    guard::{Budget, Harm, Held, Judgement, Limits, digest, harm, judge, judge_whole, token},
     permit::{Act, Permit},
     preview::Preview,
     step::Step,
@@ -251,16 +251,21 @@ fn a_held_change_is_remembered_under_the_case_that_the_planner_looks_for() {
 }
 
 #[test]
-fn stacks_are_deleted_so_many_a_turn_and_clearing_away_is_free() {
-    let limits = Limits { deletions_per_turn: 1, ..Limits::default() };
+fn stacks_are_deleted_so_many_a_turn_and_one_that_is_cleared_away_costs_a_removal() {
+    let limits = Limits { deletions_per_turn: 1, removals_per_turn: 2, ..Limits::default() };
     let mut budget = Budget::new(&limits);
+    let mut judged = |step: &Step| judge_whole(step, &mut budget).expect("it needs no change set");
+    let step = |there: &str| World::of("net@1, app@1", &format!("net@1 CREATE_COMPLETE ours, {there}")).step("app");
     let old = World::of("net@1", "net@1 CREATE_COMPLETE ours, old@1 CREATE_COMPLETE ours prune").step("old");
-    let dead = World::of("app@1", "app@- ROLLBACK_COMPLETE ours").step("app");
-    permitted(judge_deletion(&dead, "arn:dead", &mut budget));
-    let permit = permitted(judge_deletion(&old, "arn:old", &mut budget));
-    assert_eq!(*permit.act(), Act::Delete { stack_id: "arn:old".into() });
-    assert_eq!(judge_deletion(&old, "arn:old", &mut budget), Judgement::NextTurn);
-    permitted(judge_deletion(&dead, "arn:dead", &mut budget));
+    let (stack_id, none) = (old.action.stack_id().expect("an ARN").to_owned(), std::collections::BTreeSet::new());
+    permitted(judged(&step("app@- ROLLBACK_COMPLETE ours")));
+    assert_eq!(*permitted(judged(&old)).act(), Act::Delete { stack_id, retain: none });
+    assert_eq!(judged(&old), Judgement::NextTurn);
+    permitted(judged(&step("app@- CREATE_FAILED ours")));
+    assert_eq!(judged(&step("app@- ROLLBACK_FAILED ours")), Judgement::NextTurn);
+    // What only goes on takes nothing away.
+    permitted(judged(&step("app@- UPDATE_ROLLBACK_FAILED ours")));
+    assert_eq!(judge_whole(&World::of("app@1", "").step("app"), &mut budget), None);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod missing;
 mod order;
 mod preview;
 mod prune;
+mod recover;
 mod remembered;
 mod select;
 mod status;
