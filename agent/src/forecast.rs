@@ -11,6 +11,7 @@ use crate::{
     law::Law,
     preview::{Made, described, request},
     reading::{Reading, TEMPLATE_BYTES},
+    refusal,
     rounds::Rounds,
     stop::Stopped,
     template,
@@ -26,7 +27,7 @@ use manifests::{
 };
 use plan::{
     facts::{Change, ChangeSet, ChangeSetStatus},
-    guard::{Judgement, digest, judge, judge_deletion},
+    guard::{Judgement, digest, judge, judge_whole},
     memory::Memory,
     preview::{Outcome, Preview, outcome},
     select::Selected,
@@ -135,8 +136,8 @@ async fn show<'a, W: World>(
 ) -> Shown<'a> {
     let only = |made| Shown::Previewed { made, values: Vec::new() };
     match (&step.action, selected.wanted.get(&step.key)) {
-        (Action::Clear { stack_id } | Action::Remove { stack_id }, _) => {
-            only(Made::Deletion { stack_id: stack_id.clone() })
+        (Action::Clear { .. } | Action::Continue { .. } | Action::RollBack { .. } | Action::Remove { .. }, _) => {
+            only(Made::Whole)
         }
         (Action::Create(_), Some(wanted)) => {
             let blob = world.source().blob(&reading.commit, &wanted.manifest.template, TEMPLATE_BYTES).await;
@@ -170,13 +171,17 @@ async fn change_set<'a, W: World>(
     let set = described(world, settings, step, name).await;
     let values = world.cloud().change_set(&step.key, name, true).await;
     let values = values.map(|set| set.changes).unwrap_or_default();
+    let refused = match &set {
+        Ok(set) if matches!(outcome(set), Outcome::Refused(_)) => Some(refusal::why(world, &step.key, set).await),
+        _ => None,
+    };
     if let Err(error) = world.cloud().delete_change_set(&step.key, name).await {
         tracing::warn!(stack = %step.key, error = %error.said(), "a change set stays behind");
     }
     let made = set.map(|set| match outcome(&set) {
         Outcome::Ready => Made::Ready(Preview { step, manifest, set, transforms }),
         Outcome::NoChanges => Made::NoChanges,
-        Outcome::Refused(why) => Made::Refused(why),
+        Outcome::Refused(why) => Made::Refused(refused.unwrap_or(why)),
         Outcome::Pending | Outcome::Stale => Made::Refused("its change set could not be had in time".into()),
     });
     (made.unwrap_or_else(|made| made), values)
@@ -208,10 +213,12 @@ impl Court<'_> {
                 let judgement = judge(&preview, &law);
                 (beside(preview.set.changes, values), self.verdict(judgement))
             }
-            Made::Deletion { stack_id } => {
-                self.destroyed.push(format!("delete {}", step.key));
-                let judgement = judge_deletion(step, &stack_id, &law);
-                (Vec::new(), self.verdict(judgement))
+            Made::Whole => {
+                if let Action::Clear { .. } | Action::Remove { .. } = step.action {
+                    self.destroyed.push(format!("delete {}", step.key));
+                }
+                let judgement = judge_whole(step, &law);
+                (Vec::new(), judgement.map_or(Verdict::Permitted, |judgement| self.verdict(judgement)))
             }
             Made::NoChanges => (Vec::new(), Verdict::NoChanges),
             Made::Refused(why) => (Vec::new(), Verdict::Not(why)),

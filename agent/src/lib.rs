@@ -16,9 +16,11 @@
 pub mod turn;
 mod rounds;
 mod look;
+mod ending;
 mod preview;
 mod template;
 mod law;
+mod refusal;
 pub mod git;
 pub mod accept;
 pub mod reading;

@@ -34,9 +34,9 @@ pub(crate) fn open(text: &str) -> Option<Memory> {
 }
 
 /// Memory in at most that many bytes. What happened is forgotten first (oldest first), because the report's picture still
-/// shows how everything stands; then marks (oldest first) and held changes, each of which costs a change set to find out
-/// again; then why something failed, but not that it did; then
-/// which stacks are ours, beyond their tags. What was started is not forgotten, for it would be done again, nor what was
+/// shows how everything stands; then how often a stack came up lately, then marks (oldest first) and held changes, each of
+/// which costs a change set to find out again; then why something failed or did not help, but not that it did; then which
+/// stacks are ours, beyond their tags. What was started is not forgotten, for it would be done again, nor what was
 /// destroyed, for it would be destroyed again.
 ///
 /// # Errors
@@ -51,6 +51,9 @@ pub(crate) fn fitting(memory: &Memory, most: usize) -> Result<String, usize> {
         }
         if !memory.outbox.is_empty() {
             memory.outbox.remove(0);
+        } else if !memory.births.is_empty() {
+            let forgotten = over.div_ceil(Short::BYTES).min(memory.births.len());
+            memory.births.drain(..forgotten);
         } else if !memory.settled.is_empty() {
             let forgotten = over.div_ceil(Short::BYTES).min(memory.settled.len());
             memory.settled.drain(..forgotten);
@@ -58,6 +61,10 @@ pub(crate) fn fitting(memory: &Memory, most: usize) -> Result<String, usize> {
             memory.change(&key, |known| known.held = None);
         } else if let Some(key) = first(&memory, |known| known.failed.is_some()) {
             memory.give_up(&key);
+        } else if let Some(key) =
+            first(&memory, |known| known.tried.as_ref().is_some_and(|tried| !tried.why.is_empty()))
+        {
+            memory.change(&key, |known| known.tried.iter_mut().for_each(|tried| tried.why.clear()));
         } else if !memory.owned.is_empty() {
             memory.owned.clear();
         } else {

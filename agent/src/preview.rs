@@ -5,7 +5,7 @@ use crate::{
     git::Source,
     pace::Pace,
     reading::{Reading, TEMPLATE_BYTES},
-    template,
+    refusal, template,
     world::{Settings, World},
 };
 use jiff::SignedDuration;
@@ -28,11 +28,8 @@ const LONGEST: SignedDuration = SignedDuration::from_mins(5);
 pub(crate) enum Made<'a> {
     /// A change set to judge.
     Ready(Preview<'a>),
-    /// Nothing to preview: a whole stack goes.
-    Deletion {
-        /// Its ARN.
-        stack_id: String,
-    },
+    /// Nothing to preview: it is done to a whole stack.
+    Whole,
     /// The stack is what is asked already.
     NoChanges,
     /// The request is wrong.
@@ -49,16 +46,15 @@ pub(crate) async fn make<'a, W: World>(
     selected: &'a Selected,
     reading: &Reading,
 ) -> Made<'a> {
-    let stack_id = match &step.action {
-        Action::Clear { stack_id } | Action::Remove { stack_id } => stack_id.clone(),
+    match &step.action {
+        Action::Clear { .. } | Action::Continue { .. } | Action::RollBack { .. } | Action::Remove { .. } => Made::Whole,
         Action::Create(_) | Action::Update(_) => {
             let Some(wanted) = selected.wanted.get(&step.key) else {
                 return Made::Trouble(Why::Trouble("it is no longer wanted".into()));
             };
-            return change_set(world, settings, step, &wanted.manifest, reading).await.unwrap_or_else(|made| made);
+            change_set(world, settings, step, &wanted.manifest, reading).await.unwrap_or_else(|made| made)
         }
-    };
-    Made::Deletion { stack_id }
+    }
 }
 
 /// Asks for the change set and waits until it is made; the error is an outcome too.
@@ -80,7 +76,8 @@ async fn change_set<'a, W: World>(
             discard(world, step, &name).await;
             Made::NoChanges
         }
-        Outcome::Refused(why) => {
+        Outcome::Refused(_) => {
+            let why = refusal::why(world, &step.key, &set).await;
             discard(world, step, &name).await;
             Made::Refused(why)
         }

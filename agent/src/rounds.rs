@@ -4,6 +4,7 @@
 
 use crate::{
     cloud::{Clock, Cloud, CloudError, Trouble as Kind, trouble::why_of},
+    ending,
     law::Law,
     look::{look, provides, selected, values},
     pace::Pace,
@@ -23,18 +24,18 @@ use manifests::{
 };
 use plan::{
     facts::Found,
-    guard::{Cost, Held, Judgement, judge, judge_deletion},
+    guard::{Cost, Held, Judgement, judge, judge_whole},
     lease::{self, FoundLease},
     leave,
     lint::lint,
-    memory::{Memory, Pending, Started, WasHeld},
+    memory::{Memory, Pending, WasHeld},
     permit::Permit,
     plan::{Facts, plan},
+    recover,
     resolve::Values,
     select::{Account, Selected},
     step::{Plan, Row, Step},
-    tell,
-    watch::{self, End, Ended},
+    tell, watch,
     why::Why,
 };
 use std::collections::BTreeMap;
@@ -163,25 +164,15 @@ impl<'a, W: World> Rounds<'a, W> {
         let now = now(self.world);
         let all = watch::ended(&self.memory, found, now);
         for ended in &all {
-            let why = self.why(ended).await;
+            let (why, orphaned) = ending::told(self.world.cloud(), ended).await;
             watch::settle(&mut self.memory, ended, why.clone(), now);
-            if let Some((what, sentence)) = sentence(ended, why.as_deref()) {
+            let sentence = ending::sentence(ended, why.as_deref());
+            for (what, sentence) in sentence.into_iter().chain(orphaned.map(|orphaned| (What::Orphaned, orphaned))) {
                 let commit = ended.pending.commit.clone().unwrap_or_else(|| commit.clone());
                 self.note(&ended.key, what, commit, sentence);
             }
         }
         !all.is_empty()
-    }
-
-    /// Why it failed, if it did: asked of the operation's events.
-    async fn why(&self, ended: &Ended) -> Option<String> {
-        let End::Failed { status, reason, stack_id } = &ended.end else { return None };
-        let id = stack_id.as_deref().unwrap_or_default();
-        let events = self.world.cloud().failed_events(&ended.key, id, &ended.pending.token).await;
-        Some(match events {
-            Ok(events) => watch::root_cause(status, reason.as_deref(), &events),
-            Err(error) => format!("{} ({})", watch::root_cause(status, reason.as_deref(), &[]), error.said()),
-        })
     }
 
     /// Previews steps, has them judged, remembers what is about to start, and starts it. Answers whether anything was.
@@ -209,9 +200,9 @@ impl<'a, W: World> Rounds<'a, W> {
         let key = &step.key;
         let judgement = match made {
             Made::Ready(preview) => judge(&preview, &law),
-            Made::Deletion { stack_id } => judge_deletion(step, &stack_id, &law),
+            Made::Whole => judge_whole(step, &law)?,
             Made::NoChanges => {
-                self.memory.change(key, |known| (known.held, known.failed) = (None, None));
+                self.memory.change(key, |known| (known.held, known.failed, known.tried) = (None, None, None));
                 match step.action.asked().map(|asked| asked.fingerprint()).zip(step.generation) {
                     Some((fingerprint, generation)) => self.memory.settle(key, fingerprint, generation),
                     None => {
@@ -280,10 +271,12 @@ impl<'a, W: World> Rounds<'a, W> {
             commit: Some(commit.clone()),
             allowed: cost.allowed,
         };
+        let tried = recover::about_to(step, self.memory.of(&step.key), pending.since);
         self.memory.regions.insert(step.key.region.clone());
         self.memory.change(&step.key, |known| {
             known.pending = Some(pending);
             known.held = None;
+            known.tried = tried.or_else(|| known.tried.take());
         });
     }
 
@@ -296,7 +289,12 @@ impl<'a, W: World> Rounds<'a, W> {
                 tracing::warn!(stack = %key, %error, "it is not known whether it was started");
             }
             Err(error) => {
-                self.memory.change(key, |known| known.pending = None);
+                self.memory.change(key, |known| {
+                    known.pending = None;
+                    if matches!(error.problem, Kind::Denied | Kind::Credentials) {
+                        recover::take_back(known);
+                    }
+                });
                 self.stop(key, why_of(&error));
                 return false;
             }
@@ -455,15 +453,4 @@ impl<'a, W: World> Rounds<'a, W> {
             }),
         }
     }
-}
-
-/// What the report says of something that ended.
-fn sentence(ended: &Ended, why: Option<&str>) -> Option<(What, String)> {
-    Some(match (&ended.end, ended.pending.act) {
-        (End::Never, _) | (End::Done { .. }, Started::Clear) => return None,
-        (End::Done { .. }, Started::Create) => (What::Created, "was created".into()),
-        (End::Done { .. }, Started::Update) => (What::Updated, "was updated".into()),
-        (End::Done { .. }, Started::Remove) => (What::Deleted, "was deleted".into()),
-        (End::Failed { status, .. }, _) => (What::Failed, why.unwrap_or(status).to_owned()),
-    })
 }

@@ -96,10 +96,13 @@ pub struct Settings {
     pub rest: Option<SignedDuration>,
 }
 
-/// Now, by AWS's own clock as far as it is known: a machine's can be wrong, and nothing that is counted by the day may
-/// depend on it.
+/// Now. A machine's clock can be wrong, and nothing that is counted by the day may depend on it: where it is more than a
+/// little off what AWS says (whole seconds, and those late), AWS's counts.
 pub(crate) fn now<W: World>(world: &W) -> Timestamp {
-    world.cloud().time().unwrap_or_else(|| world.clock().now())
+    const BLUR: SignedDuration = SignedDuration::from_secs(5);
+    let machine = world.clock().now();
+    let off = |aws: &Timestamp| machine.duration_since(*aws).abs() > BLUR;
+    world.cloud().time().filter(off).unwrap_or(machine)
 }
 
 /// Every call so far: AWS's by `service:Action`, git's as `git:request`.

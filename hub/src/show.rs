@@ -220,6 +220,7 @@ fn word(what: What) -> &'static str {
         What::Accepted => "accepted",
         What::Refused => "refused",
         What::Recovered => "recovered",
+        What::Orphaned => "orphaned",
         What::Unknown => "unknown",
     }
 }

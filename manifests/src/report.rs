@@ -324,6 +324,8 @@ pub enum What {
     Refused,
     /// The stack is well again after it was not.
     Recovered,
+    /// A change went well and left resources behind that no stack knows any more.
+    Orphaned,
     /// A word of a newer agent.
     #[serde(other)]
     Unknown,

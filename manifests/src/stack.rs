@@ -2,7 +2,7 @@
 //!
 //! Not here: how it is written (that is [`crate::parse`]) and whether it is due (that is `plan`).
 
-use crate::id::{AccountId, Arn, Name, Region, RepoPath, ResourcePath, StackName};
+use crate::id::{AccountId, Arn, LogicalId, Name, Region, RepoPath, ResourcePath, StackName};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -65,6 +65,8 @@ pub struct Stack {
     pub allow: Allow,
     /// CloudFormation's own rollback triggers.
     pub rollback: Rollback,
+    /// What may be given up to get it going again.
+    pub recovery: Recovery,
     /// Names of controls that the stack provides.
     pub provides: BTreeSet<String>,
     /// How long one change may take before it is called late.
@@ -180,4 +182,13 @@ pub struct Rollback {
     pub alarms: Vec<Arn>,
     /// How long they are watched after the change, at most three hours.
     pub monitor: Duration,
+}
+
+/// What may be given up to get a stack going again that CloudFormation left half done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Resources that a rollback which can't be finished may leave out.
+    pub skip: BTreeSet<LogicalId>,
+    /// Resources that a deletion which can't be finished may leave standing.
+    pub retain: BTreeSet<LogicalId>,
 }

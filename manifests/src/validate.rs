@@ -10,7 +10,7 @@ use crate::{
     id::{LogicalId, Name, RepoPath, ResourcePath, StackName},
     parameter::{Output, Parameter, Reference},
     parse::Tree,
-    stack::{Allow, Limits, Location, Rollback, Stack, Targets, Value},
+    stack::{Allow, Limits, Location, Recovery, Rollback, Stack, Targets, Value},
     typed::At,
     written,
     written::{Allowed, StackManifest, Suspend, Texts},
@@ -27,6 +27,7 @@ const MAX_TEMPLATE: u64 = 1_000_000;
 const MAX_PARAMETERS: usize = 200;
 const MAX_VALUE: usize = 4_096;
 const MAX_TAGS: usize = 50;
+const MAX_TAG_VALUE: usize = 256;
 const MAX_ALARMS: usize = 5;
 const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
@@ -82,6 +83,7 @@ pub(crate) fn stack(
         limits: spec.limits.as_ref().map(limits).unwrap_or_default(),
         allow: allow(&spec.allow, findings),
         rollback: spec.rollback.as_ref().map(|rollback| self::rollback(rollback, findings)).unwrap_or_default(),
+        recovery: spec.recovery.as_ref().map(|recovery| self::recovery(recovery, findings)).unwrap_or_default(),
         provides: provides(&spec.provides, findings),
         timeout: timeout(spec.timeout.as_ref(), findings),
         suspend: spec.suspend.as_ref().map(|suspend| self::suspend(suspend, findings)),
@@ -299,6 +301,21 @@ fn rollback(written: &written::Rollback, findings: &mut Findings<'_>) -> Rollbac
         Some(monitor)
     });
     Rollback { alarms, monitor: monitor.unwrap_or_default() }
+}
+
+fn recovery(written: &written::Recovery, findings: &mut Findings<'_>) -> Recovery {
+    let (skip, retain): (Vec<LogicalId>, Vec<LogicalId>) = (findings.ids(&written.skip), findings.ids(&written.retain));
+    let (mut length, mut last) = (0, None);
+    for text in &written.retain {
+        length += text.value.len() + usize::from(last.is_some());
+        last = Some(text);
+    }
+    if let Some(last) = last.filter(|_| length > MAX_TAG_VALUE) {
+        let why =
+            format!("the names to retain take {length} characters, and a tag that holds them has {MAX_TAG_VALUE}");
+        findings.refuse(last.at, why);
+    }
+    Recovery { skip: skip.into_iter().collect(), retain: retain.into_iter().collect() }
 }
 
 fn provides(written: &[At<String>], findings: &mut Findings<'_>) -> BTreeSet<String> {

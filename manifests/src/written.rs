@@ -233,6 +233,8 @@ pub(crate) struct StackSpec {
     pub(crate) allow: Vec<At<Allowed>>,
     /// CloudFormation's rollback triggers.
     pub(crate) rollback: Option<Rollback>,
+    /// What may be given up to get the stack going again when CloudFormation leaves it half done.
+    pub(crate) recovery: Option<Recovery>,
     /// Names of controls that the stack provides, such as `CIS-3.1`.
     #[serde(default)]
     pub(crate) provides: Vec<At<String>>,
@@ -326,6 +328,21 @@ pub(crate) struct Rollback {
     /// the change.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9]+[smhd]$")))]
     pub(crate) monitor: Option<At<String>>,
+}
+
+/// What may be given up to get the stack going again. Nothing of it is used before it was tried without.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Recovery {
+    /// Logical ids of resources that may be left out when the rollback of an update can't be finished
+    /// (UPDATE_ROLLBACK_FAILED). CloudFormation then takes them for rolled back, whatever they really are.
+    #[cfg_attr(feature = "schema", schemars(inner(regex(pattern = "^[a-zA-Z0-9]{1,255}$"))))]
+    pub(crate) skip: Vec<At<String>>,
+    /// Logical ids of resources that may be left standing, as nobody's, when the stack can't be deleted (DELETE_FAILED).
+    /// 256 characters at most in all, because they are kept in a tag of a stack that may go with its manifest.
+    #[cfg_attr(feature = "schema", schemars(inner(regex(pattern = "^[a-zA-Z0-9]{1,255}$"))))]
+    pub(crate) retain: Vec<At<String>>,
 }
 
 /// Why the stack is left as it is.

@@ -209,6 +209,7 @@ fn found(plan: &Plan) -> Found {
             updated: None,
             tags: tags.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             outputs: BTreeMap::new(),
+            protected: false,
             nested: false,
         };
         (key.clone(), stack)

@@ -12,7 +12,7 @@ use manifests::{
     id::{AccountId, Region, StackKey},
 };
 use plan::{
-    facts::{ChangeSet, FailedEvent, FoundStack},
+    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
     memory::Memory,
     permit::{Act, Permit},
     resolve::{OWNER, PRUNE},
@@ -20,7 +20,7 @@ use plan::{
 };
 use sim::cloud::SimCloud;
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
 };
 
@@ -45,11 +45,13 @@ pub(crate) enum Bug {
     NothingIsDone,
     /// What was destroyed today is forgotten between two turns.
     Refund,
+    /// What was tried with a stack that is stuck is not remembered.
+    NothingWasTried,
 }
 
 impl Bug {
     /// Each bug, and the invariant that finds it.
-    pub(crate) const ALL: [(Self, Invariant); 9] = [
+    pub(crate) const ALL: [(Self, Invariant); 10] = [
         (Self::NobodyOwnsAnything, Invariant::Ownership),
         (Self::EverythingIsPruned, Invariant::Deletion),
         (Self::RewoundIsForward, Invariant::Monotonic),
@@ -59,6 +61,7 @@ impl Bug {
         (Self::Amnesia, Invariant::Stillness),
         (Self::NothingIsDone, Invariant::Convergence),
         (Self::Refund, Invariant::Budget),
+        (Self::NothingWasTried, Invariant::Bounded),
     ];
 
     /// What of it is in what the account keeps.
@@ -69,6 +72,10 @@ impl Bug {
                 (limits.replacements_per_change, limits.removals_per_change) = (99, 99);
             }
             Self::Refund => memory.spent = plan::spent::Spent::default(),
+            Self::NothingWasTried => {
+                let keys: Vec<_> = memory.stacks().keys().cloned().collect();
+                keys.iter().for_each(|key| memory.change(key, |known| known.tried = None));
+            }
             Self::NobodyOwnsAnything
             | Self::EverythingIsPruned
             | Self::RewoundIsForward
@@ -90,7 +97,8 @@ impl Bug {
             | Self::LostIsSent
             | Self::Amnesia
             | Self::Refund
-            | Self::NothingIsDone => {}
+            | Self::NothingIsDone
+            | Self::NothingWasTried => {}
         }
     }
 }
@@ -101,6 +109,8 @@ pub(crate) struct Doctored {
     pub(crate) bug: Option<Bug>,
     /// The most stacks of ours that were ever seen at work at a time.
     pub(crate) busiest: Cell<usize>,
+    /// Every stack, and its ARN, whose rollback was made to go on since somebody last asked.
+    pub(crate) tried: RefCell<Vec<(String, String)>>,
 }
 
 impl Doctored {
@@ -143,10 +153,23 @@ impl Cloud for Doctored {
         self.cloud.delete_change_set(key, name).await
     }
 
+    async fn validation(&self, key: &StackKey, change_set: &str) -> Result<Vec<FailedEvent>, CloudError> {
+        self.cloud.validation(key, change_set).await
+    }
+
+    async fn hooks(&self, key: &StackKey, change_set: &str) -> Result<Vec<FailedHook>, CloudError> {
+        self.cloud.hooks(key, change_set).await
+    }
+
     async fn act(&self, permit: &Permit) -> Result<(), CloudError> {
+        if let Act::Continue { stack_id, .. } | Act::RollBack { stack_id } = permit.act() {
+            self.tried.borrow_mut().push((permit.key().stack.to_string(), stack_id.clone()));
+        }
         let done = match permit.act() {
             Act::Execute { .. } if self.bug == Some(Bug::NothingIsDone) => Ok(()),
-            Act::Execute { .. } | Act::Delete { .. } => self.cloud.act(permit).await,
+            Act::Execute { .. } | Act::Delete { .. } | Act::Continue { .. } | Act::RollBack { .. } => {
+                self.cloud.act(permit).await
+            }
         };
         self.count(&permit.key().region);
         done

@@ -12,10 +12,12 @@ use crate::{
 };
 use jiff::Timestamp;
 use manifests::id::{AccountId, CommitId, Digest, Region};
+use plan::stance::{Stance, WayOut, stance};
 use sim::{
-    cfn::api::{CreateStack, Deployment},
-    fault::{Fault, Rule},
+    cfn::api::{ContinueUpdateRollback, CreateStack, DeleteStack, Deployment},
+    fault::{Fault, Plant, Rule},
     seed::Seed,
+    store::{Break, Work},
     world::Timing,
 };
 use std::{
@@ -29,8 +31,8 @@ const GUEST: &str = "guest";
 
 /// What the account allows: nothing beyond the usual, less in a day, and a manifest is missed for a shorter while.
 const RAILS: &str = "apiVersion: holdfast/v1\nkind: Guardrails\nspec:\n  prune: {grace: 5m, shrink: 100}\n\
-                     \x20 limits: {deletionsPerDay: 2}\n";
-const A_DAY: usize = 2;
+                     \x20 limits: {deletionsPerDay: 1}\n";
+const A_DAY: usize = 1;
 
 /// How many stacks the account's own settings let be changed at a time.
 const SEATS: usize = 4;
@@ -56,10 +58,12 @@ pub(crate) enum Invariant {
     Convergence,
     /// Once it is, a turn writes nothing.
     Stillness,
+    /// A stack that is stuck is tried only so often for one commit.
+    Bounded,
 }
 
 /// What one stack is asked to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Want {
     value: String,
     /// Counts how often the parameter was renamed: each is a replacement, which no commit here ever allows.
@@ -77,11 +81,15 @@ struct Chaos {
     commits: Vec<(CommitId, BTreeMap<String, Want>)>,
     /// The parameter's name of each stack when it came up: it may never change.
     names: BTreeMap<String, u32>,
+    /// Each stack's ARN when it was seen last: one of another ARN has another history.
+    ids: BTreeMap<String, String>,
     accepted: Option<CommitId>,
     there: BTreeSet<String>,
     /// When stacks went.
     went: Vec<Timestamp>,
     guest: String,
+    /// How often each stack's rollback was made to go on, by its ARN and what was asked of it then.
+    tries: BTreeMap<(String, Option<Want>), u32>,
     /// What was violated, and how.
     broken: BTreeMap<Invariant, String>,
     trace: String,
@@ -104,10 +112,12 @@ impl Chaos {
             wanted: BTreeMap::new(),
             commits: Vec::new(),
             names: BTreeMap::new(),
+            ids: BTreeMap::new(),
             accepted: None,
             there: BTreeSet::new(),
             went: Vec::new(),
             guest: String::new(),
+            tries: BTreeMap::new(),
             broken: BTreeMap::new(),
             trace: String::new(),
         };
@@ -166,7 +176,7 @@ impl Chaos {
 
     /// One thing happens.
     fn step(&mut self) {
-        match self.below(21) {
+        match self.below(24) {
             0..=2 => self.ask(),
             3 => self.change(),
             4 => self.rename(),
@@ -192,11 +202,13 @@ impl Chaos {
                 let seconds = self.below(3_000);
                 self.all.pass(Duration::from_secs(seconds));
             }
-            13 => {
+            13 | 14 => self.spoil(),
+            15 => {
                 // Somebody sets the machine's clock, by up to two days.
                 let off = i64::try_from(self.below(4 * 86_400)).unwrap() - 2 * 86_400;
                 self.all.here(ME).clock.off.set(off);
             }
+            16 => self.drop_one(),
             _ => self.turn(),
         }
         self.check();
@@ -219,6 +231,56 @@ impl Chaos {
         };
         self.write(name, &want);
         self.wanted.insert(name.to_owned(), want);
+    }
+
+    /// From now on work on some resource fails: for a while, or until all is calm. Together these leave stacks in every
+    /// status that CloudFormation does not leave by itself.
+    fn spoil(&mut self) {
+        let stack = self.any().unwrap_or_else(|| "*".into());
+        let times = (self.below(2) == 0).then_some(1 + self.below(4) as u32);
+        let plant = |logical: &str, work, after| {
+            let planted = Break { work, reason: format!("no {logical}"), after, times };
+            let plant = Plant { account: None, stack: stack.clone(), logical: logical.into(), planted };
+            self.all.accounts.borrow_mut().faults.plant(plant);
+        };
+        match self.seed.draw() % 4 {
+            0 => plant("Q", Work::Create, 0),
+            // Not the one that a replacement would leave behind, under a name that a later one needs.
+            1 => plant("Q", Work::Delete, 0),
+            _ => {
+                plant("Q", Work::Update, 0);
+                plant("P", Work::Update, 1);
+                self.change();
+                self.commit();
+            }
+        }
+    }
+
+    /// A person does what the report says of a stack that is stuck.
+    fn help(&mut self) {
+        let mut world = self.all.accounts.borrow_mut();
+        let region = home();
+        let stacks = world.cfn(&me(), &region).describe_stacks(None, None).unwrap().items;
+        for stack in stacks {
+            let mut cfn = world.cfn(&me(), &region);
+            let stack_name = stack.stack_name;
+            let _ = match stance(stack.stack_status) {
+                Stance::Stuck(WayOut::ContinueRollback) => cfn.continue_update_rollback(ContinueUpdateRollback {
+                    stack_name,
+                    ..ContinueUpdateRollback::default()
+                }),
+                Stance::Stuck(WayOut::Clear | WayOut::Delete) => {
+                    cfn.delete_stack(DeleteStack { stack_name, ..DeleteStack::default() })
+                }
+                Stance::Stuck(WayOut::RollBack | WayOut::Undocumented)
+                | Stance::Absent
+                | Stance::Shell
+                | Stance::Busy
+                | Stance::Ready
+                | Stance::Undone
+                | Stance::Stillborn => Ok(()),
+            };
+        }
     }
 
     fn any(&mut self) -> Option<String> {
@@ -260,7 +322,9 @@ impl Chaos {
         );
         let template = format!(
             "Parameters: {{Value: {{Type: String}}}}\nResources:\n  P:\n    Type: AWS::SSM::Parameter\n\
-             \x20   Properties: {{Name: /{name}/{generation}, Type: String, Value: !Ref Value}}\n"
+             \x20   Properties: {{Name: /{name}/{generation}, Type: String, Value: !Ref Value}}\n\
+             \x20 Q:\n    Type: AWS::SSM::Parameter\n    DependsOn: P\n\
+             \x20   Properties: {{Name: /second/{name}, Type: String, Value: !Ref Value}}\n"
         );
         self.all.commits.write(&format!("{name}.yaml"), &manifest);
         self.all.commits.write(&format!("{name}.template"), &template);
@@ -310,9 +374,18 @@ impl Chaos {
         self.all.accounts.borrow_mut().crash_at(0, false);
         self.all.letters.deaf.set(false);
         self.all.commits.unreachable(false);
+        // What has failed too often waits for a commit that asks for something else.
+        for (name, want) in self.wanted.clone() {
+            let want = Want { value: format!("{}-calm", want.value), ..want };
+            self.write(&name, &want);
+            self.wanted.insert(name, want);
+        }
         self.commit();
         let mut writes = u64::MAX;
-        for _ in 0..16 {
+        for turn in 0..20 {
+            if turn == 4 {
+                self.help();
+            }
             self.all.pass(Duration::from_secs(1_200));
             let before = self.writes();
             self.turn();

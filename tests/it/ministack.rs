@@ -35,6 +35,7 @@ fn a_change_is_made_and_a_replacement_is_held_until_it_is_spelled_out() {
     account.write("kept", "", &table("Id"));
     account.repository.commit();
     account.once().expect(State::InSync, 0);
+    account.operator.guardrails("{types: {neverReplaced: []}}");
     account.write("stack", "parameters: {Value: two}", &parameter("stack", "one"));
     account.write("kept", "", &table("Name"));
     account.repository.commit();

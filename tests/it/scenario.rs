@@ -2,16 +2,19 @@
 //!
 //! ```text
 //! stack NAME value=TEXT [needs=OTHER] [output=OTHER] [regions=A,B] [prune] [allow=replace:P]
+//!     [two] [skip=P] [retain=P]
 //! edit FILE "from" "to"      remove FILE      commit      back-to N      unreachable      reachable
-//! break STACK LOGICAL create|update|delete "reason"      fault ACTION KIND [times]      deaf      hearing
-//! by-hand STACK "value"      foreign STACK      forget      pass 20m      guardrails "SPEC"
+//! break STACK LOGICAL create|update|delete "reason" [after N]      hook NAME TYPE "reason"      fault ACTION KIND [times]      deaf      hearing
+//! by-hand STACK "value" [without rollback]      foreign STACK      forget      pass 20m      guardrails "SPEC"
+//! vanish STACK      protect STACK      unprotect STACK      forbid-updates STACK      continue STACK
 //! turn      dies before|after N
 //! expect STATE      expect STACK STATE      expect STACK says "text"      expect happened WHAT STACK
 //! expect nothing happened      expect call ACTION N      expect writes N      expect gone STACK      expect value STACK "text"
 //! expect refused "text"      expect reports N
 //! ```
 //!
-//! A `stack` is a manifest and a template of one SSM parameter `P`, named after the stack, and its value as an output.
+//! A `stack` is a manifest and a template of one SSM parameter `P`, named after the stack, and its value as an output;
+//! with `two`, a second parameter `Q` comes after it.
 
 use crate::world::{Everyone, HOME};
 use manifests::{
@@ -19,7 +22,7 @@ use manifests::{
     report::{Report, State},
 };
 use sim::{
-    cfn::api::{CreateStack, Deployment, UpdateStack},
+    cfn::api::{ContinueUpdateRollback, CreateStack, DeleteStack, Deployment, UpdateStack},
     fault::{Fault, Plant, Rule},
     store::{Break, Key, Work},
     world::Timing,
@@ -29,10 +32,12 @@ use std::{fs, path::Path};
 const ME: &str = "111111111111";
 
 /// Calls that change nothing.
-const READS: [&str; 8] = [
+const READS: [&str; 10] = [
     "cloudformation:DescribeStacks",
     "cloudformation:DescribeChangeSet",
     "cloudformation:DescribeStackEvents",
+    "cloudformation:DescribeEvents",
+    "cloudformation:ListHookResults",
     "ssm:GetParameter",
     "ssm:GetParameters",
     "sts:GetCallerIdentity",
@@ -116,10 +121,21 @@ impl Scene {
             ["guardrails", spec] => self.guardrails(spec),
             ["forget"] => self.all.here(ME).store.lose(),
             ["pass", time] => self.all.pass(manifests::id::duration(time).map_err(|error| error.to_string())?),
-            ["break", stack, logical, work, reason] => self.plant(stack, logical, work, reason),
+            ["break", stack, logical, work, reason] => self.plant(stack, logical, work, reason, 0),
+            ["break", stack, logical, work, reason, "after", times] => {
+                self.plant(stack, logical, work, reason, number(times)? as u32);
+            }
+            ["hook", name, kind, reason] => {
+                let hook = ((*name).to_owned(), (*kind).to_owned(), (*reason).to_owned());
+                self.all.accounts.borrow_mut().account(&me()).hooks.push(hook);
+            }
             ["fault", action, kind, times @ ..] => self.fault(action, kind, times),
             ["calm"] => self.all.accounts.borrow_mut().faults.clear(),
-            ["by-hand", stack, value] => return self.by_hand(stack, value),
+            ["by-hand", stack, value] => return self.by_hand(stack, value, false),
+            ["by-hand", stack, value, "without", "rollback"] => return self.by_hand(stack, value, true),
+            ["vanish" | "protect" | "unprotect" | "forbid-updates" | "continue", stack] => {
+                return self.operate(words[0], stack);
+            }
             ["foreign", stack] => return self.foreign(stack),
             ["turn"] => return self.turn(),
             ["dies", when, call] => return self.dies(*when == "after", number(call)?),
@@ -149,9 +165,15 @@ impl Scene {
         if options.contains(&"prune") {
             spec += "  prune: true\n  deletionPolicy: delete\n";
         }
+        if let Some(name) = option("skip") {
+            spec += &format!("  recovery: {{skip: [{name}]}}\n");
+        }
+        if let Some(name) = option("retain") {
+            spec += &format!("  recovery: {{retain: [{name}]}}\n");
+        }
         let manifest = format!("apiVersion: holdfast/v1\nkind: Stack\nmetadata: {{name: {name}}}\nspec:\n{spec}");
         self.all.commits.write(&format!("stacks/{name}.yaml"), &manifest);
-        self.all.commits.write(&format!("templates/{name}.yaml"), &template(name));
+        self.all.commits.write(&format!("templates/{name}.yaml"), &template(name, options.contains(&"two")));
     }
 
     /// The account gets guardrails with this `spec`, or with none that can be understood.
@@ -160,14 +182,14 @@ impl Scene {
         *self.all.here(ME).store.guardrails.borrow_mut() = Some(text).filter(|_| spec != "none");
     }
 
-    fn plant(&mut self, stack: &str, logical: &str, work: &str, reason: &str) {
+    fn plant(&mut self, stack: &str, logical: &str, work: &str, reason: &str, after: u32) {
         let work = match work {
             "create" => Work::Create,
             "update" => Work::Update,
             "delete" => Work::Delete,
             other => panic!("no such work: {other}"),
         };
-        let planted = Break { work, reason: reason.into(), after: 0, times: None };
+        let planted = Break { work, reason: reason.into(), after, times: None };
         let (stack, logical) = (stack.to_owned(), logical.to_owned());
         self.all.accounts.borrow_mut().faults.plant(Plant { account: None, stack, logical, planted });
     }
@@ -188,11 +210,34 @@ impl Scene {
         self.all.accounts.borrow_mut().faults.add(rule);
     }
 
+    /// What people do to a stack.
+    fn operate(&mut self, what: &str, stack: &str) -> Result<(), String> {
+        let mut world = self.all.accounts.borrow_mut();
+        let region = home();
+        let mut cfn = world.cfn(&me(), &region);
+        let done = match what {
+            "vanish" => cfn.delete_stack(DeleteStack { stack_name: stack.into(), ..DeleteStack::default() }),
+            "continue" => cfn.continue_update_rollback(ContinueUpdateRollback {
+                stack_name: stack.into(),
+                ..ContinueUpdateRollback::default()
+            }),
+            "forbid-updates" => {
+                let policy =
+                    r#"{"Statement": [{"Effect": "Deny", "Action": "Update:*", "Principal": "*", "Resource": "*"}]}"#;
+                cfn.set_stack_policy(stack, policy)
+            }
+            _ => cfn.update_termination_protection(stack, what == "protect").map(drop),
+        };
+        drop(cfn);
+        world.pass(std::time::Duration::from_secs(300));
+        done.map_err(|error| error.to_string())
+    }
+
     /// A person updates a stack directly.
-    fn by_hand(&mut self, stack: &str, value: &str) -> Result<(), String> {
+    fn by_hand(&mut self, stack: &str, value: &str, disable_rollback: bool) -> Result<(), String> {
         let deployment = Deployment {
             stack_name: stack.into(),
-            template_body: Some(template(stack).replace("!Ref Value", value)),
+            template_body: Some(template(stack, false).replace("!Ref Value", value)),
             parameters: vec![sim::cfn::api::Parameter {
                 key: "Value".into(),
                 value: Some("unused".into()),
@@ -200,12 +245,14 @@ impl Scene {
             }],
             ..Deployment::default()
         };
-        let update = UpdateStack { deployment, ..UpdateStack::default() };
+        let disable_rollback = Some(disable_rollback);
+        let update = UpdateStack { deployment, disable_rollback, ..UpdateStack::default() };
         let mut world = self.all.accounts.borrow_mut();
         let done = world.cfn(&me(), &home()).update_stack(update);
         done.map_err(|error| error.to_string())?;
         world.pass(std::time::Duration::from_secs(300));
-        Ok(())
+        // What goes wrong now goes wrong now: an account moves on when somebody looks.
+        world.cfn(&me(), &home()).describe_stacks(Some(stack), None).map(drop).map_err(|error| error.to_string())
     }
 
     /// Somebody else has a stack of this name.
@@ -281,6 +328,7 @@ impl Scene {
                 ensure(page.is_err(), "it is there")
             }
             ["value", stack, value] => {
+                // A stack's parameter outlives the stack when it is left standing.
                 let key = Key::new(&home(), "AWS::SSM::Parameter", &format!("/{stack}"));
                 let mut world = self.all.accounts.borrow_mut();
                 let text = world.account(&me()).store.get(&key).and_then(|it| it.text("Value").map(ToOwned::to_owned));
@@ -311,10 +359,14 @@ impl Scene {
     }
 }
 
-fn template(name: &str) -> String {
+fn template(name: &str, two: bool) -> String {
+    let more = format!(
+        "  Q:\n    Type: AWS::SSM::Parameter\n    DependsOn: P\n    Properties:\n      Name: /{name}/more\n      Type: String\n      Value: !Ref Value\n"
+    );
+    let more = if two { more } else { String::new() };
     format!(
         "Parameters: {{Value: {{Type: String}}}}\n\
-         Resources:\n  P:\n    Type: AWS::SSM::Parameter\n    Properties:\n      Name: /{name}\n      Type: String\n      Value: !Ref Value\n\
+         Resources:\n  P:\n    Type: AWS::SSM::Parameter\n    Properties:\n      Name: /{name}\n      Type: String\n      Value: !Ref Value\n{more}\
          Outputs: {{Out: {{Value: !GetAtt P.Value}}}}\n"
     )
 }

@@ -314,7 +314,7 @@ pub(crate) struct Everyone {
     pub(crate) settings: Settings,
     pub(crate) here: BTreeMap<AccountId, Here>,
     standing: BTreeMap<AccountId, Standing>,
-    bug: Option<Bug>,
+    pub(crate) bug: Option<Bug>,
 }
 
 pub(crate) const HOME: &str = "eu-central-1";
@@ -348,7 +348,7 @@ impl Everyone {
         let (source, sink, bug) = (&self.commits, &self.letters, self.bug);
         self.here.entry(id.clone()).or_insert_with(|| Here {
             source: Remote(Rc::clone(source), bug),
-            cloud: Doctored { cloud: cloud(), bug, busiest: Cell::new(0) },
+            cloud: Doctored { cloud: cloud(), bug, busiest: Cell::new(0), tried: RefCell::default() },
             store: Notebook::new(bug),
             clock: Machine { cloud: cloud(), off: Cell::new(0) },
             sink: Topic(Rc::clone(sink), bug),

@@ -84,6 +84,8 @@ pub struct FoundStack {
     pub tags: BTreeMap<String, String>,
     /// Its outputs.
     pub outputs: BTreeMap<String, String>,
+    /// Whether somebody protected it against deletion (`EnableTerminationProtection`).
+    pub protected: bool,
     /// Whether it belongs to another stack (nested): then it is never acted on by itself.
     pub nested: bool,
 }
@@ -208,4 +210,15 @@ pub struct FailedEvent {
     pub kind: String,
     /// CloudFormation's own sentence.
     pub reason: String,
+    /// Where in the template, for what early validation found.
+    pub path: Option<String>,
+}
+
+/// One hook that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedHook {
+    /// Its type's name, `Company::Place::Hook`.
+    pub hook: String,
+    /// Its own sentence, if it has one.
+    pub reason: Option<String>,
 }

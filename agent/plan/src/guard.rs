@@ -173,25 +173,35 @@ pub fn judge(preview: &Preview<'_>, law: &Law<'_>) -> Judgement {
     Judgement::Permitted(permit(preview.step, act), Cost { toll, allowed })
 }
 
-/// Judges the deletion of a whole stack: one whose manifest left, or one that never came up.
-pub fn judge_deletion(step: &Step, stack_id: &str, law: &Law<'_>) -> Judgement {
-    let toll = match step.action {
-        step::Action::Remove { .. } => Toll { deletions: 1, ..Toll::default() },
-        step::Action::Clear { .. } => Toll { removals: 1, ..Toll::default() },
-        step::Action::Create(_) | step::Action::Update(_) => Toll::default(),
-    };
-    if law.begun.deletions.saturating_add(toll.deletions) > law.guardrails.limits.deletions_per_turn
-        && toll.deletions > 0
-    {
-        return Judgement::Later(Why::ForTurn { most: law.guardrails.limits.deletions_per_turn, what: "deletions" });
-    }
-    match later(law, toll) {
-        Some(why) => Judgement::Later(why),
-        None => {
-            let act = Act::Delete { stack_id: stack_id.to_string() };
-            Judgement::Permitted(permit(step, act), Cost { toll, allowed: Vec::new() })
+/// Judges what is done to a whole stack without a change set: one whose manifest left is deleted, one that never came up
+/// is cleared away, one that is half done is sent back. `None` for what needs a change set.
+///
+/// A stack that never came up costs a removal, whatever is left of it, so that nobody can clear away any number.
+pub fn judge_whole(step: &Step, law: &Law<'_>) -> Option<Judgement> {
+    let removal = Toll { removals: 1, ..Toll::default() };
+    let (toll, act) = match &step.action {
+        step::Action::Create(_) | step::Action::Update(_) => return None,
+        step::Action::Remove { stack_id, retain } => {
+            let toll = Toll { deletions: 1, ..Toll::default() };
+            (toll, Act::Delete { stack_id: stack_id.clone(), retain: retain.clone() })
         }
+        step::Action::Clear { stack_id, retain } => {
+            (removal, Act::Delete { stack_id: stack_id.clone(), retain: retain.clone() })
+        }
+        step::Action::Continue { stack_id, skip } => {
+            (Toll::default(), Act::Continue { stack_id: stack_id.clone(), skip: skip.clone() })
+        }
+        // It deletes one that never came up; of any other it only takes back what the last change did.
+        step::Action::RollBack { stack_id } => (removal, Act::RollBack { stack_id: stack_id.clone() }),
+    };
+    let most = law.guardrails.limits.deletions_per_turn;
+    if toll.deletions > 0 && law.begun.deletions.saturating_add(toll.deletions) > most {
+        return Some(Judgement::Later(Why::ForTurn { most, what: "deletions" }));
     }
+    Some(match later(law, toll) {
+        Some(why) => Judgement::Later(why),
+        None => Judgement::Permitted(permit(step, act), Cost { toll, allowed: Vec::new() }),
+    })
 }
 
 /// What of any 24 hours is still there for a change that destroys this much.

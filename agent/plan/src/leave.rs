@@ -7,6 +7,7 @@ use crate::{
     fence,
     memory::Memory,
     plan::Facts,
+    recover::Stuck,
     resolve::{MANIFEST, OWNER, PRUNE},
     select::Selected,
     stance::Stance,
@@ -48,8 +49,10 @@ pub(crate) fn leaving(facts: &Facts<'_>, key: &StackKey, found: &FoundStack, man
     if let Some(why) = selected.broken.get(manifest) {
         return Stand::Not(Why::Broken(why.clone()));
     }
-    let stays = known.is_some_and(|known| known.stays);
-    if found.tags.get(PRUNE).map(String::as_str) != Some("delete") || stays {
+    // A shell that we made to hold a change set holds nothing else, so there is nothing to be asked about.
+    let shell = found.stance() == Some(Stance::Shell);
+    let stays = known.is_some_and(|known| known.stays) || found.tags.get(PRUNE).map(String::as_str) != Some("delete");
+    if stays && !shell {
         return Stand::Not(Why::Kept { manifest: manifest.clone() });
     }
     let not_pruned =
@@ -90,13 +93,14 @@ pub(crate) fn leaving(facts: &Facts<'_>, key: &StackKey, found: &FoundStack, man
     if let Some(until) = grace(facts, known.and_then(|known| known.left)) {
         return Stand::Not(Why::Leaving { manifest: manifest.clone(), until });
     }
+    if found.protected {
+        return Stand::Not(Why::Protected { status: found.word() });
+    }
     match found.stance() {
-        Some(Stance::Stuck(way_out)) => {
-            Stand::Not(Why::Stuck { status: found.word(), reason: found.reason.clone(), way_out })
-        }
+        Some(Stance::Stuck(way_out)) => Stuck { facts, key, found, way_out, asked: None }.leaving(),
         None => Stand::Not(Why::UnknownStatus(found.word())),
         Some(Stance::Absent | Stance::Shell | Stance::Busy | Stance::Ready | Stance::Undone | Stance::Stillborn) => {
-            Stand::Due(Action::Remove { stack_id: found.id.clone() })
+            Stand::Due(Action::Remove { stack_id: found.id.clone(), retain: BTreeSet::new() })
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! In the order of a turn: [`select`] says which manifests are for this account; [`resolve`] turns a wanted stack into a
 //! request; [`plan`] sets what is wanted against what was found, with [`stance`] as the one table of CloudFormation's
-//! statuses, [`leave`] for what nobody wants any more and `seat` for who begins first; a [`step`] is what comes of it, and
+//! statuses, [`leave`] for what nobody wants any more, [`recover`] for what was
+//! left half done and `seat` for who begins first; a [`step`] is what comes of it, and
 //! [`lint`] checks all of them from outside; [`preview`] reads what CloudFormation made of a request; [`guard`] judges
 //! that and alone can make a [`permit`]; [`watch`] says what became of what was started; [`tell`] makes the report.
 //!
@@ -20,6 +21,7 @@ pub mod resolve;
 pub mod plan;
 pub mod stance;
 pub mod leave;
+pub mod recover;
 mod seat;
 mod window;
 pub mod step;

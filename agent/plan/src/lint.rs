@@ -4,11 +4,12 @@
 //! It repeats no decision of [`crate::plan`]: each rule is a property that the plan has to have, checked from the outside.
 
 use crate::{
-    facts::FoundStack,
+    facts::{FoundStack, Status},
     plan::Facts,
-    resolve::{MANIFEST, OWNER, PRUNE, dependencies},
+    recover::{CONTINUES, ROLLBACKS},
+    resolve::{MANIFEST, OWNER, PRUNE, RETAIN, dependencies},
     stance::Stance,
-    step::{Action, Plan, Row, Stand},
+    step::{Action, Plan, Row, Stand, Step},
 };
 use alloc::{
     collections::BTreeSet,
@@ -17,7 +18,7 @@ use alloc::{
     vec::Vec,
 };
 use manifests::{
-    id::{Name, StackKey},
+    id::{LogicalId, Name, StackKey},
     report::State,
 };
 
@@ -52,6 +53,12 @@ pub fn lint(plan: &Plan, facts: &Facts<'_>) -> Vec<String> {
         } else if let Some(wrong) = wrong(&step.action, key, facts) {
             note(wrong);
         }
+        if unlisted(&step.action, key, facts) {
+            note("it is to give up what no manifest lets it");
+        }
+        if is_worn_out(step) {
+            note("it was tried as often as it may be");
+        }
         if let Some(waits) = unmet(plan, facts, key) {
             note(&waits);
         }
@@ -80,6 +87,7 @@ fn wrong(action: &Action, key: &StackKey, facts: &Facts<'_>) -> Option<&'static 
         return (!matches!(action, Action::Create(_))).then_some("it is to be changed, and is not there");
     };
     let stance = found.stance();
+    let gives_up = action.gives_up().is_some();
     let ours = found.tags.get(OWNER) == Some(&facts.policy.owner) && !found.nested;
     let another = facts.memory.owns(key, &found.id) == Some(false) && stance != Some(Stance::Shell);
     let adopts = facts.selected.wanted.get(key).is_some_and(|wanted| wanted.manifest.adopt)
@@ -94,22 +102,61 @@ fn wrong(action: &Action, key: &StackKey, facts: &Facts<'_>) -> Option<&'static 
             }
         },
         Action::Update(_) if adopts && !found.nested && (!ours || another) => None,
-        Action::Update(_) | Action::Clear { .. } | Action::Remove { .. } if !ours => Some("it is not ours"),
-        Action::Update(_) | Action::Clear { .. } | Action::Remove { .. } if another => {
-            Some("it is not the one that was ours")
-        }
+        _ if !ours => Some("it is not ours"),
+        _ if another => Some("it is not the one that was ours"),
         Action::Update(_) => {
             let can = matches!(stance, Some(Stance::Ready | Stance::Undone));
             (!can).then_some("it is to be updated, and can't be as it is")
         }
-        Action::Clear { stack_id } | Action::Remove { stack_id } if *stack_id != found.id => {
+        Action::Clear { stack_id, .. } | Action::Remove { stack_id, .. } if *stack_id != found.id => {
             Some("it is to be deleted under another stack's ARN")
         }
-        Action::Clear { .. } => {
-            (stance != Some(Stance::Stillborn)).then_some("it is to be cleared away, and it did come up")
+        Action::Continue { stack_id, .. } | Action::RollBack { stack_id } if *stack_id != found.id => {
+            Some("it is to be sent back under another stack's ARN")
         }
+        Action::Clear { .. } | Action::Remove { .. } if found.protected => {
+            Some("it is to be deleted, and is protected against that")
+        }
+        Action::RollBack { .. } if found.protected && found.is_unborn() => {
+            Some("it is to be rolled back to nothing, and is protected against that")
+        }
+        Action::Clear { .. } | Action::Remove { .. } if found.status != Ok(Status::DeleteFailed) && gives_up => {
+            Some("it is to leave resources standing in a deletion that did not fail")
+        }
+        Action::Clear { .. } => {
+            let dead = found.is_unborn() || found.status == Ok(Status::DeleteFailed);
+            (!dead).then_some("it is to be cleared away, and it did come up")
+        }
+        Action::Continue { .. } => (found.status != Ok(Status::UpdateRollbackFailed))
+            .then_some("its rollback is to go on, and has not stopped"),
+        Action::RollBack { .. } => (!matches!(found.status, Ok(Status::CreateFailed | Status::UpdateFailed)))
+            .then_some("it is to be rolled back, and can't be as it is"),
         Action::Remove { .. } => removed(key, found, facts),
     }
+}
+
+/// What is wrong with giving something up for it.
+fn unlisted(action: &Action, key: &StackKey, facts: &Facts<'_>) -> bool {
+    let Some(names) = action.gives_up() else { return false };
+    let manifest = facts.selected.wanted.get(key).map(|wanted| &wanted.manifest.recovery);
+    let tag = facts.found.stacks.get(key).and_then(|found| found.tags.get(RETAIN));
+    let listed = |name: &LogicalId| match (action, manifest) {
+        (Action::Continue { .. }, Some(recovery)) => recovery.skip.contains(name),
+        (Action::Clear { .. }, Some(recovery)) => recovery.retain.contains(name),
+        (Action::Remove { .. }, _) => tag.is_some_and(|tag| tag.split(' ').any(|listed| listed == name.as_str())),
+        _ => false,
+    };
+    !names.iter().all(listed)
+}
+
+/// Whether it was tried as often as it may be, and gives up nothing that would make it another try.
+fn is_worn_out(step: &Step) -> bool {
+    let most = match step.action {
+        Action::Continue { .. } => CONTINUES,
+        Action::RollBack { .. } => ROLLBACKS,
+        Action::Create(_) | Action::Update(_) | Action::Clear { .. } | Action::Remove { .. } => return false,
+    };
+    step.attempt > most && step.action.gives_up().is_none()
 }
 
 /// What is wrong with removing a stack that is ours.
@@ -125,7 +172,8 @@ fn removed(key: &StackKey, found: &FoundStack, facts: &Facts<'_>) -> Option<&'st
     if selected.wanted.is_empty() {
         return Some("it is to be removed by an empty repository");
     }
-    if found.tags.get(PRUNE).map(String::as_str) != Some("delete") {
+    let shell = found.stance() == Some(Stance::Shell);
+    if !shell && found.tags.get(PRUNE).map(String::as_str) != Some("delete") {
         return Some("it is to be removed, and its manifest did not say that it may");
     }
     match manifest {

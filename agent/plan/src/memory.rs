@@ -53,6 +53,9 @@ pub struct Memory {
     /// Requests that failed, and whose reasons had to be forgotten because they no longer fit; the newest last.
     #[serde(default, with = "short", skip_serializing_if = "Vec::is_empty")]
     pub given_up: Vec<Short>,
+    /// Which stacks came up in the last day, and in which hour; the newest last.
+    #[serde(default, with = "short", skip_serializing_if = "Vec::is_empty")]
+    pub births: Vec<Short>,
     /// Entries of `allow` that are used up, because the change that they let through is done; the newest last.
     #[serde(default, with = "short", skip_serializing_if = "Vec::is_empty")]
     pub used: Vec<Short>,
@@ -95,6 +98,9 @@ pub struct Known {
     /// What did not work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<Failed>,
+    /// What was tried to get it going again, or to get rid of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Tried>,
     /// What was held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<WasHeld>,
@@ -141,6 +147,10 @@ pub enum Started {
     Update,
     /// A stack that never came up is cleared away, to be created again.
     Clear,
+    /// An update's rollback that stopped goes on.
+    Continue,
+    /// A change that failed where rollback was switched off is taken back.
+    RollBack,
     /// A stack goes because its manifest did.
     Remove,
 }
@@ -159,6 +169,27 @@ pub struct Failed {
     pub why: String,
     /// Whether the request itself was refused: then nothing was touched, and it may be asked again, ever more rarely.
     pub refused: bool,
+}
+
+/// What was tried to get a stack going again that was left half done, or to get rid of it. It is counted before it is
+/// done, because a try that nobody saw end would otherwise be made for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// What.
+    pub act: Started,
+    /// Which stack and request it is counted for.
+    #[serde(with = "hex")]
+    pub case: Fingerprint,
+    /// How often.
+    pub attempts: u32,
+    /// When last.
+    pub at: Timestamp,
+    /// The names that were given up last.
+    #[serde(default, with = "maybe_hex", skip_serializing_if = "Option::is_none")]
+    pub gave_up: Option<Fingerprint>,
+    /// Why it did not help, in CloudFormation's words, once that is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// What was held, under which judgement.
@@ -197,6 +228,7 @@ impl Memory {
             owned: BTreeSet::new(),
             spent: Spent::default(),
             guardrails: None,
+            births: Vec::new(),
             regions: BTreeSet::new(),
             outbox: Vec::new(),
             told: None,
@@ -273,6 +305,29 @@ impl Memory {
         self.owned.retain(|other| !other.begins_like(pair));
     }
 
+    /// Remembers that this stack came up, and forgets all of that which is older than a day.
+    pub fn bear(&mut self, key: &StackKey, now: Timestamp) {
+        let now = hour(now);
+        self.births.retain(|birth| now.saturating_sub(birth.second_half()) <= 24);
+        self.births.push(birth(key, now));
+    }
+
+    /// Forgets that this stack came up: it goes because that was asked for.
+    pub fn bury(&mut self, key: &StackKey) {
+        let whose = birth(key, 0);
+        self.births.retain(|other| !other.begins_like(whose));
+    }
+
+    /// How often this stack came up within a day, and until when that counts.
+    pub fn births(&self, key: &StackKey, now: Timestamp) -> (usize, Timestamp) {
+        let whose = birth(key, 0);
+        let hours = self.births.iter().filter(|other| other.begins_like(whose)).map(|other| other.second_half());
+        let recent: Vec<u64> = hours.filter(|at| hour(now).saturating_sub(*at) <= 24).collect();
+        let until = recent.iter().min().and_then(|first| i64::try_from((first + 25) * 3600).ok());
+        let until = until.and_then(|seconds| Timestamp::from_second(seconds).ok());
+        (recent.len(), until.unwrap_or(now))
+    }
+
     /// Forgets every stack that is neither wanted nor there any more, of so many `rows` that are. What was started is
     /// never forgotten before it was seen to end, even if nobody wants it now and a stale listing does not show it. Of
     /// marks, which don't say whose they are, two for each row stay, and 64 at least.
@@ -291,6 +346,16 @@ const USED: usize = 64;
 /// This stack, as it was then, is what this request asks. It holds for as long as nobody touches the stack.
 fn mark(key: &StackKey, fingerprint: Fingerprint, generation: Fingerprint) -> Short {
     Short::of(&format!("{key}|{fingerprint}|{generation}"))
+}
+
+/// This stack came up in this hour.
+fn birth(key: &StackKey, hour: u64) -> Short {
+    Short::with_number(&format!("{key}"), hour)
+}
+
+/// Hours since 1970.
+fn hour(at: Timestamp) -> u64 {
+    u64::try_from(at.as_second() / 3600).unwrap_or_default()
 }
 
 /// The newest last, each once.

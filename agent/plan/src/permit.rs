@@ -1,7 +1,7 @@
 //! Leave to do one thing to one stack. Only [`crate::guard`] makes one; only the cloud's `act` takes one.
 
-use alloc::string::String;
-use manifests::id::StackKey;
+use alloc::{collections::BTreeSet, string::String};
+use manifests::id::{LogicalId, StackKey};
 
 /// Leave to do one thing to one stack. It can't be made outside this crate, so nothing is executed or deleted that the
 /// guard has not judged.
@@ -24,6 +24,20 @@ pub enum Act {
     },
     /// Delete exactly this stack (ARN).
     Delete {
+        /// The stack's ARN.
+        stack_id: String,
+        /// Resources that are left standing; a stack takes such a list only after a deletion that failed.
+        retain: BTreeSet<LogicalId>,
+    },
+    /// Go on with exactly this stack's rollback (ARN).
+    Continue {
+        /// The stack's ARN.
+        stack_id: String,
+        /// Resources that are left out.
+        skip: BTreeSet<LogicalId>,
+    },
+    /// Roll exactly this stack back (ARN).
+    RollBack {
         /// The stack's ARN.
         stack_id: String,
     },

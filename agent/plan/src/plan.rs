@@ -12,6 +12,7 @@ use crate::{
     leave::{LEAVING, leaving, left_over},
     memory::{Memory, Started, generation},
     orders::Orders,
+    recover::{self, Stuck},
     resolve::{OWNER, Values, dependencies, resolve},
     seat::{seat, step, touchable},
     select::{Selected, Wanted},
@@ -33,6 +34,10 @@ use manifests::{
     report::State,
     stack::Stack,
 };
+
+/// In CloudFormation's words for a resource that the stack's policy does not let it change ("denied by", "not allowed
+/// by"): it says so again as long as somebody does not change the policy, which is not ours to do.
+const STACK_POLICY: &str = "by stack policy";
 
 /// Everything that a plan is made from.
 #[derive(Debug, Clone, Copy)]
@@ -280,7 +285,7 @@ fn stand(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, asked: Asked) -> St
     let fingerprint = asked.fingerprint();
     let stance = found.and_then(FoundStack::stance).unwrap_or(Stance::Absent);
     if let (Stance::Stuck(way_out), Some(found)) = (stance, found) {
-        return Stand::Not(Why::Stuck { status: found.word(), reason: found.reason.clone(), way_out });
+        return Stuck { facts, key, found, way_out, asked: Some(fingerprint) }.wanted(&wanted.manifest.recovery);
     }
     if let (Stance::Ready | Stance::Undone, Some(found)) = (stance, found)
         && is_settled(facts.memory, key, found, fingerprint)
@@ -295,10 +300,13 @@ fn stand(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, asked: Asked) -> St
     }
     match (stance, found) {
         (Stance::Ready | Stance::Undone, _) => Stand::Due(Action::Update(asked)),
-        (Stance::Stillborn, Some(found)) => Stand::Due(Action::Clear { stack_id: found.id.clone() }),
-        (Stance::Absent | Stance::Shell | Stance::Stillborn | Stance::Busy | Stance::Stuck(_), _) => {
-            Stand::Due(Action::Create(asked))
-        }
+        (Stance::Stillborn, Some(found)) => recover::kept(facts, found)
+            .unwrap_or_else(|| Stand::Due(Action::Clear { stack_id: found.id.clone(), retain: BTreeSet::new() })),
+        (Stance::Absent, _) => match facts.memory.births(key, facts.now) {
+            (times, until) if times >= recover::FLAPS => Stand::Not(Why::Flapping { times, until }),
+            _ => Stand::Due(Action::Create(asked)),
+        },
+        (Stance::Shell | Stance::Stillborn | Stance::Busy | Stance::Stuck(_), _) => Stand::Due(Action::Create(asked)),
     }
 }
 
@@ -331,18 +339,24 @@ fn is_settled(memory: &Memory, key: &StackKey, found: &FoundStack, fingerprint: 
 /// times. One that was refused touched nothing, and what was missing may come (an export, a role, a parameter), so it is
 /// asked for again, each time after twice as long.
 fn gave_up(facts: &Facts<'_>, key: &StackKey, fingerprint: Fingerprint) -> Option<Why> {
-    const RAREST: SignedDuration = SignedDuration::from_hours(24);
     if facts.memory.has_given_up(key, fingerprint) {
         let why = "it failed before; why is no longer remembered, and stands in the stack's events".into();
         return Some(Why::Failed { fingerprint, attempts: facts.policy.attempts, why });
     }
     let failed = facts.memory.of(key)?.failed.as_ref().filter(|failed| failed.fingerprint == fingerprint)?;
     let why = failed.why.clone();
-    if !failed.refused && failed.attempts >= facts.policy.attempts {
+    let is_final = why.contains(STACK_POLICY);
+    if !failed.refused && (is_final || failed.attempts >= facts.policy.attempts) {
         return Some(Why::Failed { fingerprint, attempts: failed.attempts, why });
     }
-    let doubled = if failed.refused { failed.attempts.saturating_sub(1).min(16) } else { 0 };
-    let rest = facts.policy.retry_after.saturating_mul(1 << doubled).min(RAREST.max(facts.policy.retry_after));
-    let at = failed.at.checked_add(rest).unwrap_or(Timestamp::MAX);
+    let times = if failed.refused { failed.attempts } else { 1 };
+    let at = failed.at.checked_add(rest(facts.policy, times)).unwrap_or(Timestamp::MAX);
     (facts.now < at).then_some(Why::ForRetry { at, why })
+}
+
+/// How long to rest after so many tries: each time twice as long, up to a day.
+pub(crate) fn rest(policy: &Policy, times: u32) -> SignedDuration {
+    const RAREST: SignedDuration = SignedDuration::from_hours(24);
+    let doubled = times.saturating_sub(1).min(16);
+    policy.retry_after.saturating_mul(1 << doubled).min(RAREST.max(policy.retry_after))
 }

@@ -12,7 +12,7 @@ use alloc::{
     vec::Vec,
 };
 use manifests::{
-    id::{Name, Region, StackKey},
+    id::{LogicalId, Name, Region, StackKey},
     stack::{DeletionPolicy, Stack, Value},
 };
 
@@ -21,8 +21,12 @@ pub const OWNER: &str = "holdfast:owner";
 /// The tag that says which manifest asked for a stack.
 pub const MANIFEST: &str = "holdfast:manifest";
 /// The tag that says that a stack may be deleted when its manifest goes: the last manifest had `prune: true` and
-/// `deletionPolicy: delete`. None of the three changes with a commit, because stack tags travel to every resource.
+/// `deletionPolicy: delete`. None of these tags changes with a commit, because stack tags travel to every resource.
 pub const PRUNE: &str = "holdfast:prune";
+
+/// The tag that holds the names, with spaces between, of resources that may be left standing when a stack that may go
+/// can't be deleted: when that is known its manifest is gone, and a stack that is half deleted takes no new tag.
+pub const RETAIN: &str = "holdfast:retain";
 
 /// Values of SSM parameters, as they were read for this turn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -117,6 +121,10 @@ fn tags(stack: &Stack, owner: &str) -> BTreeMap<String, String> {
     tags.insert(MANIFEST.to_string(), stack.name.to_string());
     if stack.prune && stack.deletion == DeletionPolicy::Delete {
         tags.insert(PRUNE.to_string(), "delete".to_string());
+        let names: Vec<&str> = stack.recovery.retain.iter().map(LogicalId::as_str).collect();
+        if !names.is_empty() {
+            tags.insert(RETAIN.to_string(), names.join(" "));
+        }
     }
     tags
 }

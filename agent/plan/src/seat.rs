@@ -5,6 +5,7 @@ use crate::{
     facts::FoundStack,
     memory::generation,
     plan::{Facts, is_strange},
+    recover::case,
     stance::Stance,
     step::{Action, Row, Stand, Step},
     why::Why,
@@ -50,14 +51,25 @@ pub(crate) fn step(facts: &Facts<'_>, key: &StackKey, row: &Row) -> Option<Step>
     let Stand::Due(action) = &row.stand else { return None };
     let found = facts.found.stacks.get(key);
     let strange = found.is_some_and(|found| is_strange(facts.policy, facts.memory, key, found));
-    let failed = facts.memory.of(key).and_then(|known| known.failed.as_ref());
-    let failed = failed.filter(|failed| Some(failed.fingerprint) == row.fingerprint);
+    let known = facts.memory.of(key);
+    let case = action.stack_id().map(|stack_id| case(row.fingerprint, stack_id));
+    let before = match case {
+        Some(case) => {
+            let tried = known.and_then(|known| known.tried.as_ref());
+            tried.filter(|tried| tried.counts(action.started(), case)).map_or(0, |tried| tried.attempts)
+        }
+        None => {
+            let failed = known.and_then(|known| known.failed.as_ref());
+            failed.filter(|failed| Some(failed.fingerprint) == row.fingerprint).map_or(0, |failed| failed.attempts)
+        }
+    };
     Some(Step {
         key: key.clone(),
         manifest: row.manifest.clone(),
         action: action.clone(),
         generation: touchable(found),
-        attempt: failed.map_or(1, |failed| failed.attempts.saturating_add(1)),
+        case,
+        attempt: before.saturating_add(1),
         adopting: strange && matches!(action, Action::Update(_)),
     })
 }

@@ -33,6 +33,16 @@ impl Short {
         Self(Self::of(one).0 & !0xff_ffff | Self::of(other).0 & 0xff_ffff)
     }
 
+    /// Half of a text, and a number below 2^24.
+    pub(crate) fn with_number(text: &str, number: u64) -> Self {
+        Self(Self::of(text).0 & !0xff_ffff | number & 0xff_ffff)
+    }
+
+    /// The second half, as a number.
+    pub(crate) fn second_half(self) -> u64 {
+        self.0 & 0xff_ffff
+    }
+
     /// Whether two pairs have their first half in common.
     pub(crate) fn begins_like(self, other: Self) -> bool {
         self.0 >> 24 == other.0 >> 24

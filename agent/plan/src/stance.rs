@@ -21,18 +21,20 @@ pub enum Stance {
     Undone,
     /// It never came up. CloudFormation will delete it, and do nothing else with it.
     Stillborn,
-    /// Half done; only a person may choose how it goes on.
+    /// Half done, and left so by CloudFormation. [`crate::recover`] says what is tried before a person is asked.
     Stuck(WayOut),
 }
 
-/// How a person gets a stuck stack going again.
+/// How a stuck stack gets going again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WayOut {
-    /// `RollbackStack`, or delete it.
+    /// `RollbackStack`: one that never came up is deleted by it.
     RollBack,
     /// `ContinueUpdateRollback`, once what stops it is mended.
     ContinueRollback,
-    /// Delete it, once what stops that is mended.
+    /// It never came up, and not even that could be undone: delete it.
+    Clear,
+    /// Its deletion stopped: delete it again, once what stops that is mended.
     Delete,
     /// AWS documents none.
     Undocumented,
@@ -62,7 +64,9 @@ pub fn stance(status: Status) -> Stance {
         // These two only exist where rollback was switched off, which Holdfast never does.
         Status::CreateFailed | Status::UpdateFailed => Stance::Stuck(WayOut::RollBack),
         Status::UpdateRollbackFailed => Stance::Stuck(WayOut::ContinueRollback),
-        Status::RollbackFailed | Status::DeleteFailed => Stance::Stuck(WayOut::Delete),
+        // Only a creation is rolled back to nothing, so what is left of it was never in use.
+        Status::RollbackFailed => Stance::Stuck(WayOut::Clear),
+        Status::DeleteFailed => Stance::Stuck(WayOut::Delete),
         Status::ImportRollbackFailed => Stance::Stuck(WayOut::Undocumented),
     }
 }
@@ -71,6 +75,13 @@ impl FoundStack {
     /// How to stand towards it; `None` when its status is a word that we don't know.
     pub fn stance(&self) -> Option<Stance> {
         self.status.as_ref().ok().map(|status| stance(*status))
+    }
+
+    /// Whether it failed on the way up: CloudFormation has no earlier state of it to go back to, so nothing of value was
+    /// ever in it. Its status alone proves that; outputs, which only a stack that came up has, would disprove it.
+    pub fn is_unborn(&self) -> bool {
+        let never = matches!(self.status, Ok(Status::CreateFailed | Status::RollbackFailed | Status::RollbackComplete));
+        never && self.outputs.is_empty()
     }
 
     /// CloudFormation's word for its status.
@@ -88,9 +99,14 @@ impl WayOut {
         match self {
             Self::RollBack => "roll it back (`aws cloudformation rollback-stack`) or delete it",
             Self::ContinueRollback => {
-                "mend what stops the rollback, then `aws cloudformation continue-update-rollback` it"
+                "mend what stops the rollback, then `aws cloudformation continue-update-rollback` it, or name what it may \
+                 leave out in the manifest's `recovery.skip`"
             }
-            Self::Delete => "mend what stops its deletion, then `aws cloudformation delete-stack` it",
+            Self::Clear => "mend what stops its deletion, then `aws cloudformation delete-stack` it",
+            Self::Delete => {
+                "mend what stops its deletion, then `aws cloudformation delete-stack` it, or name what may be left \
+                 standing in the manifest's `recovery.retain`"
+            }
             Self::Undocumented => "ask AWS Support: no way out is documented",
         }
     }

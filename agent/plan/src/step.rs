@@ -5,9 +5,13 @@ use crate::{
     memory::Started,
     why::Why,
 };
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
 use manifests::{
-    id::{Name, StackKey},
+    id::{LogicalId, Name, StackKey},
     report::State,
 };
 
@@ -56,6 +60,8 @@ pub struct Step {
     pub action: Action,
     /// The stack as it is now; `None` when it is not there, or only a shell.
     pub generation: Option<Fingerprint>,
+    /// What its attempts are counted for, where no change set carries it.
+    pub case: Option<Fingerprint>,
     /// Which attempt at this request it is, from 1.
     pub attempt: u32,
     /// Whether the stack is somebody else's so far, and is taken over with this.
@@ -73,11 +79,27 @@ pub enum Action {
     Clear {
         /// Its ARN.
         stack_id: String,
+        /// Resources that are left standing, after a deletion that failed.
+        retain: BTreeSet<LogicalId>,
+    },
+    /// Go on with an update's rollback that stopped.
+    Continue {
+        /// Its ARN.
+        stack_id: String,
+        /// Resources that are left out.
+        skip: BTreeSet<LogicalId>,
+    },
+    /// Roll back a change that failed where rollback was switched off.
+    RollBack {
+        /// Its ARN.
+        stack_id: String,
     },
     /// Delete a stack whose manifest left the repository.
     Remove {
         /// Its ARN.
         stack_id: String,
+        /// Resources that are left standing, after a deletion that failed.
+        retain: BTreeSet<LogicalId>,
     },
 }
 
@@ -88,6 +110,8 @@ impl Action {
             Self::Create(_) => Started::Create,
             Self::Update(_) => Started::Update,
             Self::Clear { .. } => Started::Clear,
+            Self::Continue { .. } => Started::Continue,
+            Self::RollBack { .. } => Started::RollBack,
             Self::Remove { .. } => Started::Remove,
         }
     }
@@ -96,8 +120,29 @@ impl Action {
     pub fn asked(&self) -> Option<&Asked> {
         match self {
             Self::Create(asked) | Self::Update(asked) => Some(asked),
-            Self::Clear { .. } | Self::Remove { .. } => None,
+            Self::Clear { .. } | Self::Continue { .. } | Self::RollBack { .. } | Self::Remove { .. } => None,
         }
+    }
+
+    /// The stack that it is done to by ARN; `None` for what a change set carries.
+    pub fn stack_id(&self) -> Option<&str> {
+        match self {
+            Self::Create(_) | Self::Update(_) => None,
+            Self::Clear { stack_id, .. }
+            | Self::Continue { stack_id, .. }
+            | Self::RollBack { stack_id }
+            | Self::Remove { stack_id, .. } => Some(stack_id),
+        }
+    }
+
+    /// What it gives up because a manifest said that it may.
+    pub fn gives_up(&self) -> Option<&BTreeSet<LogicalId>> {
+        let names = match self {
+            Self::Clear { retain, .. } | Self::Remove { retain, .. } => retain,
+            Self::Continue { skip, .. } => skip,
+            Self::Create(_) | Self::Update(_) | Self::RollBack { .. } => return None,
+        };
+        (!names.is_empty()).then_some(names)
     }
 }
 

@@ -38,6 +38,8 @@ pub enum End {
     Done {
         /// The stack as it is now, if it shows no change set by whose name a later look could tell what it is.
         settled: Option<Fingerprint>,
+        /// What CloudFormation says of resources that it could not delete and let go of, and the stack's ARN.
+        orphans: Option<(String, String)>,
     },
     /// Not as asked; CloudFormation's word and reason, and the stack whose events say more.
     Failed {
@@ -50,6 +52,12 @@ pub enum End {
     },
     /// It never began: it is planned again.
     Never,
+}
+
+impl End {
+    fn done(settled: Option<Fingerprint>) -> Self {
+        Self::Done { settled, orphans: None }
+    }
 }
 
 /// What has ended, of all that was started.
@@ -72,19 +80,34 @@ fn end(pending: &Pending, found: Option<&FoundStack>, now: Timestamp) -> Option<
     let untouched = found.map(generation) == pending.generation;
     let removal = matches!(pending.act, Started::Clear | Started::Remove);
     let Some(found) = found.filter(|found| found.stance() != Some(Stance::Absent)) else {
-        return if removal { Some(End::Done { settled: None }) } else { unseen() };
+        return if removal || pending.act == Started::RollBack { Some(End::done(None)) } else { unseen() };
     };
-    match found.stance()? {
-        Stance::Busy => None,
-        Stance::Absent | Stance::Shell => unseen(),
-        _ if untouched => unseen(),
-        Stance::Ready if removal => unseen(),
-        // Another's name says that somebody changed it since: then it is not taken for what we asked.
-        Stance::Ready => Some(End::Done { settled: found.change_set.is_none().then(|| generation(found)) }),
-        Stance::Undone | Stance::Stillborn | Stance::Stuck(_) => {
-            Some(End::Failed { status: found.word(), reason: found.reason.clone(), stack_id: Some(found.id.clone()) })
+    let failed =
+        || Some(End::Failed { status: found.word(), reason: found.reason.clone(), stack_id: Some(found.id.clone()) });
+    match (found.stance()?, pending.act) {
+        (Stance::Busy, _) => None,
+        (Stance::Absent | Stance::Shell, _) => unseen(),
+        // A stack that is stuck again may look as it did before; that it was tried counts all the same.
+        (Stance::Stuck(_), Started::Clear | Started::Remove | Started::Continue | Started::RollBack) if untouched => {
+            unseen().and_then(|_| failed())
         }
+        // A rollback that goes on may move nothing but the status.
+        (Stance::Undone | Stance::Ready, Started::Continue | Started::RollBack) => Some(End::done(None)),
+        _ if untouched => unseen(),
+        (Stance::Ready, _) if removal => unseen(),
+        // Another's name says that somebody changed it since: then it is not taken for what we asked.
+        (Stance::Ready, _) => Some(End::Done {
+            settled: found.change_set.is_none().then(|| generation(found)),
+            orphans: left_behind(found).map(|reason| (reason.clone(), found.id.clone())),
+        }),
+        (Stance::Undone | Stance::Stillborn | Stance::Stuck(_), _) => failed(),
     }
+}
+
+/// The sentence that stands on a stack whose update went well and whose cleanup did not ("Resource removed from stack but
+/// not deleted" in the user guide's troubleshooting).
+fn left_behind(found: &FoundStack) -> Option<&String> {
+    found.reason.as_ref().filter(|reason| reason.contains("could not be deleted"))
 }
 
 /// Why an operation failed, as one sentence: the first failed event that is a cause and not an effect.
@@ -101,13 +124,40 @@ pub fn root_cause(status: &str, reason: Option<&str>, events: &[FailedEvent]) ->
     }
 }
 
+/// What was let go of in an update that went well all the same, as the end of a sentence: CloudFormation tries three
+/// times to delete what a stack no longer needs, then forgets it.
+pub fn orphaned(reason: &str, events: &[FailedEvent]) -> String {
+    const SHOWN: usize = 3;
+    // One resource has an event for each try.
+    let mut names: Vec<String> = Vec::new();
+    for event in events {
+        let name = format!("{} ({}): {}", event.logical, event.kind, quote(&event.reason));
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let more = names.len().saturating_sub(SHOWN);
+    names.truncate(SHOWN);
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    let what = if names.is_empty() { quote(reason) } else { names.join("; ") };
+    format!("left behind what it could not delete, which no stack knows any more and only a person can remove: {what}")
+}
+
 /// Writes into memory how something ended. `why` is the cause; without one the stack's own words have to do.
 pub fn settle(memory: &mut Memory, ended: &Ended, why: Option<String>, now: Timestamp) {
     let Ended { key, pending, end, stack_id } = ended;
-    if let (Some(fingerprint), End::Done { settled: Some(generation) }) = (pending.fingerprint, end) {
+    let act = pending.act;
+    if let (Some(fingerprint), End::Done { settled: Some(generation), .. }) = (pending.fingerprint, end) {
         memory.settle(key, fingerprint, *generation);
     }
-    let goes = matches!(pending.act, Started::Clear | Started::Remove);
+    match (act, end) {
+        (Started::Create, End::Done { .. }) => memory.bear(key, now),
+        (Started::Clear | Started::RollBack | Started::Remove, End::Done { .. }) => memory.bury(key),
+        _ => {}
+    }
+    let goes = matches!(act, Started::Clear | Started::Remove);
     match end {
         End::Done { .. } if goes => memory.disown(key),
         End::Done { .. } => memory.use_up(&pending.allowed),
@@ -116,20 +166,35 @@ pub fn settle(memory: &mut Memory, ended: &Ended, why: Option<String>, now: Time
     if let (Some(id), false, false) = (stack_id, goes, *end == End::Never) {
         memory.own(key, id);
     }
+    let cause = |status: &str, reason: Option<&str>| why.unwrap_or_else(|| root_cause(status, reason, &[]));
     memory.change(key, |known| {
         known.pending = None;
-        let Some(fingerprint) = pending.fingerprint else { return };
-        match end {
-            End::Done { .. } => {
-                known.held = None;
-                // A stack that was cleared away is created again, and that attempt is counted with those before it.
-                known.failed = known.failed.take().filter(|_| goes);
+        match (act, end) {
+            (Started::Create | Started::Update, End::Done { .. }) => {
+                (known.held, known.failed, known.tried) = (None, None, None);
             }
-            End::Failed { status, reason, stack_id: _ } => {
-                let why = why.unwrap_or_else(|| root_cause(status, reason.as_deref(), &[]));
+            // A stack that was cleared away or sent back is asked again, and that attempt is counted with those before it.
+            (Started::Continue | Started::RollBack, End::Done { .. }) => known.held = None,
+            (Started::Clear | Started::Remove, End::Done { .. }) => (known.held, known.tried) = (None, None),
+            (Started::Create | Started::Update, End::Failed { status, reason, stack_id: _ }) => {
+                let Some(fingerprint) = pending.fingerprint else { return };
+                let why = cause(status, reason.as_deref());
                 known.failed = Some(Failed { fingerprint, attempts: pending.attempt, at: now, why, refused: false });
             }
-            End::Never => {}
+            (
+                Started::Clear | Started::Continue | Started::RollBack | Started::Remove,
+                End::Failed { status, reason, stack_id: _ },
+            ) => {
+                if let Some(tried) = &mut known.tried {
+                    tried.why = cause(status, reason.as_deref());
+                }
+            }
+            // What never began is no attempt.
+            (_, End::Never) => {
+                if let Some(tried) = known.tried.as_mut().filter(|tried| tried.act == act) {
+                    tried.attempts = tried.attempts.saturating_sub(1);
+                }
+            }
         }
     });
 }

@@ -147,12 +147,24 @@ pub enum Why {
     },
     /// Only a person can go on from here.
     Stuck {
-        /// CloudFormation's word for it.
-        status: String,
-        /// CloudFormation's reason.
-        reason: Option<String>,
+        /// CloudFormation's word for it, and why, as far as anybody said.
+        why: String,
+        /// How often it was tried to get it going again.
+        tried: u32,
         /// How.
         way_out: WayOut,
+    },
+    /// It would be deleted, and is protected against that.
+    Protected {
+        /// CloudFormation's word for it.
+        status: String,
+    },
+    /// It came up again and again, and was gone each time.
+    Flapping {
+        /// How often within a day.
+        times: usize,
+        /// Until when it is left alone.
+        until: Timestamp,
     },
     /// A stack of that name exists that is not ours.
     Conflict {
@@ -210,7 +222,9 @@ impl Why {
             Self::UnknownStatus(_) | Self::Unreadable { .. } | Self::Trouble(_) | Self::NotPruned { .. } => {
                 State::Unknown
             }
-            Self::Held(_) | Self::Fenced(_) | Self::Closed(_) => State::Held,
+            Self::Held(_) | Self::Fenced(_) | Self::Closed(_) | Self::Protected { .. } | Self::Flapping { .. } => {
+                State::Held
+            }
             Self::NoLabel { .. }
             | Self::NoParameter { .. }
             | Self::NoOutput { .. }
@@ -233,10 +247,7 @@ impl fmt::Display for Why {
             Self::Applying { act, since, status } => {
                 write!(f, "{} since {since:.0} ({status}); ends when CloudFormation is done", act.doing())
             }
-            Self::Late { since, status } => write!(
-                f,
-                "{status} since {since:.0}, longer than its `timeout`; ends when CloudFormation is done or a person cancels it"
-            ),
+            Self::Late { since, status } => late(f, since, status),
             Self::Busy { status } => {
                 write!(f, "somebody else is changing it ({status}); ends when CloudFormation is done")
             }
@@ -280,7 +291,9 @@ impl fmt::Display for Why {
                 )
             }
             Self::Failed { fingerprint: _, attempts, why } => failed(f, *attempts, why),
-            Self::Stuck { status, reason, way_out } => stuck(f, status, reason.as_deref(), *way_out),
+            Self::Stuck { why, tried, way_out } => stuck(f, why, *tried, *way_out),
+            Self::Protected { status } => protected(f, status),
+            Self::Flapping { times, until } => flapping(f, *times, until),
             Self::Conflict { owner } => conflict(f, owner.as_deref()),
             Self::Recreated => f.write_str(RECREATED),
             Self::Nested => {
@@ -348,12 +361,39 @@ fn failed(f: &mut fmt::Formatter<'_>, attempts: u32, why: &str) -> fmt::Result {
     }
 }
 
-fn stuck(f: &mut fmt::Formatter<'_>, status: &str, reason: Option<&str>, way_out: WayOut) -> fmt::Result {
-    match reason {
-        Some(reason) => write!(f, "{status} ({})", quote(reason))?,
-        None => f.write_str(status)?,
+/// Only a direct update that still goes forward can be cancelled ("Cancel a stack update" in the user guide).
+fn late(f: &mut fmt::Formatter<'_>, since: &Timestamp, status: &str) -> fmt::Result {
+    write!(f, "{status} since {since:.0}, longer than its `timeout`; ends when CloudFormation is done")?;
+    match status {
+        "UPDATE_IN_PROGRESS" => f.write_str(" or a person cancels it (`aws cloudformation cancel-update-stack`)"),
+        _ => f.write_str(", which nobody can hurry in this status: if it hangs, ask AWS Support"),
+    }
+}
+
+fn stuck(f: &mut fmt::Formatter<'_>, why: &str, tried: u32, way_out: WayOut) -> fmt::Result {
+    f.write_str(why)?;
+    match tried {
+        0 => {}
+        1 => f.write_str("; tried once to get it going again")?,
+        _ => write!(f, "; tried {tried} times to get it going again")?,
     }
     write!(f, "; ends when a person acts: {}", way_out.advice())
+}
+
+fn protected(f: &mut fmt::Formatter<'_>, status: &str) -> fmt::Result {
+    write!(
+        f,
+        "is to be deleted ({status}) and is protected against termination, which is never lifted here; ends when a person \
+         lifts it (`aws cloudformation update-termination-protection --no-enable-termination-protection`) or deletes it"
+    )
+}
+
+fn flapping(f: &mut fmt::Formatter<'_>, times: usize, until: &Timestamp) -> fmt::Result {
+    write!(
+        f,
+        "came up {times} times within a day and was gone again each time: somebody deletes it; ends at {until:.0}, when it \
+         is made once more, or with a commit that no longer asks for it"
+    )
 }
 
 fn conflict(f: &mut fmt::Formatter<'_>, owner: Option<&str>) -> fmt::Result {
@@ -372,6 +412,8 @@ impl Started {
             Self::Create => "being created",
             Self::Update => "being updated",
             Self::Clear => "being cleared away, because it never came up,",
+            Self::Continue => "having its rollback continued",
+            Self::RollBack => "being rolled back",
             Self::Remove => "being deleted",
         }
     }

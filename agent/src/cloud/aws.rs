@@ -10,7 +10,7 @@ use cfn::types::ChangeSetType;
 use jiff::Timestamp;
 use manifests::id::{AccountId, Region, ResourcePath, StackKey};
 use plan::{
-    facts::{ChangeSet, FailedEvent, FoundStack},
+    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
     permit::{Act, Permit},
 };
 use std::{
@@ -111,7 +111,9 @@ impl Cloud for Aws {
 
     async fn change_set(&self, key: &StackKey, name: &str, values: bool) -> Result<ChangeSet, CloudError> {
         let client = self.cfn(&key.region);
-        let (mut set, nested) = described(&client, Some(key.stack.as_str()), name, values).await?;
+        // An ARN is of one stack, which may be another one: a nested change set.
+        let stack = (!name.starts_with("arn:")).then(|| key.stack.as_str());
+        let (mut set, nested) = described(&client, stack, name, values).await?;
         let mut left: Vec<(ResourcePath, String)> = nested;
         // Each is one call; a tree of stacks that is larger is left opaque from there on.
         for _ in 0..NESTED {
@@ -134,6 +136,22 @@ impl Cloud for Aws {
         }
     }
 
+    async fn validation(&self, key: &StackKey, change_set: &str) -> Result<Vec<FailedEvent>, CloudError> {
+        // One page holds more than a sentence can.
+        let filter = cfn::types::EventFilter::builder().failed_events(true).build();
+        let call = self.cfn(&key.region).describe_events().change_set_name(change_set).filters(filter);
+        let page = call.send().await.map_err(|error| trouble("cloudformation:DescribeEvents", &error))?;
+        Ok(page.operation_events().iter().filter_map(map::validation).collect())
+    }
+
+    async fn hooks(&self, key: &StackKey, change_set: &str) -> Result<Vec<FailedHook>, CloudError> {
+        const CALL: &str = "cloudformation:ListHookResults";
+        let client = self.cfn(&key.region);
+        let call = client.list_hook_results().target_type(cfn::types::ListHookResultsTargetType::ChangeSet);
+        let page = call.target_id(change_set).send().await.map_err(|error| trouble(CALL, &error))?;
+        Ok(page.hook_results().iter().filter_map(map::hook).collect())
+    }
+
     async fn act(&self, permit: &Permit) -> Result<(), CloudError> {
         let client = self.cfn(&permit.key().region);
         match permit.act() {
@@ -149,8 +167,22 @@ impl Cloud for Aws {
                     .retain_except_on_create(true);
                 call.send().await.map(drop).map_err(|error| trouble(CALL, &error))
             }
-            Act::Delete { stack_id } => {
+            Act::Continue { stack_id, skip } => {
+                const CALL: &str = "cloudformation:ContinueUpdateRollback";
+                let skip = (!skip.is_empty()).then(|| skip.iter().map(ToString::to_string).collect());
+                let call = client.continue_update_rollback().stack_name(stack_id).set_resources_to_skip(skip);
+                let call = call.client_request_token(permit.token());
+                call.send().await.map(drop).map_err(|error| trouble(CALL, &error))
+            }
+            Act::RollBack { stack_id } => {
+                let call = client.rollback_stack().stack_name(stack_id).client_request_token(permit.token());
+                let call = call.retain_except_on_create(true);
+                call.send().await.map(drop).map_err(|error| trouble("cloudformation:RollbackStack", &error))
+            }
+            Act::Delete { stack_id, retain } => {
+                let retain = (!retain.is_empty()).then(|| retain.iter().map(ToString::to_string).collect());
                 let call = client.delete_stack().stack_name(stack_id).client_request_token(permit.token());
+                let call = call.set_retain_resources(retain);
                 call.send().await.map(drop).map_err(|error| trouble("cloudformation:DeleteStack", &error))
             }
         }

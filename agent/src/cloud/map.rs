@@ -11,7 +11,8 @@ use manifests::{
     stack::Capability,
 };
 use plan::facts::{
-    Action, Change, ChangeSet, ChangeSetStatus, Detail, FailedEvent, FoundStack, PolicyAction, Replacement, Status,
+    Action, Change, ChangeSet, ChangeSetStatus, Detail, FailedEvent, FailedHook, FoundStack, PolicyAction, Replacement,
+    Status,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +33,7 @@ pub(super) fn stack(region: &Region, stack: &sdk::Stack) -> Result<(StackKey, Fo
         updated: stack.last_updated_time().and_then(time),
         tags: pairs(stack.tags().iter().map(|tag| (tag.key(), tag.value())).collect()),
         outputs: pairs(stack.outputs().iter().map(|output| (output.output_key(), output.output_value())).collect()),
+        protected: stack.enable_termination_protection().unwrap_or_default(),
         nested: text(stack.parent_id()).is_some(),
     };
     Ok((key, found))
@@ -177,5 +179,34 @@ fn failed_event(event: &sdk::StackEvent) -> Option<FailedEvent> {
         logical: event.logical_resource_id().unwrap_or_default().to_owned(),
         kind: event.resource_type().unwrap_or_default().to_owned(),
         reason: event.resource_status_reason().unwrap_or_default().to_owned(),
+        path: None,
+    })
+}
+
+/// What early validation found wrong; warnings, which stop nothing, are left out.
+pub(super) fn validation(event: &sdk::OperationEvent) -> Option<FailedEvent> {
+    if event.event_type() != Some(&sdk::EventType::ValidationError)
+        || event.validation_failure_mode() == Some(&sdk::HookFailureMode::Warn)
+    {
+        return None;
+    }
+    let reason = text(event.validation_status_reason()).or(text(event.resource_status_reason()));
+    Some(FailedEvent {
+        at: event.timestamp().and_then(time)?,
+        logical: event.logical_resource_id().unwrap_or_default().to_owned(),
+        kind: event.resource_type().unwrap_or_default().to_owned(),
+        reason: reason.unwrap_or_default(),
+        path: text(event.validation_path()),
+    })
+}
+
+/// A hook that failed and stops what it looked at.
+pub(super) fn hook(result: &sdk::HookResultSummary) -> Option<FailedHook> {
+    let failed = result.status() == Some(&sdk::HookStatus::HookCompleteFailed)
+        || result.status() == Some(&sdk::HookStatus::HookFailed);
+    let stops = result.failure_mode() != Some(&sdk::HookFailureMode::Warn);
+    (failed && stops).then(|| FailedHook {
+        hook: result.type_name().unwrap_or("a hook").to_owned(),
+        reason: text(result.hook_status_reason()),
     })
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use manifests::id::{AccountId, Region, StackKey};
 use plan::{
     asked::Asked,
-    facts::{ChangeSet, FailedEvent, FoundStack},
+    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
     permit::Permit,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +41,20 @@ pub trait Cloud {
     /// Deletes a change set by name; one that is gone already is fine (`cloudformation:DeleteChangeSet`).
     fn delete_change_set(&self, key: &StackKey, name: &str) -> impl Future<Output = Result<(), CloudError>>;
 
-    /// Does what the guard permitted (`cloudformation:ExecuteChangeSet`, `cloudformation:DeleteStack`).
+    /// What early validation says is wrong with a change set (ARN), resource by resource
+    /// (`cloudformation:DescribeEvents`). The change set's own reason only says that something is.
+    fn validation(
+        &self,
+        key: &StackKey,
+        change_set: &str,
+    ) -> impl Future<Output = Result<Vec<FailedEvent>, CloudError>>;
+
+    /// What hooks say is wrong with a change set (ARN), each hook by its type's name
+    /// (`cloudformation:ListHookResults`).
+    fn hooks(&self, key: &StackKey, change_set: &str) -> impl Future<Output = Result<Vec<FailedHook>, CloudError>>;
+
+    /// Does what the guard permitted (`cloudformation:ExecuteChangeSet`, `cloudformation:DeleteStack`,
+    /// `cloudformation:ContinueUpdateRollback`, `cloudformation:RollbackStack`).
     fn act(&self, permit: &Permit) -> impl Future<Output = Result<(), CloudError>>;
 
     /// The failed events of the operation that carried this token, oldest first

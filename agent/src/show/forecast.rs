@@ -101,6 +101,8 @@ fn stack(text: &mut String, change: &StackChange, style: Style) {
         Started::Create => (Ink::Good, "+", "will be created"),
         Started::Update => (Ink::Change, "~", "will be updated"),
         Started::Clear => (Ink::Bad, "-", "never came up and will be cleared away"),
+        Started::Continue => (Ink::Change, "~", "is stuck and will have its rollback continued"),
+        Started::RollBack => (Ink::Change, "~", "failed and will be rolled back"),
         Started::Remove => (Ink::Bad, "-", "will be DELETED, because its manifest left the repository"),
     };
     let StackKey { region, stack } = &change.key;

@@ -74,7 +74,7 @@ impl Watcher for Progress {
                         (Ink::Good, "✔")
                     }
                     What::Failed | What::Refused => (Ink::Bad, "✗"),
-                    What::Held => (Ink::Change, "■"),
+                    What::Held | What::Orphaned => (Ink::Change, "■"),
                     What::Unknown => (Ink::Dim, "?"),
                 };
                 let place = match (&happening.region, &happening.stack) {

@@ -224,6 +224,25 @@ fn references_and_permissions_are_exactly_one_of_their_forms() {
 }
 
 #[test]
+fn what_may_be_given_up_is_named_and_fits_into_a_tag() {
+    check_spec(
+        "recovery: {skip: [a-b], retain: [A, A]}",
+        "stacks/a.yaml:6:21: `a-b` is not a logical id: it may hold only letters and digits, at most 255\n\
+         stacks/a.yaml:6:39: `A` stands here for the second time",
+    );
+    let (long, short) = ("L".repeat(200), "S".repeat(55));
+    check_spec(&format!("recovery: {{retain: [{long}, {short}]}}"), "");
+    check_spec(
+        &format!("recovery: {{retain: [{long}, {short}S]}}"),
+        "stacks/a.yaml:6:225: the names to retain take 257 characters, and a tag that holds them has 256",
+    );
+    check_spec(
+        "recovery: {skip: [], force: true}",
+        "stacks/a.yaml:6:24: unknown field `force`\n  hint: known here: skip, retain",
+    );
+}
+
+#[test]
 fn templates() {
     let with = |path: &str| stack("a", "").replace("t.yaml", path);
     check(

@@ -46,6 +46,7 @@ spec:
   limits: {removals: 1}
   allow: [{remove: OldTable}, {replace: Queue}]
   rollback: {alarms: ['arn:aws:cloudwatch:eu-central-1:111111111111:alarm:a'], monitor: 10m}
+  recovery: {skip: [Db], retain: [Bucket, Key]}
   provides: [CIS-3.1]
   timeout: 90m
   suspend: {reason: the auditors are in}
@@ -86,6 +87,7 @@ fn every_field_arrives_as_it_was_written() {
     assert_eq!((stack.limits.removals, stack.limits.replacements), (Some(1), None));
     assert_eq!((stack.allow.remove.len(), stack.allow.replace.len()), (1, 1));
     assert_eq!((stack.rollback.alarms.len(), stack.rollback.monitor), (1, Duration::from_secs(600)));
+    assert_eq!((stack.recovery.skip.len(), stack.recovery.retain.len()), (1, 2));
     assert!(stack.provides.contains("CIS-3.1"));
     assert_eq!(stack.timeout, Duration::from_secs(90 * 60));
     assert_eq!(stack.suspend.as_deref(), Some("the auditors are in"));
@@ -98,6 +100,7 @@ fn what_is_not_said_is_the_safe_side() {
     assert_eq!(stack.stack_name.as_str(), "a");
     assert_eq!(stack.targets, Targets::default());
     assert!(stack.regions.is_empty() && stack.capabilities.is_empty() && stack.allow.remove.is_empty());
+    assert!(stack.recovery.skip.is_empty() && stack.recovery.retain.is_empty());
     assert!(!stack.prune && stack.deletion == DeletionPolicy::Orphan);
     assert_eq!(stack.timeout, Duration::from_secs(3_600));
     assert_eq!(repository.fleet, Some(Default::default()));

@@ -1,6 +1,7 @@
 //! What is checked after every step, and once the world is calm: seen from outside, in the account and in the reports.
 
 use super::{A_DAY, Chaos, GUEST, Invariant, ME, SEATS, home, me};
+use crate::bug::Bug;
 use jiff::SignedDuration;
 use manifests::{id::CommitId, report::State};
 use plan::stance::{Stance, stance};
@@ -21,7 +22,24 @@ impl Chaos {
             self.violated(Invariant::Monotonic, format!("{accepted:?} after {:?}", self.accepted));
         }
         self.accepted = accepted;
+        self.check_tries();
         self.check_stacks();
+    }
+
+    /// A rollback that stopped is made to go on three times at most for what one commit asks.
+    fn check_tries(&mut self) {
+        const MOST: u32 = 3;
+        let tried: Vec<(String, String)> = self.all.here(ME).cloud.tried.take();
+        let forgets = self.all.bug == Some(Bug::Amnesia);
+        for (name, id) in tried {
+            let asked = self.in_force().and_then(|asked| asked.get(&name)).cloned();
+            let tries = self.tries.entry((id, asked)).or_default();
+            *tries += 1;
+            if *tries > MOST && !forgets {
+                let how = format!("{name}: {tries} times");
+                self.violated(Invariant::Bounded, how);
+            }
+        }
     }
 
     fn check_stacks(&mut self) {
@@ -33,6 +51,12 @@ impl Chaos {
             .map(|stack| stack.stack_name.clone())
             .collect();
         let at_all: BTreeSet<String> = stacks.iter().map(|stack| stack.stack_name.clone()).collect();
+        for stack in &stacks {
+            let before = self.ids.insert(stack.stack_name.clone(), stack.stack_id.clone());
+            if before.is_some_and(|before| before != stack.stack_id) {
+                self.names.remove(&stack.stack_name);
+            }
+        }
         let live: Vec<(String, bool)> = self
             .names
             .iter()

@@ -121,7 +121,7 @@ fn a_capability_that_the_manifest_does_not_give_is_named() {
 }
 
 #[test]
-fn a_stack_that_is_stuck_needs_a_person_and_says_how() {
+fn a_rollback_that_stopped_is_made_to_go_on_and_in_the_end_needs_a_person_and_says_how() {
     let site = Site::of(&[("stack", "")]);
     site.once().expect(State::InSync, 0);
     let more = "  More: {Type: AWS::SSM::Parameter, DependsOn: Parameter, Properties: {Name: /more, Type: String, Value: m}}\n";
@@ -130,13 +130,35 @@ fn a_stack_that_is_stuck_needs_a_person_and_says_how() {
     site.repository.commit();
     // The first resource is changed, the second fails, and then the first can't be changed back.
     site.plant("stack", "More", Work::Create, Some(1));
-    let planted = Break { work: Work::Update, reason: "no way back".into(), after: 1, times: Some(1) };
+    let planted = Break { work: Work::Update, reason: "no way back".into(), after: 1, times: None };
     let plant = Plant { account: None, stack: "stack".into(), logical: "Parameter".into(), planted };
     site.world(|world, _| world.faults.plant(plant));
-    let turn = site.once().expect(State::NeedsAPerson, 3);
+    let turn = site.once().expect(State::Failed, 1);
     let why = turn.why("stack");
-    assert!(why.starts_with("UPDATE_ROLLBACK_FAILED") && why.contains("continue-update-rollback"), "{why}");
+    assert!(
+        why.starts_with("UPDATE_ROLLBACK_FAILED: Parameter (AWS::SSM::Parameter): no way back; tried again"),
+        "{why}"
+    );
+    assert_eq!(site.called("cloudformation:ContinueUpdateRollback"), 1, "at once, as it is");
+    let turn = site.once_with(&NOW).expect(State::NeedsAPerson, 3);
+    let why = turn.why("stack");
+    assert!(why.contains("tried 3 times") && why.contains("continue-update-rollback"), "{why}");
+    assert_eq!(site.called("cloudformation:ContinueUpdateRollback"), 3);
     let (turn, calls) = site.costs(|| site.once_with(&NOW));
     turn.expect(State::NeedsAPerson, 3);
     assert_eq!(calls.get("cloudformation:CreateChangeSet"), None);
+    assert_eq!(calls.get("cloudformation:ContinueUpdateRollback"), None);
+    // The person looks at it with `status`, which says the same and does nothing.
+    let ran = site.run(&["status"]);
+    assert!(
+        ran.stdout.contains("no way back; tried 3 times to get it going again; ends when a person acts"),
+        "{ran:?}"
+    );
+    // What stopped it is mended, and the manifest names what may be left out: that is one more try.
+    site.calm();
+    site.write("stack", "recovery: {skip: [Parameter]}");
+    site.repository.commit();
+    let turn = site.once_with(&NOW);
+    assert_eq!(turn.happened(What::Recovered), ["stack"], "{turn:#?}");
+    turn.expect(State::InSync, 0);
 }

@@ -16,7 +16,7 @@ use agent::cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Template, Trouble
 use jiff::Timestamp;
 use manifests::id::{AccountId, Region, StackKey};
 use plan::{
-    facts::{Change, ChangeSet, ChangeSetStatus as Stage, Detail, FailedEvent, FoundStack},
+    facts::{Change, ChangeSet, ChangeSetStatus as Stage, Detail, FailedEvent, FailedHook, FoundStack},
     permit::{Act, Permit},
 };
 use std::{
@@ -107,6 +107,7 @@ fn found(stack: StackDescription) -> FoundStack {
         updated: stack.last_updated_time,
         tags: stack.tags,
         outputs: stack.outputs.into_iter().map(|output| (output.key, output.value)).collect(),
+        protected: stack.enable_termination_protection,
         nested: stack.parent_id.is_some(),
     }
 }
@@ -244,6 +245,37 @@ impl Cloud for SimCloud {
         .await
     }
 
+    async fn validation(&self, key: &StackKey, change_set: &str) -> Result<Vec<FailedEvent>, CloudError> {
+        let request = api::DescribeEvents {
+            change_set_name: Some(change_set.to_owned()),
+            failed_events: true,
+            ..api::DescribeEvents::default()
+        };
+        let page = self
+            .call("cloudformation:DescribeEvents", |world| {
+                world.cfn(&self.account, &key.region).describe_events(&request)
+            })
+            .await?;
+        let event = |event: api::OperationEvent| FailedEvent {
+            at: event.event.timestamp,
+            logical: event.event.logical_resource_id,
+            kind: event.event.resource_type,
+            reason: event.event.resource_status_reason.unwrap_or_default(),
+            path: event.validation_path,
+        };
+        Ok(page.items.into_iter().map(event).collect())
+    }
+
+    async fn hooks(&self, key: &StackKey, change_set: &str) -> Result<Vec<FailedHook>, CloudError> {
+        let results = self
+            .call("cloudformation:ListHookResults", |world| {
+                world.cfn(&self.account, &key.region).list_hook_results("CHANGE_SET", change_set)
+            })
+            .await?;
+        let failed = results.into_iter().filter(|result| result.status == "HOOK_COMPLETE_FAILED");
+        Ok(failed.map(|result| FailedHook { hook: result.type_name, reason: result.reason }).collect())
+    }
+
     async fn act(&self, permit: &Permit) -> Result<(), CloudError> {
         let region = &permit.key().region;
         let token = Some(permit.token().to_owned());
@@ -261,9 +293,37 @@ impl Cloud for SimCloud {
                 })
                 .await
             }
-            Act::Delete { stack_id } => {
-                let request =
-                    DeleteStack { stack_name: stack_id.clone(), client_request_token: token, ..DeleteStack::default() };
+            Act::Continue { stack_id, skip } => {
+                let request = api::ContinueUpdateRollback {
+                    stack_name: stack_id.clone(),
+                    resources_to_skip: skip.iter().map(ToString::to_string).collect(),
+                    client_request_token: token,
+                    ..Default::default()
+                };
+                self.call("cloudformation:ContinueUpdateRollback", |world| {
+                    world.cfn(&self.account, region).continue_update_rollback(request)
+                })
+                .await
+            }
+            Act::RollBack { stack_id } => {
+                let request = api::RollbackStack {
+                    stack_name: stack_id.clone(),
+                    retain_except_on_create: true,
+                    client_request_token: token,
+                    ..Default::default()
+                };
+                self.call("cloudformation:RollbackStack", |world| {
+                    world.cfn(&self.account, region).rollback_stack(request).map(drop)
+                })
+                .await
+            }
+            Act::Delete { stack_id, retain } => {
+                let request = DeleteStack {
+                    stack_name: stack_id.clone(),
+                    client_request_token: token,
+                    retain_resources: retain.iter().map(ToString::to_string).collect(),
+                    ..DeleteStack::default()
+                };
                 self.call("cloudformation:DeleteStack", |world| world.cfn(&self.account, region).delete_stack(request))
                     .await
             }
@@ -295,6 +355,7 @@ impl Cloud for SimCloud {
                 logical: event.logical_resource_id,
                 kind: event.resource_type,
                 reason: event.resource_status_reason.unwrap_or_default(),
+                path: None,
             })
             .collect())
     }

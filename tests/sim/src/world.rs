@@ -76,6 +76,8 @@ pub struct Account {
     pub calls: BTreeMap<String, u64>,
     /// What providers of custom resources answer, by type (`Custom::Thing`).
     pub custom: BTreeMap<String, CustomAnswer>,
+    /// Hooks that forbid a type of resources in change sets: the hook's type name, the resources' type, what it says.
+    pub hooks: Vec<(String, String, String)>,
     pub(crate) regions: BTreeMap<Region, cfn::Stacks>,
     pub(crate) agenda: cfn::Agenda,
     pub(crate) seed: Option<Seed>,

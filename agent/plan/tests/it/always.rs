@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use manifests::{id::StackKey, report::State};
 use plan::{
     facts::Status,
-    memory::{Failed, Known, Pending, Started, WasHeld},
+    memory::{Failed, Known, Pending, Started, Tried, WasHeld},
     resolve::{OWNER, PRUNE},
     step::{Action, Plan, Stand},
 };
@@ -16,7 +16,17 @@ const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 /// Manifests that wait for anything, themselves included.
 fn tangled() -> impl Strategy<Value = String> {
     let words = vec(
-        select(vec!["prune", "suspended", "elsewhere", "P=label:no", "Q=ssm:/p", "R=b.Id", "S=c.Id@eu-west-1"]),
+        select(vec![
+            "prune",
+            "suspended",
+            "skips",
+            "retains",
+            "elsewhere",
+            "P=label:no",
+            "Q=ssm:/p",
+            "R=b.Id",
+            "S=c.Id@eu-west-1",
+        ]),
         0..2,
     );
     let places = select(vec!["", "/eu-west-1", "/eu-central-1+eu-west-1"]);
@@ -51,7 +61,7 @@ fn ordered() -> impl Strategy<Value = String> {
 fn word_of_status() -> impl Strategy<Value = &'static str> {
     let mut words: Vec<&str> = Status::ALL.iter().map(|status| status.as_str()).collect();
     words.push("NEW_WORD");
-    prop_oneof![1 => Just("CREATE_COMPLETE"), 1 => Just("ROLLBACK_COMPLETE"), 4 => select(words)]
+    prop_oneof![1 => Just("CREATE_COMPLETE"), 1 => Just("ROLLBACK_COMPLETE"), 1 => Just("UPDATE_ROLLBACK_FAILED"), 1 => Just("UPDATE_FAILED"), 4 => select(words)]
 }
 
 /// Stacks in every state, ours and other people's.
@@ -61,7 +71,19 @@ fn wild() -> impl Strategy<Value = String> {
         select(vec!["", "/eu-west-1"]),
         select(vec!["1", "2", "-", "x"]),
         word_of_status(),
-        select(vec!["ours", "ours", "ours prune", "ours nested", "theirs", "theirs prune", "", "prune", "ours Id=1"]),
+        select(vec![
+            "ours",
+            "ours",
+            "ours prune",
+            "ours prune retains",
+            "ours protected",
+            "ours nested",
+            "theirs",
+            "theirs prune",
+            "",
+            "prune",
+            "ours Id=1",
+        ]),
     );
     let entry =
         entry.prop_map(|(name, place, version, status, words)| format!("{name}{place}@{version} {status} {words}"));
@@ -101,8 +123,17 @@ fn calm() -> impl Strategy<Value = (String, String)> {
 /// Whatever can be remembered of one stack.
 fn known() -> impl Strategy<Value = Known> {
     let fingerprints = || select(vec!["a@1", "b@2", "c@3", "d@1 prune"]).prop_map(fingerprint);
-    let acts = select(vec![Started::Create, Started::Update, Started::Clear, Started::Remove]);
-    let pending = (acts, option::of(fingerprints()), 0..10_000_i64, any::<u32>()).prop_map(
+    let acts = || {
+        select(vec![
+            Started::Create,
+            Started::Update,
+            Started::Clear,
+            Started::Continue,
+            Started::RollBack,
+            Started::Remove,
+        ])
+    };
+    let pending = (acts(), option::of(fingerprints()), 0..10_000_i64, any::<u32>()).prop_map(
         |(act, fingerprint, since, attempt)| Pending {
             act,
             fingerprint,
@@ -129,8 +160,11 @@ fn known() -> impl Strategy<Value = Known> {
         plan: "p".into(),
         leave: Default::default(),
     });
-    (option::weighted(0.2, pending), option::weighted(0.4, failed), option::of(held))
-        .prop_map(|(pending, failed, held)| Known { pending, failed, held, ..Known::default() })
+    let tried = (acts(), fingerprints(), any::<u32>(), 0..10_000_i64, option::of(fingerprints())).prop_map(
+        |(act, case, attempts, when, gave_up)| Tried { act, case, attempts, at: at(when), gave_up, why: "no".into() },
+    );
+    (option::weighted(0.2, pending), option::weighted(0.4, failed), option::weighted(0.4, tried), option::of(held))
+        .prop_map(|(pending, failed, tried, held)| Known { pending, failed, tried, held, ..Known::default() })
 }
 
 fn worlds() -> impl Strategy<Value = World> {
@@ -159,6 +193,10 @@ fn come_true(world: &mut World, plan: &Plan) {
         let there = &mut world.found.stacks;
         match &step.action {
             Action::Clear { .. } | Action::Remove { .. } => drop(there.remove(&step.key)),
+            Action::RollBack { .. } if there[&step.key].is_unborn() => drop(there.remove(&step.key)),
+            Action::Continue { .. } | Action::RollBack { .. } => {
+                there.entry(step.key.clone()).and_modify(|stack| stack.status = Ok(Status::UpdateRollbackComplete));
+            }
             Action::Create(asked) | Action::Update(asked) => {
                 let status = if there.contains_key(&step.key) { "UPDATE_COMPLETE" } else { "CREATE_COMPLETE" };
                 let (key, mut stack) = found(&format!("{}@- {status}", step.key.stack));
@@ -231,7 +269,9 @@ proptest! {
         prop_assert!(removed.is_empty() || removed.len() == plan.steps.len(), "removals are alone");
         for step in removed {
             let stack = &world.found.stacks[&step.key];
-            prop_assert_eq!(stack.tags.get(PRUNE).map(String::as_str), Some("delete"));
+            let shell = stack.status == Ok(Status::ReviewInProgress);
+            prop_assert!(shell || stack.tags.get(PRUNE).map(String::as_str) == Some("delete"));
+            prop_assert!(!stack.protected);
             prop_assert!(!world.selected().wanted.contains_key(&step.key));
         }
     }
@@ -279,6 +319,8 @@ fn the_worlds_are_not_all_dull() {
                 Started::Create => "create",
                 Started::Update => "update",
                 Started::Clear => "clear",
+                Started::Continue => "continue",
+                Started::RollBack => "roll back",
                 Started::Remove => "remove",
             };
             *seen.entry(act).or_default() += 1;
@@ -291,6 +333,8 @@ fn the_worlds_are_not_all_dull() {
         "create",
         "update",
         "clear",
+        "continue",
+        "roll back",
         "remove",
         "in sync",
         "pending",

@@ -11,7 +11,7 @@ use manifests::{
 };
 use plan::{
     facts::{Action, Change, ChangeSet, ChangeSetStatus, PolicyAction, Replacement},
-    guard::{Begun, Cost, Held, Judgement, Law, digest, judge, judge_deletion},
+    guard::{Begun, Cost, Held, Judgement, Law, digest, judge, judge_whole},
     memory::Memory,
     orders::Orders,
     permit::Permit,
@@ -109,7 +109,7 @@ impl Court {
     }
 
     pub(crate) fn delete(&mut self, step: &Step) -> Judgement {
-        let judgement = judge_deletion(step, "arn:old", &self.law());
+        let judgement = judge_whole(step, &self.law()).expect("it needs no change set");
         self.keep(&judgement);
         judgement
     }

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use manifests::{guardrails::Limits, stack::Stack};
 use plan::{
     facts::Change,
-    guard::{Begun, Harm, Judgement, digest, harm, token},
+    guard::{Begun, Harm, Judgement, digest, harm, judge_whole, token},
     permit::Act,
     spent::Toll,
     step::Step,
@@ -194,19 +194,25 @@ fn a_change_that_would_destroy_everything_still_fits_a_sentence() {
 }
 
 #[test]
-fn stacks_are_deleted_so_many_a_turn_and_a_day_and_clearing_away_counts_as_a_removal() {
-    let mut court = Court::of(Limits { deletions_per_day: 2, removals_per_day: 1, ..Limits::default() });
+fn stacks_are_deleted_so_many_a_turn_and_a_day_and_one_that_is_cleared_away_costs_a_removal() {
+    let mut court = Court::of(Limits { deletions_per_day: 2, removals_per_day: 2, ..Limits::default() });
+    let step = |there: &str| World::of("net@1, app@1", &format!("net@1 CREATE_COMPLETE ours, {there}")).step("app");
     let old = World::of("net@1", "net@1 CREATE_COMPLETE ours, old@1 CREATE_COMPLETE ours prune").step("old");
-    let dead = World::of("app@1", "app@- ROLLBACK_COMPLETE ours").step("app");
-    permitted(court.delete(&dead));
+    let (stack_id, none) = (old.action.stack_id().expect("an ARN").to_owned(), std::collections::BTreeSet::new());
+    permitted(court.delete(&step("app@- ROLLBACK_COMPLETE ours")));
     let (permit, _) = permitted(court.delete(&old));
-    assert_eq!(*permit.act(), Act::Delete { stack_id: "arn:old".into() });
+    assert_eq!(*permit.act(), Act::Delete { stack_id, retain: none });
     assert_eq!(later(court.delete(&old)), Why::ForTurn { most: 1, what: "deletions" });
-    assert_eq!(later(court.delete(&dead)), Why::ForBudget { until: Some(at(86_400)) });
+    permitted(court.delete(&step("app@- CREATE_FAILED ours")));
+    let full = Why::ForBudget { until: Some(at(86_400)) };
+    assert_eq!(later(court.delete(&step("app@- ROLLBACK_FAILED ours"))), full);
+    // What only goes on takes nothing away.
+    permitted(court.delete(&step("app@- UPDATE_ROLLBACK_FAILED ours")));
     court.begun = Begun::default();
     permitted(court.delete(&old));
     court.begun = Begun::default();
-    assert_eq!(later(court.delete(&old)), Why::ForBudget { until: Some(at(86_400)) });
+    assert_eq!(later(court.delete(&old)), full);
+    assert_eq!(judge_whole(&World::of("app@1", "").step("app"), &court.law()), None);
 }
 
 #[test]

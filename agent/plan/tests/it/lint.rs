@@ -6,10 +6,11 @@ use plan::{
     memory::Started,
     step::{Action, Plan, Row, Stand, Step},
 };
+use std::collections::BTreeSet;
 
 fn step(stack: &str, action: Action) -> Step {
     let manifest = stack.split('/').next().unwrap_or(stack).parse().expect("a name");
-    Step { key: key(stack), manifest, action, generation: None, attempt: 1, adopting: false }
+    Step { key: key(stack), manifest, action, generation: None, case: None, attempt: 1, adopting: false }
 }
 
 fn delete(stack: &str) -> String {
@@ -26,11 +27,11 @@ fn update(stack: &str) -> Step {
 }
 
 fn clear(stack: &str) -> Step {
-    step(stack, Action::Clear { stack_id: delete(stack) })
+    step(stack, Action::Clear { stack_id: delete(stack), retain: BTreeSet::new() })
 }
 
 fn remove(stack: &str) -> Step {
-    step(stack, Action::Remove { stack_id: delete(stack) })
+    step(stack, Action::Remove { stack_id: delete(stack), retain: BTreeSet::new() })
 }
 
 /// The plan that this world has, with these steps instead of its own, gets these notes.
@@ -114,13 +115,21 @@ fn each_thing_is_done_only_to_a_stack_that_it_can_be_done_to() {
     check(&there("app@1 UPDATE_ROLLBACK_FAILED ours"), vec![update("app")], updated);
     check(&there("app@1 REVIEW_IN_PROGRESS ours"), vec![update("app")], updated);
     check(&there(""), vec![update("app")], &["eu-central-1/app: it is to be changed, and is not there"]);
+    let sent_back = &["eu-central-1/app: it is to be rolled back, and can't be as it is"];
+    let rolled_back = |stack: &str| step(stack, Action::RollBack { stack_id: delete(stack) });
+    check(&there("app@1 CREATE_COMPLETE ours"), vec![rolled_back("app")], sent_back);
+    check(&there("app@1 UPDATE_FAILED ours"), vec![rolled_back("app")], &[]);
+    let go_on = |stack: &str| step(stack, Action::Continue { stack_id: delete(stack), skip: BTreeSet::new() });
+    let gone_on = &["eu-central-1/app: its rollback is to go on, and has not stopped"];
+    check(&there("app@1 UPDATE_ROLLBACK_COMPLETE ours"), vec![go_on("app")], gone_on);
+    check(&there("app@1 UPDATE_ROLLBACK_FAILED ours"), vec![go_on("app")], &[]);
     let cleared = &["eu-central-1/app: it is to be cleared away, and it did come up"];
     check(&there("app@1 CREATE_COMPLETE ours"), vec![clear("app")], cleared);
 }
 
 #[test]
 fn a_stack_is_deleted_by_its_own_arn() {
-    let other = step("old", Action::Remove { stack_id: delete("other") });
+    let other = step("old", Action::Remove { stack_id: delete("other"), retain: BTreeSet::new() });
     let note = &["eu-central-1/old: it is to be deleted under another stack's ARN"];
     check(&left("old@1 CREATE_COMPLETE ours prune"), vec![other], note);
 }
@@ -188,4 +197,54 @@ fn a_suspended_stack_can_be_built_on_while_it_stands() {
     check(&world("net@1 ROLLBACK_COMPLETE ours"), vec![create("app")], note);
     check(&world("net@1 CREATE_COMPLETE theirs"), vec![create("app")], note);
     check(&world(NET).pending("net", Started::Update, 5), vec![create("app")], note);
+}
+
+#[test]
+fn a_stuck_stack_is_sent_back_under_its_own_arn_so_many_times_and_no_more() {
+    let stuck = there("app@1 UPDATE_ROLLBACK_FAILED ours");
+    let go_on = |arn: &str, attempt| {
+        let action = Action::Continue { stack_id: delete(arn), skip: BTreeSet::new() };
+        Step { attempt, ..step("app", action) }
+    };
+    let other = &["eu-central-1/app: it is to be sent back under another stack's ARN"];
+    check(&stuck, vec![go_on("net", 1)], other);
+    check(&stuck, vec![go_on("app", 3)], &[]);
+    check(&stuck, vec![go_on("app", 4)], &["eu-central-1/app: it was tried as often as it may be"]);
+    let rolled_back = |attempt| Step { attempt, ..step("app", Action::RollBack { stack_id: delete("app") }) };
+    let failed = there("app@1 UPDATE_FAILED ours");
+    check(&failed, vec![rolled_back(2)], &[]);
+    check(&failed, vec![rolled_back(3)], &["eu-central-1/app: it was tried as often as it may be"]);
+}
+
+#[test]
+fn nothing_is_given_up_that_no_manifest_lets() {
+    let names = || BTreeSet::from(["Db".parse().expect("a name")]);
+    let note = &["eu-central-1/app: it is to give up what no manifest lets it"];
+    let skipping = || step("app", Action::Continue { stack_id: delete("app"), skip: names() });
+    let stuck = "app@1 UPDATE_ROLLBACK_FAILED ours";
+    check(&there(stuck), vec![skipping()], note);
+    check(&World::of("net@1, app@2 skips", &format!("{NET}, {stuck}")), vec![skipping()], &[]);
+    check(&World::of("net@1, app@2 retains", &format!("{NET}, {stuck}")), vec![skipping()], note);
+    let leaving = || step("app", Action::Clear { stack_id: delete("app"), retain: names() });
+    let half = "app@1 DELETE_FAILED ours";
+    check(&there(half), vec![leaving()], note);
+    check(&World::of("net@1, app@2 retains", &format!("{NET}, {half}")), vec![leaving()], &[]);
+    let note = &["eu-central-1/app: it is to leave resources standing in a deletion that did not fail"];
+    let dead = format!("{NET}, app@1 ROLLBACK_COMPLETE ours");
+    check(&World::of("net@1, app@2 retains", &dead), vec![leaving()], note);
+    let old = || step("old", Action::Remove { stack_id: delete("old"), retain: names() });
+    let note = &["eu-central-1/old: it is to give up what no manifest lets it"];
+    check(&left("old@1 DELETE_FAILED ours prune"), vec![old()], note);
+    check(&left("old@1 DELETE_FAILED ours prune retains"), vec![old()], &[]);
+}
+
+#[test]
+fn what_is_protected_is_not_deleted() {
+    let note = |stack: &str| format!("eu-central-1/{stack}: it is to be deleted, and is protected against that");
+    check(&there("app@1 ROLLBACK_COMPLETE ours protected"), vec![clear("app")], &[&note("app")]);
+    check(&left("old@1 CREATE_COMPLETE ours prune protected"), vec![remove("old")], &[&note("old")]);
+    let back = || step("app", Action::RollBack { stack_id: delete("app") });
+    let nothing = &["eu-central-1/app: it is to be rolled back to nothing, and is protected against that"];
+    check(&there("app@1 CREATE_FAILED ours protected"), vec![back()], nothing);
+    check(&there("app@1 UPDATE_FAILED ours protected"), vec![back()], &[]);
 }

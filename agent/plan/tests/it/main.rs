@@ -11,6 +11,7 @@ mod missing;
 mod order;
 mod preview;
 mod prune;
+mod recover;
 mod release;
 mod remembered;
 mod select;

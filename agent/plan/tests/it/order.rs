@@ -126,7 +126,8 @@ fn what_a_dependency_stands_at_is_said() {
         assert!(crate::table::printed(&plan).contains(&app(state)), "{plan:?}");
     };
     says("net@1 UPDATE_IN_PROGRESS ours", "pending");
-    says("net@1 UPDATE_ROLLBACK_FAILED ours", "needs a person");
+    says("net@1 UPDATE_ROLLBACK_FAILED ours", "pending");
+    says("net@1 IMPORT_ROLLBACK_FAILED ours", "needs a person");
     says("net@1 CREATE_COMPLETE theirs", "needs a person");
     let world = World::of("net@1, app@2 <- net", "net@1 UPDATE_IN_PROGRESS ours").pending("net", Started::Update, 5);
     assert!(crate::table::printed(&world.plan()).contains(&app("applying")));
@@ -179,7 +180,7 @@ fn what_takes_longer_than_its_manifest_allows_is_late_and_gives_its_seat_up() {
     world(7200).reads(
         "create b
          a: needs a person: UPDATE_IN_PROGRESS since 2025-06-15T14:06:40Z, longer than its `timeout`; ends when \
-         CloudFormation is done or a person cancels it",
+         CloudFormation is done or a person cancels it (`aws cloudformation cancel-update-stack`)",
     );
 }
 
@@ -197,7 +198,7 @@ fn somebody_elses_operation_is_late_too_when_it_has_gone_on_longer_than_the_mani
     world("a@- UPDATE_IN_PROGRESS ours", 3601).reads(
         "create b
          a: needs a person: UPDATE_IN_PROGRESS since 2025-06-15T15:06:40Z, longer than its `timeout`; ends when \
-         CloudFormation is done or a person cancels it",
+         CloudFormation is done or a person cancels it (`aws cloudformation cancel-update-stack`)",
     );
     let row = |change: fn(&mut plan::facts::FoundStack)| {
         let mut world = world("a@- CREATE_IN_PROGRESS ours", 3601);

@@ -101,7 +101,7 @@ fn removals_come_last_and_alone() {
 #[test]
 fn what_leaves_stays_while_something_wanted_is_not_in_place() {
     // `app` may still stand on `old`: that it can't be changed now is no reason to take away what it stands on.
-    for app in ["UPDATE_ROLLBACK_FAILED ours", "CREATE_COMPLETE theirs", "NEW_WORD ours", "DELETE_IN_PROGRESS ours"] {
+    for app in ["IMPORT_ROLLBACK_FAILED ours", "CREATE_COMPLETE theirs", "NEW_WORD ours", "DELETE_IN_PROGRESS ours"] {
         let plan = World::of("net@1, app@2", &format!("{MAY_GO}, app@1 {app}")).plan();
         assert_eq!(plan.steps, [], "{app}");
     }

@@ -103,9 +103,9 @@ fn a_creation_that_failed_is_cleared_away_and_tried_so_often_and_no_more() {
         world.now = at(5000);
         world
     };
-    ready(dead, 1).reads("clear app #2");
+    ready(dead, 1).reads("clear app");
     ready("", 1).reads("create app #2");
-    ready(dead, 2).reads("clear app #3");
+    ready(dead, 2).reads("clear app");
     ready("", 2).reads("create app #3");
     assert_eq!(ready(dead, 3).plan().steps, [], "and then it is left for a person to see");
     assert_eq!(ready(dead, u32::MAX).plan().steps, []);

@@ -8,27 +8,27 @@ use plan::{
     why::Why,
 };
 
-/// What is done with a stack in this status when it is … and wanted the same; wanted otherwise; no longer wanted and
+/// What is done with a stack in this status (or, as `delete` and `support`, by a person) when it is … and wanted the same; wanted otherwise; no longer wanted and
 /// kept; no longer wanted and may go; wanted, and somebody else's; not wanted, and somebody else's.
 const TABLE: &str = "
     CREATE_IN_PROGRESS                           busy     busy     busy  busy               conflict  -
-    CREATE_FAILED                                roll-back roll-back kept roll-back         conflict  -
+    CREATE_FAILED                                roll-back roll-back kept remove            conflict  -
     CREATE_COMPLETE                              in-sync  update   kept  remove             conflict  -
     ROLLBACK_IN_PROGRESS                         busy     busy     busy  busy               conflict  -
-    ROLLBACK_FAILED                              delete   delete   kept  delete             conflict  -
+    ROLLBACK_FAILED                              clear    clear    kept  remove             conflict  -
     ROLLBACK_COMPLETE                            clear    clear    kept  remove             conflict  -
     DELETE_IN_PROGRESS                           busy     busy     busy  busy               conflict  -
-    DELETE_FAILED                                delete   delete   kept  delete             conflict  -
+    DELETE_FAILED                                delete   delete   kept  remove             conflict  -
     DELETE_COMPLETE                              create   create   -     -                  create    -
     UPDATE_IN_PROGRESS                           busy     busy     busy  busy               conflict  -
     UPDATE_COMPLETE_CLEANUP_IN_PROGRESS          busy     busy     busy  busy               conflict  -
     UPDATE_COMPLETE                              in-sync  update   kept  remove             conflict  -
-    UPDATE_FAILED                                roll-back roll-back kept roll-back         conflict  -
+    UPDATE_FAILED                                roll-back roll-back kept remove            conflict  -
     UPDATE_ROLLBACK_IN_PROGRESS                  busy     busy     busy  busy               conflict  -
-    UPDATE_ROLLBACK_FAILED                       continue continue kept  continue           conflict  -
+    UPDATE_ROLLBACK_FAILED                       continue continue kept  remove             conflict  -
     UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS busy     busy     busy  busy               conflict  -
     UPDATE_ROLLBACK_COMPLETE                     update   update   kept  remove             conflict  -
-    REVIEW_IN_PROGRESS                           create   create   kept  remove             conflict  -
+    REVIEW_IN_PROGRESS                           create   create   remove remove            conflict  -
     IMPORT_IN_PROGRESS                           busy     busy     busy  busy               conflict  -
     IMPORT_COMPLETE                              in-sync  update   kept  remove             conflict  -
     IMPORT_ROLLBACK_IN_PROGRESS                  busy     busy     busy  busy               conflict  -
@@ -51,8 +51,9 @@ fn stands(wanted: &str, found: &str) -> &'static str {
         Some(Stand::Not(Why::Kept { .. })) => "kept",
         Some(Stand::Not(Why::Conflict { .. })) => "conflict",
         Some(Stand::Not(Why::UnknownStatus(_))) => "unknown",
-        Some(Stand::Not(Why::Stuck { way_out: WayOut::RollBack, .. })) => "roll-back",
-        Some(Stand::Not(Why::Stuck { way_out: WayOut::ContinueRollback, .. })) => "continue",
+        Some(Stand::Due(Action::Continue { .. })) => "continue",
+        Some(Stand::Due(Action::RollBack { .. })) => "roll-back",
+        Some(Stand::Not(Why::Protected { .. })) => "protected",
         Some(Stand::Not(Why::Stuck { way_out: WayOut::Delete, .. })) => "delete",
         Some(Stand::Not(Why::Stuck { way_out: WayOut::Undocumented, .. })) => "support",
         Some(Stand::Not(why)) => panic!("not expected of any status: {why:?}"),
@@ -133,12 +134,20 @@ fn a_word_that_cloudformation_learned_after_us_is_left_alone() {
 }
 
 #[test]
-fn a_stuck_stack_says_why_and_what_to_do() {
-    let mut world = World::of("app@2", "app@1 UPDATE_ROLLBACK_FAILED ours");
-    let stack = world.found.stacks.get_mut(&key("app")).expect("it is there");
-    stack.reason = Some("Queue\nhas gone.".into());
-    world.reads(
-        "app: needs a person: UPDATE_ROLLBACK_FAILED (Queue has gone); ends when a person acts: mend what stops the \
-         rollback, then `aws cloudformation continue-update-rollback` it",
-    );
+fn what_is_protected_is_never_deleted_however_it_stands() {
+    for status in Status::ALL {
+        let status = status.as_str();
+        let wanted = match stands("app@2", &format!("app@1 {status} ours")) {
+            // What came up once is rolled back to what it was; what never did would be rolled back to nothing.
+            "roll-back" if status == "CREATE_FAILED" => "protected",
+            "clear" | "delete" => "protected",
+            as_ever => as_ever,
+        };
+        assert_eq!(stands("app@2", &format!("app@1 {status} ours protected")), wanted, "{status}");
+        let left = match stands("", &format!("app@1 {status} ours prune")) {
+            "remove" | "support" => "protected",
+            as_ever => as_ever,
+        };
+        assert_eq!(stands("", &format!("app@1 {status} ours prune protected")), left, "{status}");
+    }
 }

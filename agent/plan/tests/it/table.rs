@@ -2,11 +2,11 @@
 //!
 //! Wanted: `net@1, app/eu-west-1@2 <- net Vpc=net.Id`. A name, the region if it is not home, the version of its
 //! template; then what it waits for, its parameters (`Key=manifest.Output`, `Key=label:team`, `Key=ssm:/name`,
-//! `Key='text`) and the words `prune`, `suspended` and `elsewhere` (not for this account). `net!` is a manifest that
+//! `Key='text`) and the words `prune`, `suspended`, `elsewhere` (not for this account), `skips` and `retains` (both: the resource `Db`). `net!` is a manifest that
 //! can't be read, `?` one of which not even the name can.
 //!
 //! Found: `net@1 CREATE_COMPLETE ours Id=vpc-1`. The version that its change set's name stands for (`-` when it names
-//! none, `x` when somebody else's), its status, its outputs, and the words `ours`, `theirs`, `prune`, `nested` (without
+//! none, `x` when somebody else's), its status, its outputs, and the words `ours`, `theirs`, `prune`, `nested`, `protected` (without
 //! any it has no tags). `:Key=text` is a parameter of that request.
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +15,7 @@ use manifests::{
     id::{Digest, Name, Region, RepoPath, StackKey},
     parse::Repository,
     problem::Problem,
-    stack::{Allow, DeletionPolicy, Limits as StackLimits, Location, Rollback, Stack, Targets, Value},
+    stack::{Allow, DeletionPolicy, Limits as StackLimits, Location, Recovery, Rollback, Stack, Targets, Value},
 };
 use plan::{
     asked::{Asked, Fingerprint},
@@ -25,7 +25,7 @@ use plan::{
     memory::{Known, Memory, Pending, Started, generation},
     orders::Orders,
     plan::{Facts, Policy, plan},
-    resolve::{MANIFEST, OWNER, PRUNE, Values},
+    resolve::{MANIFEST, OWNER, PRUNE, RETAIN, Values},
     select::{Account, Selected, select},
     step::{Plan, Row, Stand, Step},
     why::Why,
@@ -122,6 +122,7 @@ pub(crate) fn manifest(name: &str) -> Stack {
         limits: StackLimits::default(),
         allow: Allow::default(),
         rollback: Rollback::default(),
+        recovery: Recovery::default(),
         provides: BTreeSet::new(),
         timeout: Duration::from_secs(3600),
         suspend: None,
@@ -141,6 +142,8 @@ fn wanted(entry: &str) -> Stack {
             "suspended" => stack.suspend = Some("the audit is on".into()),
             "elsewhere" => drop(stack.targets.accounts.insert(word("999988887777"))),
             "prune" => (stack.prune, stack.deletion) = (true, DeletionPolicy::Delete),
+            "skips" => drop(stack.recovery.skip.insert(word("Db"))),
+            "retains" => drop(stack.recovery.retain.insert(word("Db"))),
             _ => match text.split_once('=') {
                 None => drop(stack.depends_on.insert(word(text))),
                 Some((key, text)) => {
@@ -208,6 +211,7 @@ pub(crate) fn found(entry: &str) -> (StackKey, FoundStack) {
         updated: Some(at(0)),
         tags: BTreeMap::new(),
         outputs: BTreeMap::new(),
+        protected: false,
         nested: false,
     };
     for word in words {
@@ -219,7 +223,9 @@ pub(crate) fn found(entry: &str) -> (StackKey, FoundStack) {
             }
             "theirs" => tag(OWNER, "other"),
             "prune" => tag(PRUNE, "delete"),
+            "retains" => tag(RETAIN, "Db"),
             "nested" => stack.nested = true,
+            "protected" => stack.protected = true,
             _ if word.starts_with(':') => {}
             _ => {
                 let (output, value) = word.split_once('=').expect(entry);

@@ -97,7 +97,7 @@ fn of_two_stacks_the_worse_one_is_told() {
         ("1 suspended", "@1 CREATE_COMPLETE ours", State::Excepted),
         ("1", "@1 ODD_WORD ours", State::Unknown),
         ("x", "@1 CREATE_COMPLETE ours", State::Failed),
-        ("1", "@1 UPDATE_ROLLBACK_FAILED ours", State::NeedsAPerson),
+        ("1", "@1 IMPORT_ROLLBACK_FAILED ours", State::NeedsAPerson),
     ];
     for (i, (wanted, there, state)) in ways.iter().enumerate() {
         for (other_wanted, other_there, other) in &ways[..=i] {

@@ -6,7 +6,7 @@ use plan::{
     facts::{FailedEvent, Found},
     memory::{Failed, Known, Memory, Pending, Started, WasHeld, generation},
     quote::quote,
-    watch::{End, Ended, UNSEEN, ended, root_cause, settle},
+    watch::{End, Ended, UNSEEN, ended, orphaned, root_cause, settle},
 };
 
 /// Something started at second 100 on a stack that was then as `before` says (`""`: not there).
@@ -39,13 +39,16 @@ fn end(act: Started, before: &str, after: &str, seconds: i64) -> &'static str {
     match all.pop().map(|ended| ended.end) {
         None => "goes on",
         Some(End::Never) => "never began",
-        Some(End::Done { settled: None }) => "done",
-        Some(End::Done { settled: Some(_) }) => "done, unnamed",
+        Some(End::Done { orphans: Some(_), .. }) => "done, and left something",
+        Some(End::Done { settled: None, .. }) => "done",
+        Some(End::Done { settled: Some(_), .. }) => "done, unnamed",
         Some(End::Failed { .. }) => "failed",
     }
 }
 
 const OLD: &str = "app@1 CREATE_COMPLETE ours";
+const HALF: &str = "app@- DELETE_FAILED ours";
+const STUCK: &str = "app@2 UPDATE_ROLLBACK_FAILED ours";
 const DEAD: &str = "app@- ROLLBACK_COMPLETE ours";
 
 /// What was started; what was there; what is found; how that is taken at once, and after the grace.
@@ -76,6 +79,17 @@ fn every_end_of_every_start() {
         (Started::Clear, DEAD, "", "done", "done"),
         (Started::Clear, DEAD, "app@- DELETE_COMPLETE ours", "done", "done"),
         (Started::Clear, DEAD, "app@- DELETE_FAILED ours", "failed", "failed"),
+        (Started::Clear, HALF, HALF, "goes on", "failed"),
+        (Started::Clear, HALF, "", "done", "done"),
+        (Started::Continue, STUCK, STUCK, "goes on", "failed"),
+        (Started::Continue, STUCK, "app@2 UPDATE_ROLLBACK_IN_PROGRESS ours", "goes on", "goes on"),
+        (Started::Continue, STUCK, "app@2 UPDATE_ROLLBACK_COMPLETE ours", "done", "done"),
+        (Started::Continue, STUCK, "", "goes on", "never began"),
+        (Started::RollBack, "app@2 UPDATE_FAILED ours", "app@2 UPDATE_ROLLBACK_COMPLETE ours", "done", "done"),
+        (Started::RollBack, "app@2 UPDATE_FAILED ours", "app@2 UPDATE_ROLLBACK_FAILED ours", "failed", "failed"),
+        (Started::RollBack, "app@- CREATE_FAILED ours", "", "done", "done"),
+        (Started::RollBack, "app@- CREATE_FAILED ours", "app@- DELETE_FAILED ours", "failed", "failed"),
+        (Started::Remove, HALF, HALF, "goes on", "failed"),
         (Started::Remove, OLD, OLD, "goes on", "never began"),
         (Started::Remove, OLD, "app@1 DELETE_IN_PROGRESS ours", "goes on", "goes on"),
         (Started::Remove, OLD, "", "done", "done"),
@@ -143,7 +157,7 @@ fn what_worked_wipes_out_what_did_not() {
         leave: plan::orders::Leave::None,
     });
     let known = Known { failed: Some(failure(1, at(1), "no")), held, ..Known::default() };
-    let done = |settled| after(&known, Started::Update, End::Done { settled }, None).1;
+    let done = |settled| after(&known, Started::Update, End::Done { settled, orphans: None }, None).1;
     assert_eq!(done(None), Memory::new("e1".into()));
     let (request, generation) = (fingerprint("app@2"), fingerprint("app@9"));
     let memory = done(Some(generation));
@@ -171,14 +185,20 @@ fn a_failure_is_remembered_with_its_attempt_and_its_cause() {
 #[test]
 fn clearing_away_forgets_no_attempt() {
     let known = Known { failed: Some(failure(1, at(1), "no")), ..Known::default() };
-    for end in [End::Done { settled: None }, failed(), End::Never] {
+    for end in [End::Done { settled: None, orphans: None }, failed(), End::Never] {
         assert_eq!(after(&known, Started::Clear, end, None).0.failed, known.failed);
     }
     assert_eq!(after(&known, Started::Update, End::Never, None).0, known);
 }
 
 fn event(logical: &str, reason: &str) -> FailedEvent {
-    FailedEvent { at: at(0), logical: logical.into(), kind: "AWS::SNS::Topic".into(), reason: reason.into() }
+    FailedEvent {
+        at: at(0),
+        logical: logical.into(),
+        kind: "AWS::SNS::Topic".into(),
+        reason: reason.into(),
+        path: None,
+    }
 }
 
 #[test]
@@ -207,4 +227,25 @@ fn other_peoples_words_stay_on_one_line_and_are_cut() {
     assert_eq!(quote(&"é".repeat(300)), "é".repeat(300));
     assert_eq!(quote(&"é".repeat(301)), format!("{}…", "é".repeat(300)));
     assert_eq!(quote(""), "");
+}
+
+#[test]
+fn what_an_update_could_not_delete_is_told_once_by_name() {
+    let mut world = World::of("app@2", "app@2 UPDATE_COMPLETE ours");
+    let stack = world.found.stacks.get_mut(&key("app")).expect("it is there");
+    stack.reason = Some("Update successful. One or more resources could not be deleted.".into());
+    let id = stack.id.clone();
+    world.memory.change(&key("app"), |known| known.pending = Some(pending(Started::Update, OLD)));
+    let all = ended(&world.memory, &world.found, world.now);
+    let End::Done { orphans: Some((reason, of)), .. } = &all[0].end else { panic!("{all:?}") };
+    assert_eq!(*of, id);
+    let tries = [event("Topic", "it is busy"), event("Topic", "it is busy"), event("Queue", "it is not empty.")];
+    assert_eq!(
+        orphaned(reason, &tries),
+        "left behind what it could not delete, which no stack knows any more and only a person can remove: Topic \
+         (AWS::SNS::Topic): it is busy; Queue (AWS::SNS::Topic): it is not empty"
+    );
+    assert!(orphaned(reason, &[]).ends_with("One or more resources could not be deleted"));
+    settle(&mut world.memory, &all[0], None, at(200));
+    assert_eq!(ended(&world.memory, &world.found, world.now), [], "and then never again");
 }

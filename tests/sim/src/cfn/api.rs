@@ -243,6 +243,16 @@ pub struct OperationEvent {
     pub validation_path: Option<String>,
 }
 
+/// What one hook said of one change set, as ListHookResults shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookResult {
+    pub type_name: String,
+    /// `HOOK_COMPLETE_SUCCEEDED` or `HOOK_COMPLETE_FAILED`.
+    pub status: &'static str,
+    pub reason: Option<String>,
+    pub target_id: String,
+}
+
 /// A resource of a stack, as DescribeStackResource(s) and ListStackResources show it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StackResourceDescription {

@@ -9,7 +9,7 @@ use super::{
     create::{check_name, updatable},
     evaluate::Unknowns,
     events::Subject,
-    invalid,
+    hooks, invalid,
     read::{page, parameters},
     stack::{ChangeSet, Past, Stack},
     words::{ChangeSetStatus, ChangeSetType, ExecutionStatus, OnFailure, OperationType},
@@ -53,10 +53,8 @@ impl Cfn<'_> {
             }
             return Err(CfnError::new("AlreadyExistsException", 400, format!("ChangeSet {name} already exists")));
         }
-        let stack_id = match &existing {
-            Some(stack) => stack.id.clone(),
-            None => self.arn("stack", &request.deployment.stack_name),
-        };
+        let known = existing.as_ref().map(|stack| stack.id.clone());
+        let stack_id = known.unwrap_or_else(|| self.arn("stack", &request.deployment.stack_name));
         if let Some(stack) = &existing {
             request.deployment.stack_name.clone_from(&stack.name);
         }
@@ -99,6 +97,7 @@ impl Cfn<'_> {
             stack_drift: None,
             events: vec![],
             paths: vec![],
+            hooks: vec![],
             operation: self.uuid(),
         };
         self.stacks().change_sets.insert(id.clone(), change_set);
@@ -162,8 +161,10 @@ impl Cfn<'_> {
             change_set.stack_drift = Some(stack.drift.status);
         }
         let changes = self.changes(&stack, &change_set.goal, change_set.revert_drift, &change_set.imports);
+        change_set.hooks = self.hooked(&change_set.goal, &change_set.summary.change_set_id);
         let failed = match &changes {
             Err(why) => Some(why.clone()),
+            Ok(_) if !change_set.hooks.is_empty() => hooks::reason(change_set),
             Ok(_) if self.invalid_early(&stack, change_set) => Some(EARLY.to_owned()),
             Ok(changes) if changes.is_empty() && !self.outputs_change(&stack, &change_set.goal) => {
                 Some(NO_CHANGES.to_owned())

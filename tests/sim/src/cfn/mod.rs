@@ -16,6 +16,7 @@ mod events;
 mod execute;
 mod exports;
 mod guard;
+mod hooks;
 mod nested;
 mod operation;
 mod phase;

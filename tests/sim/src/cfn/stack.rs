@@ -5,8 +5,8 @@
 
 use super::{
     api::{
-        Change, ChangeSetSummary, DriftInformation, Output, ResourceToImport, RollbackConfiguration, StackDescription,
-        StackEvent, StackResourceDrift, StackSummary, Tags,
+        Change, ChangeSetSummary, DriftInformation, HookResult, Output, ResourceToImport, RollbackConfiguration,
+        StackDescription, StackEvent, StackResourceDrift, StackSummary, Tags,
     },
     operation::Operation,
     words::{
@@ -167,6 +167,8 @@ pub(crate) struct ChangeSet {
     pub(crate) events: Vec<StackEvent>,
     /// The paths of what it found, one for each event.
     pub(crate) paths: Vec<String>,
+    /// What hooks said of it.
+    pub(crate) hooks: Vec<HookResult>,
     pub(crate) operation: String,
 }
 

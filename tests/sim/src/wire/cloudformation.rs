@@ -83,6 +83,10 @@ fn look(cfn: &mut Cfn<'_>, action: &str, params: &Params, x: &mut Xml) -> Result
             events::page(x, &cfn.describe_stack_events(&params.required("StackName")?, token)?);
         }
         "DescribeEvents" => events::operations(x, &cfn.describe_events(&asked::describe_events(params)?)?),
+        "ListHookResults" => {
+            let (kind, target) = (params.required("TargetType")?, params.required("TargetId")?);
+            events::hooks(x, &cfn.list_hook_results(&kind, &target)?);
+        }
         "DescribeStackResources" => {
             let (logical, physical) = (params.get("LogicalResourceId"), params.get("PhysicalResourceId"));
             resources::all(x, &cfn.describe_stack_resources(stack, logical, physical)?);

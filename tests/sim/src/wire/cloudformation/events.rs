@@ -1,7 +1,7 @@
 //! Events of stacks and of operations as XML.
 
 use crate::{
-    cfn::api::{OperationEvent, Page, StackEvent},
+    cfn::api::{HookResult, OperationEvent, Page, StackEvent},
     wire::xml::Xml,
 };
 
@@ -19,9 +19,26 @@ pub(super) fn operations(x: &mut Xml, page: &Page<OperationEvent>) {
         x.text("OperationType", e.operation_type);
         x.maybe("OperationStatus", e.operation_status);
         x.text("EventType", e.event_type);
+        if e.event_type == "VALIDATION_ERROR" {
+            x.text("ValidationStatus", "FAILED");
+            x.text("ValidationFailureMode", "FAIL");
+            x.maybe("ValidationStatusReason", e.event.resource_status_reason.as_ref());
+        }
         x.maybe("ValidationPath", e.validation_path.as_ref());
     });
     x.maybe("NextToken", page.next_token.as_ref());
+}
+
+pub(super) fn hooks(x: &mut Xml, results: &[HookResult]) {
+    x.text("TargetType", "CHANGE_SET");
+    x.members("HookResults", results, |x, result| {
+        x.text("InvocationPoint", "PRE_PROVISION");
+        x.text("FailureMode", "FAIL");
+        x.text("TypeName", &result.type_name);
+        x.text("Status", result.status);
+        x.maybe("HookStatusReason", result.reason.as_ref());
+        x.text("TargetId", &result.target_id);
+    });
 }
 
 fn event(x: &mut Xml, e: &StackEvent) {

@@ -1,0 +1,44 @@
+//! What is said of something that was started and has ended: the root cause asked of CloudFormation, in one sentence.
+//!
+//! `DescribeStackEvents` is asked and not the younger `DescribeEvents`: every event carries the token of the operation
+//! that it belongs to, so both know the same, and `ExecuteChangeSet` answers no `OperationId` to ask the other by.
+
+use crate::cloud::Cloud;
+use manifests::report::What;
+use plan::{
+    memory::Started,
+    watch::{End, Ended, orphaned, root_cause},
+};
+
+/// Why it failed, if it did; and what it left behind, if it went well and left something.
+pub(crate) async fn told<C: Cloud>(cloud: &C, ended: &Ended) -> (Option<String>, Option<String>) {
+    let token = &ended.pending.token;
+    match &ended.end {
+        End::Never | End::Done { orphans: None, .. } => (None, None),
+        End::Done { orphans: Some((reason, stack_id)), .. } => {
+            let events = cloud.failed_events(&ended.key, stack_id, token).await.unwrap_or_default();
+            (None, Some(orphaned(reason, &events)))
+        }
+        End::Failed { status, reason, stack_id } => {
+            let id = stack_id.as_deref().unwrap_or_default();
+            let why = match cloud.failed_events(&ended.key, id, token).await {
+                Ok(events) => root_cause(status, reason.as_deref(), &events),
+                Err(error) => format!("{} ({})", root_cause(status, reason.as_deref(), &[]), error.said()),
+            };
+            (Some(why), None)
+        }
+    }
+}
+
+/// What the report says of something that ended.
+pub(crate) fn sentence(ended: &Ended, why: Option<&str>) -> Option<(What, String)> {
+    Some(match (&ended.end, ended.pending.act) {
+        (End::Never, _) | (End::Done { .. }, Started::Clear) => return None,
+        (End::Done { .. }, Started::Create) => (What::Created, "was created".into()),
+        (End::Done { .. }, Started::Update) => (What::Updated, "was updated".into()),
+        (End::Done { .. }, Started::Remove) => (What::Deleted, "was deleted".into()),
+        (End::Done { .. }, Started::Continue) => (What::Recovered, "its rollback went on and is finished".into()),
+        (End::Done { .. }, Started::RollBack) => (What::Recovered, "was rolled back".into()),
+        (End::Failed { status, .. }, _) => (What::Failed, why.unwrap_or(status).to_owned()),
+    })
+}
