@@ -6,8 +6,9 @@ use crate::{
     error::{CommandError, Exit, chain},
     folder,
     forecast::{self, Verdict, forecast},
+    people::{Order, Said, say},
     run::run,
-    shipped::{Shipped, Watcher, aws, configuration},
+    shipped::{Shipped, Watcher, aws, configuration, place},
     show::{self, Output, Style, progress::Progress},
     turn::{Standing, survey, turn},
     world::{Settings, Sight},
@@ -56,11 +57,44 @@ pub enum Command {
     },
     /// Show how every stack stands; changes nothing
     Status,
-    /// Check a folder of manifests without an account
+    /// Check a folder of manifests without an account; with `--guardrails FILE`, that file instead
     Validate {
         /// The folder
         #[arg(default_value = ".")]
         folder: PathBuf,
+    },
+    /// Tell this account's agent to leave a stack, or everything, alone for a while
+    Hold {
+        /// The stack, by CloudFormation's name; the whole account when there is none
+        stack: Option<String>,
+        /// Why, and for how long.
+        #[command(flatten)]
+        said: Said,
+    },
+    /// End a hold before its time
+    Release {
+        /// The stack, by CloudFormation's name; the whole account when there is none
+        stack: Option<String>,
+    },
+    /// Tell this account's agent to stay at a commit, whatever the branch does; nothing is deleted meanwhile
+    Pin {
+        /// The commit, by its full id
+        #[arg(value_name = "REV")]
+        commit: String,
+        /// Why, and for how long.
+        #[command(flatten)]
+        said: Said,
+    },
+    /// Follow the branch again
+    Unpin,
+    /// Let a held change go ahead, by the digest that it is reported with
+    Approve {
+        /// The digest
+        #[arg(value_name = "DIGEST")]
+        plan: String,
+        /// Why, and for how long.
+        #[command(flatten)]
+        said: Said,
     },
     /// Print the version
     Version,
@@ -79,7 +113,15 @@ pub async fn execute(cli: Cli) -> Exit {
     let output = cli.output;
     let done = match cli.command {
         Command::Version => Ok(version(output)),
-        Command::Validate { folder } => validate(&folder, output),
+        Command::Validate { folder } => match guardrails_file(&cli.flags) {
+            Some(file) => validate_guardrails(file, output),
+            None => validate(&folder, output),
+        },
+        Command::Hold { stack, said } => order(cli.flags, Order::Hold(stack, said), output).await,
+        Command::Release { stack } => order(cli.flags, Order::Release(stack), output).await,
+        Command::Pin { commit, said } => order(cli.flags, Order::Pin(commit, said), output).await,
+        Command::Unpin => order(cli.flags, Order::Unpin, output).await,
+        Command::Approve { plan, said } => order(cli.flags, Order::Approve(plan, said), output).await,
         Command::Run => daemon(cli.flags).await,
         Command::Once => once(cli.flags, output).await,
         Command::Status => status(cli.flags, output).await,
@@ -134,6 +176,37 @@ fn validate(path: &std::path::Path, output: Output) -> Result<Exit, CommandError
         }
     }
     Ok(if problems.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// The guardrails that `validate` was given to check, where it was given any on the command line.
+fn guardrails_file(flags: &Flags) -> Option<&std::path::Path> {
+    let set = std::env::var_os("HOLDFAST_GUARDRAILS");
+    flags.guardrails.as_deref().map(std::path::Path::new).filter(|file| set.as_deref() != Some(file.as_os_str()))
+}
+
+fn validate_guardrails(path: &std::path::Path, output: Output) -> Result<Exit, CommandError> {
+    let what = || format!("the file {} can't be read", path.display());
+    let bytes = std::fs::read(path).map_err(|source| CommandError::Local { what: what(), source })?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let place = name.parse().map_err(|error| ConfigError::Value { key: "--guardrails", why: format!("{error}") })?;
+    let problems = manifests::guardrails::parse(&place, &bytes).err().unwrap_or_default();
+    match output {
+        Output::Json => show::json(&serde_json::json!({ "problems": problems })),
+        Output::Text => {
+            for problem in &problems {
+                show::out(&format!("{} {problem}", Style::stdout().paint(show::Ink::Bad, "problem:")));
+            }
+            show::out(&format!("guardrails, {}", show::counted(problems.len(), "problem")));
+        }
+    }
+    Ok(if problems.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// Tells the account's agent something, as a person.
+async fn order(flags: Flags, order: Order, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = configured(flags).await?;
+    let place = place(&config, &aws, &Calls::default())?;
+    say(&place, order, output).await
 }
 
 async fn daemon(flags: Flags) -> Result<Exit, CommandError> {

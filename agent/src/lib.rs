@@ -37,6 +37,7 @@ pub mod clock;
 pub mod run;
 pub mod pace;
 pub mod forecast;
+pub mod people;
 pub mod cli;
 pub mod config;
 pub mod error;

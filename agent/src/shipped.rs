@@ -60,14 +60,7 @@ impl<V: Watcher> Shipped<V> {
             ssh: "ssh".into(),
             limits: Limits::default(),
         };
-        let store = match &config.memory {
-            MemoryPlace::Parameter(name) => Place::parameters(&aws, &calls, name),
-            MemoryPlace::File(path) => Place::files(path),
-        };
-        let store = match &config.guardrails {
-            Some(place) => store.with(Document::Guardrails, place),
-            None => store,
-        };
+        let store = place(config, &aws, &calls)?;
         let sink = config.topic.as_ref().map_or(Outlet::Nowhere, |arn| Outlet::topic(&aws, &calls, arn));
         let shipped = Self {
             source: Repository::new(origin, Secret::new(config, &aws, &calls)).map_err(unusable)?,
@@ -124,6 +117,24 @@ impl<V: Watcher> World for Shipped<V> {
     fn leaving(&self) -> bool {
         self.leaving.get()
     }
+}
+
+/// Where the account keeps what is its agent's business.
+///
+/// # Errors
+/// When nobody said which region is home.
+pub fn place(config: &Config, aws: &SdkConfig, calls: &Calls) -> Result<Place, ConfigError> {
+    let store = match &config.memory {
+        MemoryPlace::Parameter(name) => {
+            let home = aws_config::Region::new(home(config, aws)?.to_string());
+            Place::parameters(&aws.to_builder().region(home).build(), calls, name)
+        }
+        MemoryPlace::File(path) => Place::files(path),
+    };
+    Ok(match &config.guardrails {
+        Some(place) => store.with(Document::Guardrails, place),
+        None => store,
+    })
 }
 
 /// The AWS configuration, as every AWS program finds it: environment, profile, container, instance. A region that is

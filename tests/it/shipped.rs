@@ -7,6 +7,7 @@ mod failure;
 mod faults;
 mod forecast;
 mod killed;
+mod people;
 mod refusals;
 mod reports;
 mod secrets;

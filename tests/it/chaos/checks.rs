@@ -1,6 +1,6 @@
 //! What is checked after every step, and once the world is calm: seen from outside, in the account and in the reports.
 
-use super::{A_DAY, Chaos, GUEST, Invariant, ME, SEATS, home, me};
+use super::{Chaos, GUEST, Invariant, ME, SEATS, home, me};
 use crate::bug::Bug;
 use jiff::SignedDuration;
 use manifests::{id::CommitId, report::State};
@@ -78,7 +78,7 @@ impl Chaos {
         let now = self.all.accounts.borrow().now();
         self.went.extend(gone.iter().map(|_| now));
         let today = self.went.iter().filter(|at| now.duration_since(**at) < SignedDuration::from_hours(24)).count();
-        if today > A_DAY {
+        if today > self.a_day {
             self.violated(Invariant::Budget, format!("{today} in 24 hours"));
         }
         for name in gone {
