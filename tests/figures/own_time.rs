@@ -23,7 +23,7 @@ pub(crate) fn own_time(stage: &Stage, tenant: &Tenant) -> Result<Chapter, Measur
         stage.turn(tenant)?;
         let seen = stage.accounts().seen();
         // The last thing that is asked before git is.
-        let asked = first(&seen, "ssm:GetParameter")?.answered;
+        let asked = first(&seen, "ssm:GetParameters")?.answered;
         let created = first(&seen, "cloudformation:CreateChangeSet")?.came;
         let finished = first(&seen, "cloudformation:ExecuteChangeSet")?.answered;
         let sent = first(&seen, "sns:Publish")?.came;

@@ -71,7 +71,7 @@ pub(crate) fn is_write(call: &str) -> bool {
 pub(crate) fn footprint(stage: &Stage, tenant: &Tenant, holdfast: &Path) -> Result<Chapter, MeasureError> {
     const TURNS: u64 = 10;
     let program = stage.agent(tenant, &["run", "--interval", "1s"]);
-    let turns = || stage.accounts().traffic(&tenant.account).get("ssm:GetParameter").map_or(0, |seen| seen.calls);
+    let turns = || stage.accounts().traffic(&tenant.account).get("ssm:GetParameters").map_or(0, |seen| seen.calls);
     let before = turns();
     let started = program.command().spawn();
     let mut daemon = Daemon(started.map_err(|error| MeasureError::Program("holdfast run".into(), error))?);

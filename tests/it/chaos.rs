@@ -448,7 +448,9 @@ fn the_same_seed_gives_the_same_trace() {
 fn each_planted_bug_is_found_by_its_invariant_and_by_no_other() {
     let mut wrong = Vec::new();
     for (bug, invariant) in Bug::ALL {
-        let found: BTreeMap<Invariant, String> = (0..40).flat_map(|seed| run(seed, Some(bug)).0).collect();
+        // A stack that stays stuck is rare where little may be destroyed.
+        let seeds = if bug == Bug::NothingWasTried { 110 } else { 40 };
+        let found: BTreeMap<Invariant, String> = (0..seeds).flat_map(|seed| run(seed, Some(bug)).0).collect();
         if !found.keys().eq([&invariant]) {
             wrong.push(format!("{bug:?}: {invariant:?} is to find it, and these do: {found:#?}"));
         }

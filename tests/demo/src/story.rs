@@ -47,7 +47,7 @@ fn settled(stage: &Stage, telling: &mut Telling) -> Result<(), StageError> {
 }
 
 /// Every call that a settled turn may make.
-const READS: [&str; 4] = ["cloudformation:DescribeStacks", "ssm:GetParameter", "sts:GetCallerIdentity", "git:request"];
+const READS: [&str; 4] = ["cloudformation:DescribeStacks", "ssm:GetParameters", "sts:GetCallerIdentity", "git:request"];
 
 fn one_change(stage: &Stage, telling: &mut Telling) -> Result<(), StageError> {
     telling.scene("A commit changes one stack");
