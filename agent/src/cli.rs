@@ -205,8 +205,9 @@ fn validate_guardrails(path: &std::path::Path, output: Output) -> Result<Exit, C
 /// Tells the account's agent something, as a person.
 async fn order(flags: Flags, order: Order, output: Output) -> Result<Exit, CommandError> {
     let (config, aws) = configured(flags).await?;
-    let place = place(&config, &aws, &Calls::default())?;
-    say(&place, order, output).await
+    let calls = Calls::default();
+    let place = place(&config, &aws, &calls)?;
+    say(&place, &calls, order, output).await
 }
 
 async fn daemon(flags: Flags) -> Result<Exit, CommandError> {

@@ -5,7 +5,7 @@
 
 use crate::{
     clock::SystemClock,
-    cloud::Clock,
+    cloud::{Clock, count::Calls},
     config::ConfigError,
     error::{CommandError, Exit},
     show::{self, Output},
@@ -47,11 +47,12 @@ pub enum Order {
 ///
 /// # Errors
 /// When it makes no sense, or can't be read or written.
-pub(crate) async fn say(place: &Place, order: Order, output: Output) -> Result<Exit, CommandError> {
-    let now = SystemClock.now();
+pub(crate) async fn say(place: &Place, calls: &Calls, order: Order, output: Output) -> Result<Exit, CommandError> {
     let stood = place.orders().await.map_err(Stopped::from)?;
     // What can't be understood is not written over: somebody may have meant it.
     let stood = stood.map_err(|why| mistake("orders", why))?;
+    // The agent counts by AWS's clock, so what it is told ends by that one too.
+    let now = calls.time().unwrap_or_else(|| SystemClock.now());
     let (document, orders) = changed(stood.in_force(now), order, now)?;
     let written = match document {
         Document::Hold => place.say(document, &orders.holds).await,
@@ -111,8 +112,8 @@ impl Said {
         let Self { reason, time } = self;
         let time = manifests::id::duration(&time).map_err(|error| mistake("--for", error))?;
         let until = SignedDuration::try_from(time).ok().and_then(|time| now.checked_add(time).ok());
-        if reason.trim().is_empty() || reason.chars().count() > 256 {
-            return Err(mistake("--reason", "has to say something, in at most 256 characters"));
+        if reason.trim().is_empty() || reason.chars().count() > 256 || reason.contains(char::is_control) {
+            return Err(mistake("--reason", "has to say something, on one line of at most 256 characters"));
         }
         let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
         Ok((until.unwrap_or(Timestamp::MAX), reason, user.unwrap_or_else(|| "somebody".into())))
@@ -169,6 +170,7 @@ mod tests {
         check(Order::Hold(Some("n_t".into()), said("4h")), Err("is not a stack name"));
         check(Order::Hold(None, said("soon")), Err("is not a duration"));
         check(Order::Hold(None, Said { reason: " ".into(), time: "4h".into() }), Err("has to say something"));
+        check(Order::Hold(None, Said { reason: "a\nb".into(), time: "4h".into() }), Err("on one line"));
         check(Order::Pin("a".repeat(40), said("7d")), Ok("pinned to aaaaaaa: incident ("));
         check(Order::Pin("HEAD".into(), said("7d")), Err("is not a commit id"));
         check(Order::Approve("0123456789abcdef".into(), said("1h")), Ok("approved: 0123456789abcdef: incident ("));

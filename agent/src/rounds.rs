@@ -354,9 +354,9 @@ impl<'a, W: World> Rounds<'a, W> {
         Ok(())
     }
 
-    /// Lets the lease go, if it is ours. When that fails, it ends by itself.
+    /// Lets the lease go, if it is ours. When that fails, it ends by itself; when its term is over, it may be another's.
     async fn let_go(&mut self) {
-        if self.held.take().is_none() {
+        if self.held.take().is_none() || !self.lease.may_let_go(now(self.world)) {
             return;
         }
         if let Err(error) = self.world.store().lease(&self.lease.let_go(&self.settings.me)).await {

@@ -172,7 +172,7 @@ impl Default for Limits {
     /// Nothing unspelled; a handful spelled out; one stack at a time.
     fn default() -> Self {
         Self {
-            stacks_per_turn: 50,
+            stacks_per_turn: 200,
             removals_per_change: 0,
             replacements_per_change: 0,
             removals_per_day: 20,

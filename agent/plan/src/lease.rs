@@ -55,11 +55,22 @@ impl FoundLease {
     /// Who is at work, and until when at most, if that is somebody else. `alive` answers whether a process of the same
     /// host still runs.
     pub fn anothers(&self, me: &Holder, now: Timestamp, alive: impl Fn(u32) -> bool) -> Option<(&Holder, Timestamp)> {
-        let Lease { holder, until, over: _ } = self.lease.as_ref()?;
+        let lease = self.lease.as_ref()?;
+        let Lease { holder, until, over: _ } = lease;
         let over = until.checked_add(SKEW).unwrap_or(*until);
+        if *until <= Timestamp::UNIX_EPOCH || over <= now {
+            return None;
+        }
+        // Two wrote at once, and this one came second: it is the other's turn, whose name is gone, for about as long.
+        let void = !lease.was_written_over(self.version);
         // The process that had my number before me is dead, and so is one that is no longer in the list.
         let dead = holder.host == me.host && (holder.process == me.process || !alive(holder.process));
-        (*until > Timestamp::UNIX_EPOCH && over > now && holder != me && !dead).then_some((holder, over))
+        (void || (holder != me && !dead)).then_some((holder, over))
+    }
+
+    /// Whether whoever took it may let it go: nobody else can have taken it since.
+    pub fn may_let_go(&self, now: Timestamp) -> bool {
+        self.lease.as_ref().is_some_and(|lease| now < lease.until)
     }
 
     /// What to write to have it for another term.
@@ -76,6 +87,13 @@ impl FoundLease {
     /// Whether a document that was written over this one, and came out with that version, is in force.
     pub fn is_followed_by(&self, version: u64) -> bool {
         version == self.version.wrapping_add(1)
+    }
+}
+
+impl Lease {
+    /// Whether a document that has this version now is the one that was written over the version it names.
+    fn was_written_over(&self, version: u64) -> bool {
+        version == self.over.wrapping_add(1)
     }
 }
 

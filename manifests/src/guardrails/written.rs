@@ -58,7 +58,7 @@ pub(crate) struct Spec {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "AccountLimits"))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Limits {
-    /// Stacks that one turn may begin to change. Default 50.
+    /// Stacks that one turn may begin to change. Default 200.
     pub(crate) stacks_per_turn: Option<u32>,
     /// Resources that one change may remove without naming them. Default 0.
     pub(crate) removals_per_change: Option<u32>,

@@ -6,6 +6,7 @@ mod always;
 mod court;
 mod asked;
 mod guard;
+mod lease;
 mod lint;
 mod missing;
 mod order;
