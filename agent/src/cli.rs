@@ -115,7 +115,7 @@ pub async fn execute(cli: Cli) -> Exit {
         Command::Version => Ok(version(output)),
         Command::Validate { folder } => match guardrails_file(&cli.flags) {
             Some(file) => validate_guardrails(file, output),
-            None => validate(&folder, output),
+            None => validate(&folder, output).await,
         },
         Command::Hold { stack, said } => order(cli.flags, Order::Hold(stack, said), output).await,
         Command::Release { stack } => order(cli.flags, Order::Release(stack), output).await,
@@ -155,9 +155,11 @@ fn version(output: Output) -> Exit {
     Exit::Done
 }
 
-fn validate(path: &std::path::Path, output: Output) -> Result<Exit, CommandError> {
+async fn validate(path: &std::path::Path, output: Output) -> Result<Exit, CommandError> {
     let what = || format!("the folder {} can't be read", path.display());
-    let repository = folder::read(path).map_err(|source| CommandError::Local { what: what(), source })?;
+    let mut repository = folder::read(path).map_err(|source| CommandError::Local { what: what(), source })?;
+    repository.problems.extend(folder::nested(path, &repository).await);
+    repository.problems.sort();
     let problems = &repository.problems;
     let accounts = repository.fleet.as_ref().map_or(0, |fleet| fleet.accounts.len());
     match output {

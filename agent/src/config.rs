@@ -52,9 +52,12 @@ pub struct Flags {
     /// SNS topic that reports go to
     #[arg(long, global = true, env = "HOLDFAST_TOPIC", value_name = "ARN")]
     pub topic: Option<String>,
-    /// Bucket for templates over 51,200 bytes
-    #[arg(long, global = true, env = "HOLDFAST_TEMPLATE_BUCKET", value_name = "NAME")]
-    pub template_bucket: Option<String>,
+    /// Bucket for artifacts, nested templates and those over 51,200 bytes; `{account}` and `{region}` may stand in it
+    #[arg(long, global = true, env = "HOLDFAST_ARTIFACT_BUCKET", value_name = "NAME")]
+    pub artifact_bucket: Option<String>,
+    /// How old an object that nothing uses has to be before it is deleted from it [default: 30d]
+    #[arg(long, global = true, env = "HOLDFAST_ARTIFACT_AGE", value_name = "TIME")]
+    pub artifact_age: Option<String>,
     /// Name of this installation, the value of the tag holdfast:owner [default: holdfast]
     #[arg(long, global = true, env = "HOLDFAST_OWNER", value_name = "NAME")]
     pub owner: Option<String>,
@@ -94,7 +97,8 @@ struct File {
     memory: Option<String>,
     guardrails: Option<String>,
     topic: Option<String>,
-    template_bucket: Option<String>,
+    artifact_bucket: Option<String>,
+    artifact_age: Option<String>,
     owner: Option<String>,
     interval: Option<String>,
     heartbeat: Option<String>,
@@ -131,8 +135,10 @@ pub struct Config {
     pub guardrails: Option<String>,
     /// Where reports go.
     pub topic: Option<String>,
-    /// Where large templates go.
-    pub template_bucket: Option<String>,
+    /// Where artifacts and large and nested templates go.
+    pub artifact_bucket: Option<String>,
+    /// How old what is unused there has to be before it goes.
+    pub artifact_age: Duration,
     /// The installation's name.
     pub owner: String,
     /// The rest between turns.
@@ -234,7 +240,8 @@ impl Flags {
             memory: memory_place(self.memory.or(file.memory))?,
             guardrails: self.guardrails.or(file.guardrails),
             topic: self.topic.or(file.topic),
-            template_bucket: self.template_bucket.or(file.template_bucket),
+            artifact_bucket: bucket(self.artifact_bucket.or(file.artifact_bucket))?,
+            artifact_age: time("--artifact-age", self.artifact_age.or(file.artifact_age), 30 * 86_400)?,
             owner: owner(self.owner.or(file.owner))?,
             interval: time("--interval", self.interval.or(file.interval), 60)?,
             heartbeat: time("--heartbeat", self.heartbeat.or(file.heartbeat), 3_600)?,
@@ -285,6 +292,19 @@ fn memory_place(text: Option<String>) -> Result<MemoryPlace, ConfigError> {
             Err(ConfigError::Value { key: "--memory", why: format!("`{text}` is neither `ssm:/name` nor `file:PATH`") })
         }
     }
+}
+
+/// A bucket's name, by the rules for those ("General purpose bucket naming rules"), with room for what stands in it.
+fn bucket(text: Option<String>) -> Result<Option<String>, ConfigError> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let name = text.replace("{account}", "012345678901").replace("{region}", "eu-central-1");
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    if (3..=63).contains(&name.len()) && name.chars().all(fits) && !name.starts_with(['-', '.']) {
+        return Ok(Some(text));
+    }
+    let why = "is the name of a bucket: 3 to 63 of `a-z`, `0-9`, `-` and `.`, with `{account}` and `{region}` where they \
+               should stand";
+    Err(ConfigError::Value { key: "--artifact-bucket", why: why.into() })
 }
 
 /// The owner travels as a tag's value.
@@ -362,5 +382,13 @@ mod tests {
         check(Flags::default(), "memory: somewhere", "neither `ssm:/name` nor `file:PATH`");
         check(Flags::default(), "concurrency: 0", "`--concurrency`");
         check(Flags::default(), "owner: 'a b'", "`--owner`");
+        check(Flags::default(), "artifactBucket: 'a-{stack}'", "`--artifact-bucket`");
+        check(Flags::default(), "artifactBucket: Upper", "`--artifact-bucket`");
+        check(Flags::default(), "artifactAge: soon", "`--artifact-age`");
+    }
+
+    #[test]
+    fn one_configuration_may_name_a_bucket_in_every_account_and_region() {
+        check(Flags::default(), "artifactBucket: 'artifacts-{account}-{region}'", "artifacts-{account}-{region}");
     }
 }

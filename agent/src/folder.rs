@@ -1,12 +1,17 @@
 //! A folder of manifests on this machine, read as a commit would be: for `holdfast validate` before there is a commit.
 
-use crate::git::error::Unusable;
+use crate::{git::error::Unusable, package::package, reading::TEMPLATE_BYTES};
 use manifests::{
+    artifact::Below,
     id::RepoPath,
     parse::{self, Content, File, MAX_FILE, Repository, Tree},
     problem::Problem,
 };
-use std::{collections::BTreeMap, io, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::Path,
+};
 
 /// Every file below a folder. Links are not followed, and told as a commit's would be; `.git` is not entered.
 #[derive(Debug, Default)]
@@ -19,6 +24,10 @@ struct Folder {
 impl Tree for Folder {
     fn size(&self, path: &RepoPath) -> Option<u64> {
         self.sizes.get(path).copied()
+    }
+
+    fn below(&self, folder: &RepoPath) -> Below {
+        Below::of(&self.sizes, folder)
     }
 }
 
@@ -48,6 +57,29 @@ pub(crate) fn read(root: &Path) -> io::Result<Repository> {
     repository.problems.extend(folder.problems);
     repository.problems.sort();
     Ok(repository)
+}
+
+/// What is wrong with the templates that are nested in these stacks' own, each told once.
+pub(crate) async fn nested(root: &Path, repository: &Repository) -> Vec<Problem> {
+    let read = async |path: &RepoPath| {
+        let file = root.join(path.as_str());
+        let read = || match file.symlink_metadata() {
+            Ok(found) if found.is_symlink() => Err(Unusable::Link.to_string()),
+            Ok(found) if found.len() > TEMPLATE_BYTES => {
+                Err(Unusable::TooLarge { size: found.len(), limit: TEMPLATE_BYTES }.to_string())
+            }
+            Ok(_) => std::fs::read(&file).map_err(|error| format!("can't be read: {error}")),
+            Err(_) => Err(Unusable::Missing.to_string()),
+        };
+        read().map_err(|why| format!("`{path}` {why}"))
+    };
+    let mut problems = BTreeSet::new();
+    for stack in repository.stacks.values() {
+        if let Err(problem) = package(&read, &stack.template).await {
+            problems.insert(Problem { manifest: Some(stack.name.clone()), ..problem });
+        }
+    }
+    problems.into_iter().collect()
 }
 
 fn file<'a>(path: &RepoPath, content: &'a Result<Vec<u8>, u64>) -> File<'a> {

@@ -21,7 +21,7 @@ use crate::{
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use manifests::{
-    id::{CommitId, Digest, StackKey},
+    id::{CommitId, Digest, RepoPath, StackKey},
     problem::Problem,
     stack::Stack,
 };
@@ -30,7 +30,7 @@ use plan::{
     guard::{Judgement, digest, judge, judge_whole},
     memory::Memory,
     preview::{Outcome, Preview, outcome},
-    select::Selected,
+    select::{Account, Selected, Wanted},
     step::{Action, Plan, Stand, Step},
 };
 
@@ -60,6 +60,8 @@ pub struct StackChange {
     pub act: plan::memory::Started,
     /// Resource by resource, what is destroyed first.
     pub changes: Vec<Change>,
+    /// What is put into the artifact bucket for it: each file or folder, and its key.
+    pub shelved: Vec<(RepoPath, String)>,
     /// What can't be told of them before it is done.
     pub note: Option<String>,
     /// What the guard says.
@@ -149,7 +151,8 @@ async fn show<'a, W: World>(
         }
         (Action::Update(asked), Some(wanted)) => {
             let name = format!("holdfast-plan-{}", asked.fingerprint());
-            let (made, values) = change_set(world, settings, (step, &wanted.manifest), reading, &name).await;
+            let (made, values) =
+                change_set(world, settings, (step, &selected.account, &wanted.manifest), reading, &name).await;
             Shown::Previewed { made, values }
         }
         (Action::Create(_) | Action::Update(_), None) => only(Made::NoChanges),
@@ -160,11 +163,11 @@ async fn show<'a, W: World>(
 async fn change_set<'a, W: World>(
     world: &W,
     settings: &Settings,
-    (step, manifest): (&'a Step, &'a Stack),
+    (step, account, manifest): (&'a Step, &Account, &'a Stack),
     reading: &Reading,
     name: &str,
 ) -> (Made<'a>, Vec<Change>) {
-    let transforms = match request(world, step, manifest, reading, name).await {
+    let transforms = match request(world, settings, step, (account, manifest), reading, name).await {
         Ok(transforms) => transforms,
         Err(made) => return (made, Vec::new()),
     };
@@ -203,7 +206,8 @@ impl Court<'_> {
             Shown::Previewed { made, values } => (made, values),
             Shown::New { changes, note } => {
                 let verdict = self.added(step, &changes);
-                return StackChange { key: step.key.clone(), act: step.action.started(), changes, note, verdict };
+                let (key, act, shelved) = (step.key.clone(), step.action.started(), shelved(self.selected, step));
+                return StackChange { key, act, changes, shelved, note, verdict };
             }
         };
         let law = self.law.judges(&self.memory, self.selected, self.now);
@@ -224,7 +228,8 @@ impl Court<'_> {
             Made::Refused(why) => (Vec::new(), Verdict::Not(why)),
             Made::Trouble(why) => (Vec::new(), Verdict::Not(why.to_string())),
         };
-        StackChange { key: step.key.clone(), act: step.action.started(), changes, note: None, verdict }
+        let (key, act, shelved) = (step.key.clone(), step.action.started(), shelved(self.selected, step));
+        StackChange { key, act, changes, shelved, note: None, verdict }
     }
 
     /// What adds a stack destroys nothing, but may hold what the account has none of.
@@ -247,6 +252,16 @@ impl Court<'_> {
             Judgement::Later(why) => Verdict::Later(why.to_string()),
         }
     }
+}
+
+/// What is put into the artifact bucket for a step.
+fn shelved(selected: &Selected, step: &Step) -> Vec<(RepoPath, String)> {
+    let wanted = selected.wanted.get(&step.key).filter(|_| step.action.asked().is_some());
+    let Some(Wanted { manifest, artifacts, objects, .. }) = wanted else { return Vec::new() };
+    let packed = manifest.artifacts.iter().filter_map(|one| Some((one.path.clone(), artifacts.get(&one.key)?.clone())));
+    // What is no artifact is the template, or nested in it.
+    let templates = objects.iter().filter(|key| !artifacts.values().any(|artifact| artifact == *key));
+    packed.chain(templates.map(|key| (manifest.template.clone(), key.clone()))).collect()
 }
 
 /// The plain description decides what is listed; the detailed one, which may lack resources, only adds values to it.

@@ -5,6 +5,7 @@
 use crate::{
     cloud::{Cloud, CloudError, Trouble as Kind},
     reading::Reading,
+    shelve,
     world::{Sight, World},
 };
 use futures_util::future::join_all;
@@ -14,14 +15,31 @@ use plan::{
     memory::Memory,
     resolve::{Values, references},
     select::{Account, Selected, regions, select},
+    shelf::Rules,
 };
 use std::collections::BTreeMap;
 
 /// What the commit asks of this account, its templates read.
-pub(crate) async fn selected<W: World>(world: &W, reading: &Reading, account: &Account) -> Selected {
+pub(crate) async fn selected<W: World>(
+    world: &W,
+    shelving: Option<&Rules>,
+    reading: &Reading,
+    account: &Account,
+) -> Selected {
     let mine = reading.repository.stacks.values().filter(|stack| stack.targets.hold(&account.id, &account.labels));
-    reading.templates(world.source(), mine.map(|stack| &stack.template)).await;
-    select(&reading.repository, account.clone(), |path| reading.template(path))
+    reading.packages(world.source(), mine.map(AsRef::as_ref)).await;
+    let mut selected =
+        select(&reading.repository, account.clone(), |path| reading.template(path).map(|known| known.digest));
+    for (key, wanted) in &mut selected.wanted {
+        let template = reading.template(&wanted.manifest.template);
+        let keys =
+            |rules: &Rules| template.iter().flat_map(|known| &known.shelved).map(|d| rules.template(d)).collect();
+        wanted.objects = shelving.map(keys).unwrap_or_default();
+        if let Err(why) = shelve::artifacts(shelving, reading, account, key, wanted) {
+            wanted.template = Err(why);
+        }
+    }
+    selected
 }
 
 /// Values of the SSM parameters that manifests refer to.

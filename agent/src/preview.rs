@@ -2,10 +2,9 @@
 
 use crate::{
     cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Template, Trouble as Kind, trouble::why_of},
-    git::Source,
     pace::Pace,
-    reading::{Reading, TEMPLATE_BYTES},
-    refusal, template,
+    reading::Reading,
+    refusal, shelve,
     world::{Settings, World},
 };
 use jiff::SignedDuration;
@@ -13,13 +12,13 @@ use manifests::stack::Stack;
 use plan::{
     facts::ChangeSet,
     preview::{Outcome, Preview, outcome},
-    select::Selected,
+    select::{Account, Selected},
     step::{Action, Step},
     why::Why,
 };
 
 /// The most that travels inside a request (CloudFormation quotas); larger templates go through a bucket.
-const INLINE_BYTES: usize = 51_200;
+pub(crate) const INLINE_BYTES: usize = 51_200;
 /// The longest that a change set is waited for. CloudFormation takes seconds; nested and macro templates take minutes.
 const LONGEST: SignedDuration = SignedDuration::from_mins(5);
 
@@ -52,7 +51,9 @@ pub(crate) async fn make<'a, W: World>(
             let Some(wanted) = selected.wanted.get(&step.key) else {
                 return Made::Trouble(Why::Trouble("it is no longer wanted".into()));
             };
-            change_set(world, settings, step, &wanted.manifest, reading).await.unwrap_or_else(|made| made)
+            change_set(world, settings, step, (&selected.account, &wanted.manifest), reading)
+                .await
+                .unwrap_or_else(|made| made)
         }
     }
 }
@@ -62,12 +63,12 @@ async fn change_set<'a, W: World>(
     world: &W,
     settings: &Settings,
     step: &'a Step,
-    manifest: &'a Stack,
+    (account, manifest): (&Account, &'a Stack),
     reading: &Reading,
 ) -> Result<Made<'a>, Made<'a>> {
     let Some(asked) = step.action.asked() else { return Ok(Made::NoChanges) };
     let name = asked.fingerprint().change_set();
-    let transforms = request(world, step, manifest, reading, &name).await?;
+    let transforms = request(world, settings, step, (account, manifest), reading, &name).await?;
     let set = described(world, settings, step, &name).await?;
     Ok(match outcome(&set) {
         Outcome::Ready => Made::Ready(Preview { step, manifest, set, transforms }),
@@ -91,37 +92,38 @@ async fn change_set<'a, W: World>(
 /// Creates the change set of a step under this name. Answers what rewrites its template.
 pub(crate) async fn request<'a, W: World>(
     world: &W,
+    settings: &Settings,
     step: &Step,
-    manifest: &Stack,
+    (account, manifest): (&Account, &Stack),
     reading: &Reading,
     name: &str,
 ) -> Result<Vec<String>, Made<'a>> {
     let Some(asked) = step.action.asked() else { return Ok(Vec::new()) };
-    let bytes = world.source().blob(&reading.commit, &manifest.template, TEMPLATE_BYTES).await;
-    let bytes = bytes.map_err(|error| Made::Trouble(Why::Trouble(error.to_string())))?;
-    let text = std::str::from_utf8(&bytes);
-    let text = text.map_err(|_| Made::Refused(format!("template `{}` is not UTF-8", manifest.template)))?;
-    let url = match text.len() > INLINE_BYTES {
-        true => {
-            let key = format!("templates/{}", asked.template);
-            // Whatever is wrong with the bucket is the account's to mend, and no commit's.
-            let url = world.cloud().upload(&step.key.region, &key, &bytes).await;
-            Some(url.map_err(|error| Made::Trouble(why_of(&error)))?)
-        }
-        false => None,
+    let package = reading.package(world.source(), &manifest.template).await;
+    let package = package.map_err(|why| Made::Trouble(Why::Trouble(why)))?;
+    let place = (account, &step.key);
+    shelve::bundles(world, settings, place, (manifest, reading)).await?;
+    let url = match package.inline() {
+        Some(_) => None,
+        None => Some(shelve::template(world, settings, place, &package).await?),
+    };
+    let template = match (package.inline(), &url) {
+        (Some(text), _) => Template::Inline(text),
+        (None, url) => Template::Url(url.as_deref().unwrap_or_default()),
     };
     let description = format!("{} at {} ({})", manifest.name, reading.commit, manifest.at.file);
     let request = ChangeSetRequest {
         key: &step.key,
         create: matches!(step.action, Action::Create(_)),
         import_existing: manifest.import_existing,
+        nested: package.nested(),
         name,
-        template: url.as_deref().map_or(Template::Inline(text), Template::Url),
+        template,
         asked,
         description: &description,
     };
     world.cloud().create_change_set(&request).await.map_err(|error| made_of(&error))?;
-    Ok(template::transforms(text))
+    Ok(package.transforms())
 }
 
 /// A change set, once it is made: plainly described, because that is what the guard has to see.

@@ -1,11 +1,16 @@
 //! A commit, as it was read: kept for as long as the commit is the same, so that a settled turn reads nothing.
 
-use crate::git::{Source, error::ReadError};
+use crate::{
+    git::{Source, error::ReadError},
+    package, zip,
+};
 use manifests::{
+    artifact::Below,
     fleet::Fleet,
     id::{CommitId, Digest, RepoPath},
     parse::{self, Content, File, Repository},
     problem::Problem,
+    stack::Stack,
 };
 use std::{cell::RefCell, collections::BTreeMap};
 
@@ -19,8 +24,19 @@ pub struct Reading {
     pub commit: CommitId,
     /// What it says.
     pub repository: Repository,
-    /// Digests of the templates that this account needed so far.
-    templates: RefCell<BTreeMap<RepoPath, Result<Digest, String>>>,
+    /// The templates that this account needed so far.
+    templates: RefCell<BTreeMap<RepoPath, Result<Known, String>>>,
+    /// Digests of the artifacts that it needed so far, packed.
+    artifacts: RefCell<BTreeMap<RepoPath, Result<Digest, String>>>,
+}
+
+/// A template, as far as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// Digest of everything that it is made of: of its bytes, if no file is nested in it.
+    pub(crate) digest: Digest,
+    /// The digests of all that is put into a bucket for it.
+    pub(crate) shelved: Vec<Digest>,
 }
 
 /// Why a commit can't be worked towards.
@@ -46,6 +62,10 @@ impl parse::Tree for Sizes<'_> {
     fn size(&self, path: &RepoPath) -> Option<u64> {
         self.0.get(path).copied()
     }
+
+    fn below(&self, folder: &RepoPath) -> Below {
+        Below::of(self.0, folder)
+    }
 }
 
 impl Reading {
@@ -69,25 +89,54 @@ impl Reading {
             repository.problems.extend(tree.problems);
             repository.problems.sort();
         }
-        Ok(Self { commit: commit.clone(), repository, templates: RefCell::default() })
+        Ok(Self { commit: commit.clone(), repository, templates: RefCell::default(), artifacts: RefCell::default() })
     }
 
-    /// Reads the templates of these paths that were not read yet.
-    pub(crate) async fn templates<S: Source>(&self, source: &S, paths: impl Iterator<Item = &RepoPath>) {
-        for path in paths {
-            if self.templates.borrow().contains_key(path) {
-                continue;
+    /// Reads the templates of these stacks, with all that is nested in them, and packs their artifacts, unless that was
+    /// done already.
+    pub(crate) async fn packages<'s, S: Source>(&self, source: &S, stacks: impl Iterator<Item = &'s Stack>) {
+        for stack in stacks {
+            let path = &stack.template;
+            if !self.templates.borrow().contains_key(path) {
+                let package = self.package(source, path).await;
+                let known = package.map(|package| Known { digest: package.digest(), shelved: package.shelved() });
+                self.templates.borrow_mut().insert(path.clone(), known);
             }
-            let bytes = source.blob(&self.commit, path, TEMPLATE_BYTES).await;
-            let digest = bytes.map(|bytes| Digest::of(&bytes)).map_err(|error| error.to_string());
-            self.templates.borrow_mut().insert(path.clone(), digest);
+            for path in stack.artifacts.iter().map(|artifact| &artifact.path) {
+                if !self.artifacts.borrow().contains_key(path) {
+                    let digest = self.zip(source, path).await.map(|zip| Digest::of(&zip));
+                    self.artifacts.borrow_mut().insert(path.clone(), digest);
+                }
+            }
         }
     }
 
-    /// The digest of a template that [`Self::templates`] has read.
-    pub(crate) fn template(&self, path: &RepoPath) -> Result<Digest, String> {
+    /// A template with all that is nested in it.
+    pub(crate) async fn package<S: Source>(&self, source: &S, path: &RepoPath) -> Result<package::Package, String> {
+        let read = async |path: &RepoPath| {
+            let bytes = source.blob(&self.commit, path, TEMPLATE_BYTES).await;
+            bytes.map_err(|error| error.to_string())
+        };
+        let package = package::package(&read, path).await;
+        package.map_err(|problem| Problem { hint: None, ..problem }.to_string())
+    }
+
+    /// An artifact, packed.
+    pub(crate) async fn zip<S: Source>(&self, source: &S, path: &RepoPath) -> Result<Vec<u8>, String> {
+        let members = source.bundle(&self.commit, path).await.map_err(|error| error.to_string())?;
+        Ok(zip::zip(&members))
+    }
+
+    /// A template that [`Self::packages`] has read.
+    pub(crate) fn template(&self, path: &RepoPath) -> Result<Known, String> {
         let known = self.templates.borrow().get(path).cloned();
         known.unwrap_or_else(|| Err(format!("template `{path}` was not read")))
+    }
+
+    /// The digest of an artifact that [`Self::packages`] has packed.
+    pub(crate) fn artifact(&self, path: &RepoPath) -> Result<Digest, String> {
+        let known = self.artifacts.borrow().get(path).cloned();
+        known.unwrap_or_else(|| Err(format!("artifact `{path}` was not packed")))
     }
 
     /// Who there is.

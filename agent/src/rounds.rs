@@ -40,6 +40,8 @@ use plan::{
 };
 use std::collections::BTreeMap;
 
+mod sweep;
+
 /// What a turn begins with.
 #[derive(Debug)]
 pub(crate) struct Begin {
@@ -98,7 +100,7 @@ impl<'a, W: World> Rounds<'a, W> {
 
     /// Brings the account to what was read, as far as this turn gets.
     pub(crate) async fn run(&mut self, reading: &Reading, account: &Account) -> Result<(), Stopped> {
-        let selected = selected(self.world, reading, account).await;
+        let selected = selected(self.world, self.settings.shelving.as_ref(), reading, account).await;
         self.provides = provides(&selected);
         let values = values(self.world, &selected).await;
         let mut pace = Pace::new(self.settings.poll);
@@ -128,7 +130,7 @@ impl<'a, W: World> Rounds<'a, W> {
                 if tell::reached(&self.plan, reading.problems(), &self.unreadable) {
                     self.memory.applied = Some(reading.commit.clone());
                 }
-                return Ok(());
+                return self.sweep(&selected, &found, under_way).await;
             }
             self.world.clock().sleep(pace.wait()).await;
         }
@@ -366,7 +368,7 @@ impl<'a, W: World> Rounds<'a, W> {
 
     /// The same, without doing anything: one look, one plan. Answers what it was made for.
     pub(crate) async fn survey(&mut self, reading: &Reading, account: &Account) -> Result<Selected, Stopped> {
-        let selected = selected(self.world, reading, account).await;
+        let selected = selected(self.world, self.settings.shelving.as_ref(), reading, account).await;
         self.provides = provides(&selected);
         let values = values(self.world, &selected).await;
         let found = look(self.world, reading, account, &self.memory).await;

@@ -21,7 +21,7 @@ use manifests::{
     guardrails::Guardrails,
     id::{Digest, Region},
 };
-use plan::{lease::Holder, plan::Policy};
+use plan::{lease::Holder, plan::Policy, shelf::Rules};
 use std::{cell::Cell, time::Duration};
 
 /// Shows what a turn sees to whoever watches.
@@ -64,7 +64,7 @@ impl<V: Watcher> Shipped<V> {
         let sink = config.topic.as_ref().map_or(Outlet::Nowhere, |arn| Outlet::topic(&aws, &calls, arn));
         let shipped = Self {
             source: Repository::new(origin, Secret::new(config, &aws, &calls)).map_err(unusable)?,
-            cloud: Aws::new(aws, calls, config.template_bucket.clone()),
+            cloud: Aws::new(aws, calls),
             store,
             sink,
             clock: SystemClock,
@@ -200,6 +200,11 @@ fn settings(config: &Config, url: &str, home: Region) -> Settings {
             retry_after: signed(config.retry_after),
             guardrails: Guardrails::default(),
         },
+        shelving: config.artifact_bucket.clone().map(|bucket| Rules {
+            bucket,
+            owner: config.owner.clone(),
+            unused: signed(config.artifact_age),
+        }),
         turn: signed(config.turn),
         poll: Pacing { first: Duration::from_millis(200), most: Duration::from_secs(2), jitter: 0.3 },
         heartbeat: signed(config.heartbeat),

@@ -12,7 +12,7 @@ use manifests::{
     id::{AccountId, CommitId, Region, StackKey},
     report::{Happening, Report},
 };
-use plan::{lease::Holder, memory::Started, plan::Policy, step::Plan};
+use plan::{lease::Holder, memory::Started, plan::Policy, shelf::Rules, step::Plan};
 use std::collections::BTreeMap;
 
 /// The doors of a turn. The shipped ones are git over gix, AWS over its SDK, SSM or a file, SNS, and the machine's
@@ -86,6 +86,8 @@ pub struct Settings {
     pub guarded: bool,
     /// What `plan` decides by; its guardrails are those that hold where the account has none.
     pub policy: Policy,
+    /// The artifact bucket, if there is one.
+    pub shelving: Option<Rules>,
     /// How long a turn may go on watching.
     pub turn: SignedDuration,
     /// How soon, and how rarely at most, a change is looked at again.

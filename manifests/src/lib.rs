@@ -9,6 +9,8 @@
 
 pub mod id;
 pub mod stack;
+pub mod artifact;
+pub mod nested;
 pub mod fleet;
 pub mod approval;
 pub mod parse;

@@ -9,6 +9,7 @@
 
 use crate::{
     approval::{self, Approval},
+    artifact::Below,
     findings::Findings,
     fleet::Fleet,
     graph::Graph,
@@ -55,6 +56,9 @@ pub enum Content<'a> {
 pub trait Tree {
     /// The size in bytes of the regular file at this path; `None` when there is none.
     fn size(&self, path: &RepoPath) -> Option<u64>;
+
+    /// What lies below a folder.
+    fn below(&self, folder: &RepoPath) -> Below;
 }
 
 /// Everything that a commit says, and everything in it that could not be read.

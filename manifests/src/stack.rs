@@ -2,6 +2,7 @@
 //!
 //! Not here: how it is written (that is [`crate::parse`]) and whether it is due (that is `plan`).
 
+use crate::artifact::Artifact;
 use crate::id::{AccountId, Arn, LogicalId, Name, Region, RepoPath, ResourcePath, StackName};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -43,6 +44,8 @@ pub struct Stack {
     pub regions: Vec<Region>,
     /// Its parameters, by key.
     pub parameters: BTreeMap<String, Value>,
+    /// Folders and files that it is given as objects of a bucket.
+    pub artifacts: Vec<Artifact>,
     /// Its tags. The agent adds its own (`holdfast:…`).
     pub tags: BTreeMap<String, String>,
     /// Capabilities, never implied.

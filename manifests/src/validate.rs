@@ -6,6 +6,7 @@
 //! Not here: what takes two manifests to see. [`crate::graph`] looks at those.
 
 use crate::{
+    artifact,
     findings::Findings,
     id::{LogicalId, Name, RepoPath, ResourcePath, StackName},
     parameter::{Output, Parameter, Reference},
@@ -53,7 +54,6 @@ pub(crate) fn stack(
     findings: &mut Findings<'_>,
 ) -> Option<Sound> {
     let spec = &written.spec;
-    findings.unsupported("artifacts", spec.artifacts.as_ref());
     findings.unsupported("checks", spec.checks.as_ref());
     findings.unsupported("drift", spec.drift.as_ref());
     let stack_name = match &spec.stack_name {
@@ -63,6 +63,7 @@ pub(crate) fn stack(
     let mut needs = needs(&spec.depends_on, findings);
     let parameters = parameters(&spec.parameters, &mut needs, findings);
     let template = template(&spec.template.path, tree, findings);
+    let artifacts = artifact::artifacts(&spec.artifacts, &spec.parameters, tree, findings);
     let regions = spec.regions.as_ref().map(|regions| {
         not_empty(regions, regions.value.is_empty(), "every account's home region", findings);
         findings.ids(&regions.value)
@@ -72,6 +73,7 @@ pub(crate) fn stack(
         targets: targets(spec.targets.as_ref(), findings),
         regions: regions.unwrap_or_default(),
         parameters,
+        artifacts,
         tags: tags(&spec.tags, findings),
         capabilities: spec.capabilities.iter().map(|capability| capability.value).collect(),
         role: spec.role_arn.as_ref().and_then(|text| findings.id(text)),

@@ -5,6 +5,7 @@
 //! ([`crate::stack`], [`crate::fleet`]).
 
 use crate::{
+    artifact::written::Artifact,
     parameter::Parameter,
     stack::{Capability, DeletionPolicy},
     typed::At,
@@ -195,6 +196,11 @@ pub(crate) struct StackSpec {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = 200)))]
     pub(crate) parameters: BTreeMap<At<String>, At<Parameter>>,
+    /// Folders and files of the repository that the template is given: packed into a zip, put into the account's artifact
+    /// bucket under the digest of its content, and named to the template by two of its parameters.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(extend("maxItems" = 20)))]
+    pub(crate) artifacts: Vec<At<Artifact>>,
     /// The stack's tags; CloudFormation hands them on to the stack's resources. `aws:` and `holdfast:` are reserved.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Scalar>", extend("maxProperties" = 50)))]
@@ -244,8 +250,6 @@ pub(crate) struct StackSpec {
     /// Leaves the stack as it is, whatever the repository says.
     pub(crate) suspend: Option<Suspend>,
 
-    #[cfg_attr(feature = "schema", schemars(skip))]
-    pub(crate) artifacts: Option<At<IgnoredAny>>,
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub(crate) checks: Option<At<IgnoredAny>>,
     #[cfg_attr(feature = "schema", schemars(skip))]

@@ -208,6 +208,7 @@ fn found(plan: &Plan) -> Found {
             created: Some(Timestamp::UNIX_EPOCH),
             updated: None,
             tags: tags.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            parameters: BTreeMap::new(),
             outputs: BTreeMap::new(),
             protected: false,
             nested: false,

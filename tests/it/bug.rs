@@ -3,7 +3,7 @@
 
 use crate::chaos::Invariant;
 use agent::{
-    cloud::{ChangeSetRequest, Cloud, CloudError},
+    cloud::{ChangeSetRequest, Cloud, CloudError, Put},
     world::Settings,
 };
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use plan::{
     memory::Memory,
     permit::{Act, Permit},
     resolve::{OWNER, PRUNE},
+    shelf::{Object, Shelf},
     stance::{Stance, stance},
 };
 use sim::cloud::SimCloud;
@@ -187,8 +188,16 @@ impl Cloud for Doctored {
         self.cloud.parameters(region, names).await
     }
 
-    async fn upload(&self, region: &Region, key: &str, body: &[u8]) -> Result<String, CloudError> {
-        self.cloud.upload(region, key, body).await
+    async fn put(&self, put: &Put<'_>) -> Result<String, CloudError> {
+        self.cloud.put(put).await
+    }
+
+    async fn shelved(&self, shelf: &Shelf, prefix: &str) -> Result<Vec<Object>, CloudError> {
+        self.cloud.shelved(shelf, prefix).await
+    }
+
+    async fn clear(&self, shelf: &Shelf, keys: &[&str]) -> Result<(), CloudError> {
+        self.cloud.clear(shelf, keys).await
     }
 
     fn time(&self) -> Option<Timestamp> {

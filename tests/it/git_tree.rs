@@ -57,6 +57,57 @@ async fn what_is_not_a_file_of_the_repository_is_never_read() {
     assert_eq!(agent.blob(&commit, &path("templates/a.json"), 2).await.unwrap(), b"{}");
 }
 
+/// What is packed of `path`, as `name mode` each, or why it is not.
+async fn packed(agent: &Repository<Credentials>, path_: &str) -> Result<Vec<String>, String> {
+    let commit = agent.offered(None).await.unwrap().commit;
+    let members = agent.bundle(&commit, &path(path_)).await.map_err(|error| error.to_string())?;
+    Ok(members.iter().map(|member| format!("{} {}", member.name, member.executable)).collect())
+}
+
+#[tokio::test]
+async fn a_folder_is_packed_sorted_with_its_executable_bits_and_only_of_files() {
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+    let target = "a".repeat(40);
+    let place = Place::new(&commit(
+        0,
+        None,
+        &[
+            ("100644", "m.yaml", "x"),
+            ("100755", "good/b/run", "x"),
+            ("100644", "good/b.py", "x"),
+            ("100644", "good/B.py", "x"),
+            ("100644", "good-not/c.py", "x"),
+            ("120000", "link/x", "../m.yaml"),
+            ("160000", "module/x", &target),
+            ("100644", "lfs/x", pointer),
+        ],
+    ));
+    let agent = Repository::new(place.origin(), Credentials::None).unwrap();
+    assert_eq!(packed(&agent, "good").await.unwrap(), ["B.py false", "b.py false", "b/run true"]);
+    assert_eq!(packed(&agent, "good/b/run").await.unwrap(), ["run true"]);
+    for (path, told) in [
+        ("link", "`link/x` is a symbolic link"),
+        ("link/x", "is a symbolic link"),
+        ("module", "`module/x` is a submodule"),
+        ("lfs", "`lfs/x` is a Git LFS pointer"),
+        ("none", "`none` does not exist"),
+    ] {
+        let error = packed(&agent, path).await.unwrap_err();
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_of_too_many_files_is_not_packed() {
+    let names: Vec<String> = (0..5_001).map(|n| format!("many/{n}")).collect();
+    let mut files: Vec<(&str, &str, &str)> = names.iter().map(|name| ("100644", name.as_str(), "x")).collect();
+    files.push(("100644", "m.yaml", "x"));
+    let place = Place::new(&commit(0, None, &files));
+    let agent = Repository::new(place.origin(), Credentials::None).unwrap();
+    let error = packed(&agent, "many").await.unwrap_err();
+    assert_eq!(error, "the artifact `many` has 5001 files, at most 5000 are packed");
+}
+
 /// Files, the configured path, limits, and what the refusal says.
 type Case<'a> = (&'a [(&'a str, &'a str, &'a str)], Option<&'a str>, Limits, &'a str);
 

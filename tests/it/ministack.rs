@@ -9,7 +9,10 @@
 mod account;
 mod contract;
 
-use crate::site::{manifest, parameter, table};
+use crate::{
+    binary::until,
+    site::{manifest, parameter, table},
+};
 use account::Account;
 use manifests::report::{State, What};
 use serde_json::Value;
@@ -134,4 +137,26 @@ fn reports_arrive_at_the_hub() {
     assert_eq!(news.len(), 2, "accepted and created: {watched}");
     let row = &picture["accounts"][0];
     assert_eq!((row["account"].as_str(), row["state"].as_str()), (Some(turn.report.account.as_str()), Some("in-sync")));
+}
+
+#[test]
+fn a_large_template_and_a_folder_go_through_a_bucket() {
+    let Some(account) = Account::new() else { return };
+    let bucket = format!("artifacts-{}", account.operator.account);
+    let made = format!("Resources: {{Bucket: {{Type: AWS::S3::Bucket, Properties: {{BucketName: {bucket}}}}}}}");
+    account.operator.create("bucket", &made);
+    until("the bucket", || account.operator.status("bucket").as_deref() == Some("CREATE_COMPLETE"));
+    let given = "Parameters: {Bucket: {Type: String}, Key: {Type: String}}\nResources:\n  P:\n    Type: AWS::SSM::Parameter\n    \
+                 Properties: {Name: /app, Type: String, Value: !Sub '${Bucket}/${Key}'}\n";
+    account.write("app", "artifacts: [{path: code, parameters: {bucket: Bucket, key: Key}}]", given);
+    account.repository.write("code/app.py", "print('one')\n");
+    account.write("large", "", &format!("{}#{}\n", parameter("large", "one"), "x".repeat(51_200)));
+    account.repository.commit();
+    let turn = account.once_with(&["--artifact-bucket", "artifacts-{account}"]).expect(State::InSync, 0);
+    assert_eq!(turn.happened(What::Created), ["app", "large"]);
+    assert_eq!(account.operator.parameter("/large").as_deref(), Some("one"));
+    let value = account.operator.parameter("/app").unwrap();
+    assert!(value.starts_with(&format!("{bucket}/holdfast/holdfast/artifacts/")), "{value}");
+    let turn = account.once_with(&["--artifact-bucket", "artifacts-{account}"]).expect(State::InSync, 0);
+    assert!(!turn.report.calls.keys().any(|call| call.starts_with("s3:")), "{turn:#?}");
 }

@@ -7,29 +7,34 @@
 //! break STACK LOGICAL create|update|delete "reason" [after N]      hook NAME TYPE "reason"      fault ACTION KIND [times]      deaf      hearing
 //! by-hand STACK "value" [without rollback]      foreign STACK      forget      pass 20m      guardrails "SPEC"
 //! vanish STACK      protect STACK      unprotect STACK      forbid-updates STACK      continue STACK
+//! bucket (the artifact bucket is there)      write FILE "text"
 //! turn      dies before|after N
 //! expect STATE      expect STACK STATE      expect STACK says "text"      expect happened WHAT STACK
 //! expect nothing happened      expect call ACTION N      expect writes N      expect gone STACK      expect value STACK "text"
-//! expect refused "text"      expect reports N
+//! expect refused "text"      expect reports N      expect objects N
 //! ```
 //!
 //! A `stack` is a manifest and a template of one SSM parameter `P`, named after the stack, and its value as an output;
 //! with `two`, a second parameter `Q` comes after it.
 
 use crate::world::{Everyone, HOME};
+use jiff::SignedDuration;
 use manifests::{
     id::{AccountId, CommitId, Region},
     report::{Report, State},
 };
+use plan::shelf::Rules;
 use sim::{
     cfn::api::{ContinueUpdateRollback, CreateStack, DeleteStack, Deployment, UpdateStack},
     fault::{Fault, Plant, Rule},
+    services::{Place, s3::create_bucket},
     store::{Break, Key, Work},
     world::Timing,
 };
 use std::{fs, path::Path};
 
 const ME: &str = "111111111111";
+const BUCKET: &str = "artifacts";
 
 /// Calls that change nothing.
 const READS: [&str; 9] = [
@@ -110,7 +115,7 @@ impl Scene {
             ["stack", name, options @ ..] => self.stack(name, options),
             ["edit", file, from, to] => self.all.commits.edit(file, from, to),
             ["remove", file] => self.all.commits.remove(file),
-            ["write", file, text] => self.all.commits.write(file, text),
+            ["write", file, text] => self.all.commits.write(file, &text.replace("\\n", "\n")),
             ["commit"] => self.commits.push(self.all.commits.commit()),
             ["back-to", at] => self.all.commits.force(self.commits[number(at)? as usize - 1].clone()),
             ["unreachable"] => self.all.commits.unreachable(true),
@@ -136,6 +141,7 @@ impl Scene {
                 return self.operate(words[0], stack);
             }
             ["foreign", stack] => return self.foreign(stack),
+            ["bucket"] => return self.bucket(),
             ["turn"] => return self.turn(),
             ["dies", when, call] => return self.dies(*when == "after", number(call)?),
             ["expect", rest @ ..] => return self.expect(rest),
@@ -279,6 +285,15 @@ impl Scene {
         }
     }
 
+    /// The account gets a bucket, and its agent a configuration that names it.
+    fn bucket(&mut self) -> Result<(), String> {
+        let unused = SignedDuration::from_hours(30 * 24);
+        self.all.settings.shelving = Some(Rules { bucket: BUCKET.into(), owner: "holdfast".into(), unused });
+        let mut world = self.all.accounts.borrow_mut();
+        let at = Place { account: &me(), region: &home(), now: world.now() };
+        create_bucket(&mut world, &at, BUCKET).map_err(|refusal| refusal.message)
+    }
+
     /// A turn in which the agent is killed at its n-th call.
     fn dies(&mut self, after: bool, call: u64) -> Result<(), String> {
         let now = self.all.accounts.borrow().calls();
@@ -320,6 +335,11 @@ impl Scene {
             ["reports", count] => {
                 let arrived = self.all.letters.all.borrow().len();
                 ensure(arrived == number(count)? as usize, format!("{arrived} arrived"))
+            }
+            ["objects", count] => {
+                let mut world = self.all.accounts.borrow_mut();
+                let found = world.account(&me()).store.objects(BUCKET).count();
+                ensure(found == number(count)? as usize, format!("there are {found}"))
             }
             ["gone", stack] => {
                 let mut world = self.all.accounts.borrow_mut();

@@ -6,6 +6,7 @@ use agent::{
     cloud::CloudError,
     git::{
         Descent, Offered, Source, Traffic,
+        bundle::Member,
         error::{Fault, FetchError, ReadError},
         tree::Tree,
     },
@@ -151,6 +152,16 @@ impl Source for Remote {
         let files = &all.get(commit).ok_or_else(|| ReadError::NoCommit(commit.clone()))?.files;
         let why = agent::git::error::Unusable::Missing;
         files.get(path).cloned().ok_or_else(|| ReadError::File { path: path.clone(), why })
+    }
+
+    async fn bundle(&self, commit: &CommitId, path: &RepoPath) -> Result<Vec<Member>, ReadError> {
+        let all = self.0.all.borrow();
+        let files = &all.get(commit).ok_or_else(|| ReadError::NoCommit(commit.clone()))?.files;
+        let member = |(file, bytes): (&RepoPath, &Vec<u8>)| {
+            let name = file.as_str().strip_prefix(path.as_str())?.strip_prefix('/')?.to_owned();
+            Some(Member { name, executable: false, bytes: bytes.clone() })
+        };
+        Ok(files.iter().filter_map(member).collect())
     }
 
     fn traffic(&self) -> Traffic {
@@ -399,6 +410,7 @@ pub(crate) fn settings() -> Settings {
             retry_after: SignedDuration::from_mins(15),
             guardrails: Guardrails::default(),
         },
+        shelving: None,
         turn: SignedDuration::from_mins(15),
         poll: Pacing { first: Duration::from_secs(1), most: Duration::from_secs(10), jitter: 0.0 },
         heartbeat: SignedDuration::from_hours(1),

@@ -82,6 +82,8 @@ pub struct FoundStack {
     pub updated: Option<Timestamp>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// Its parameters; a secret's value is not shown.
+    pub parameters: BTreeMap<String, String>,
     /// Its outputs.
     pub outputs: BTreeMap<String, String>,
     /// Whether somebody protected it against deletion (`EnableTerminationProtection`).

@@ -5,7 +5,8 @@
 //! statuses, [`leave`] for what nobody wants any more, [`recover`] for what was
 //! left half done and `seat` for who begins first; a [`step`] is what comes of it, and
 //! [`lint`] checks all of them from outside; [`preview`] reads what CloudFormation made of a request; [`guard`] judges
-//! that and alone can make a [`permit`]; [`watch`] says what became of what was started; [`tell`] makes the report.
+//! that and alone can make a [`permit`]; [`watch`] says what became of what was started; [`shelf`]
+//! what of the artifact bucket is used; [`tell`] makes the report.
 //!
 //! Under all of them: [`facts`] is what was found, [`asked`] what is asked, [`memory`] what is remembered (in [`short`]
 //! marks, with [`spent`] for what was destroyed), [`orders`] what people told the account, [`lease`] whose turn it is,
@@ -27,6 +28,7 @@ mod window;
 pub mod step;
 pub mod lint;
 pub mod preview;
+pub mod shelf;
 pub mod guard;
 pub mod permit;
 pub mod watch;

@@ -72,6 +72,9 @@ pub struct Memory {
     /// wanted there.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub regions: BTreeSet<Region>,
+    /// When unused objects of the artifact bucket were last looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swept: Option<Timestamp>,
     /// What happened and was not yet told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outbox: Vec<Happening>,
@@ -230,6 +233,7 @@ impl Memory {
             guardrails: None,
             births: Vec::new(),
             regions: BTreeSet::new(),
+            swept: None,
             outbox: Vec::new(),
             told: None,
         }

@@ -104,6 +104,7 @@ pub(crate) fn resolve(
         };
         parameters.insert(name.clone(), value);
     }
+    parameters.extend(wanted.artifacts.clone());
     Ok(Asked {
         template,
         parameters,

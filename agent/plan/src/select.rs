@@ -48,6 +48,10 @@ pub struct Wanted {
     pub manifest: Arc<Stack>,
     /// Digest of the template's bytes, or why they can't be read.
     pub template: Result<Digest, String>,
+    /// Parameters that say where its artifacts are.
+    pub artifacts: BTreeMap<String, String>,
+    /// Keys of every object that its template and its artifacts are put under.
+    pub objects: BTreeSet<String>,
 }
 
 /// What the repository asks of this account.
@@ -88,7 +92,12 @@ pub fn select(
         let digest = template(&stack.template);
         for key in keys(stack, &account.home) {
             places.entry(stack.name.clone()).or_default().push(key.clone());
-            let mut one = Wanted { manifest: Arc::clone(stack), template: digest.clone() };
+            let mut one = Wanted {
+                manifest: Arc::clone(stack),
+                template: digest.clone(),
+                artifacts: BTreeMap::new(),
+                objects: BTreeSet::new(),
+            };
             // The parser refuses two manifests for one stack as far as it can see; what only this account's home region
             // shows is seen here. Neither is believed.
             if let Some(other) = wanted.get(&key) {

@@ -3,7 +3,10 @@
 //! Retries are the SDK's (adaptive: a throttled account slows us down before it slows its people down); nothing here
 //! retries. What SDK shapes mean in our words is in `map`.
 
-use super::{ChangeSetRequest, Cloud, CloudError, Template, Trouble, count::Calls, is_secret, map, trouble::trouble};
+use super::{
+    ChangeSetRequest, Cloud, CloudError, Put, Template, Trouble, count::Calls, is_secret, map, objects,
+    trouble::trouble,
+};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation as cfn;
 use cfn::types::ChangeSetType;
@@ -12,6 +15,7 @@ use manifests::id::{AccountId, Region, ResourcePath, StackKey};
 use plan::{
     facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
     permit::{Act, Permit},
+    shelf::{Object, Shelf},
 };
 use std::{
     cell::RefCell,
@@ -22,15 +26,13 @@ use std::{
 pub struct Aws {
     config: SdkConfig,
     calls: Calls,
-    /// The bucket for templates over 51,200 bytes, if there is one; it has to be in the stack's region.
-    bucket: Option<String>,
     clients: RefCell<BTreeMap<Region, cfn::Client>>,
 }
 
 impl Aws {
     /// An account over this configuration.
-    pub fn new(config: SdkConfig, calls: Calls, bucket: Option<String>) -> Self {
-        Self { config, calls, bucket, clients: RefCell::default() }
+    pub fn new(config: SdkConfig, calls: Calls) -> Self {
+        Self { config, calls, clients: RefCell::default() }
     }
 
     fn cfn(&self, region: &Region) -> cfn::Client {
@@ -79,7 +81,7 @@ impl Cloud for Aws {
 
     async fn create_change_set(&self, request: &ChangeSetRequest<'_>) -> Result<(), CloudError> {
         const CALL: &str = "cloudformation:CreateChangeSet";
-        let ChangeSetRequest { key, create, import_existing, name, template, asked, description } = *request;
+        let ChangeSetRequest { key, create, import_existing, nested, name, template, asked, description } = *request;
         // No `OnStackFailure`: it excludes `DisableRollback`, which execution always sends.
         let call = self
             .cfn(&key.region)
@@ -90,6 +92,7 @@ impl Cloud for Aws {
             .description(description)
             .change_set_type(if create { ChangeSetType::Create } else { ChangeSetType::Update })
             .set_import_existing_resources(import_existing.then_some(true))
+            .set_include_nested_stacks(nested.then_some(true))
             .set_role_arn(asked.role.as_ref().map(ToString::to_string))
             .set_parameters(Some(map::parameters(&asked.parameters)))
             .set_tags(Some(map::tags(&asked.tags)))
@@ -234,26 +237,16 @@ impl Cloud for Aws {
         Ok(values)
     }
 
-    async fn upload(&self, region: &Region, key: &str, body: &[u8]) -> Result<String, CloudError> {
-        const CALL: &str = "s3:PutObject";
-        let Some(bucket) = &self.bucket else {
-            let why =
-                "the template is larger than 51,200 bytes, and no bucket for it is configured (`--template-bucket`)";
-            return Err(CloudError { call: CALL, problem: Trouble::Invalid, message: why.into() });
-        };
-        let endpoint = self.config.endpoint_url();
-        let config = aws_sdk_s3::config::Builder::from(&self.config)
-            .region(aws_sdk_s3::config::Region::new(region.to_string()))
-            // A local endpoint has no name for each bucket.
-            .force_path_style(endpoint.is_some())
-            .interceptor(self.calls.clone());
-        let s3 = aws_sdk_s3::Client::from_conf(config.build());
-        let put = s3.put_object().bucket(bucket).key(key).body(body.to_vec().into());
-        put.send().await.map_err(|error| trouble(CALL, &error))?;
-        Ok(match endpoint {
-            Some(endpoint) => format!("{}/{bucket}/{key}", endpoint.trim_end_matches('/')),
-            None => format!("https://{bucket}.s3.{region}.amazonaws.com/{key}"),
-        })
+    async fn put(&self, put: &Put<'_>) -> Result<String, CloudError> {
+        objects::put(&self.config, &self.calls, put).await
+    }
+
+    async fn shelved(&self, shelf: &Shelf, prefix: &str) -> Result<Vec<Object>, CloudError> {
+        objects::listed(&self.config, &self.calls, shelf, prefix).await
+    }
+
+    async fn clear(&self, shelf: &Shelf, keys: &[&str]) -> Result<(), CloudError> {
+        objects::clear(&self.config, &self.calls, shelf, keys).await
     }
 
     fn time(&self) -> Option<Timestamp> {

@@ -34,6 +34,7 @@ pub(super) fn stack(region: &Region, stack: &sdk::Stack) -> Result<(StackKey, Fo
         tags: pairs(stack.tags().iter().map(|tag| (tag.key(), tag.value())).collect()),
         outputs: pairs(stack.outputs().iter().map(|output| (output.output_key(), output.output_value())).collect()),
         protected: stack.enable_termination_protection().unwrap_or_default(),
+        parameters: pairs(stack.parameters().iter().map(|one| (one.parameter_key(), one.parameter_value())).collect()),
         nested: text(stack.parent_id()).is_some(),
     };
     Ok((key, found))

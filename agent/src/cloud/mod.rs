@@ -6,6 +6,7 @@
 pub mod aws;
 pub mod count;
 mod map;
+mod objects;
 pub(crate) mod trouble;
 
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use plan::{
     asked::Asked,
     facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
     permit::Permit,
+    shelf::{Object, Shelf},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,9 +76,15 @@ pub trait Cloud {
         names: &BTreeSet<String>,
     ) -> impl Future<Output = Result<BTreeMap<String, Result<String, String>>, CloudError>>;
 
-    /// Puts a template where CloudFormation can read it and answers its URL (`s3:PutObject`), for templates over
-    /// 51,200 bytes.
-    fn upload(&self, region: &Region, key: &str, body: &[u8]) -> impl Future<Output = Result<String, CloudError>>;
+    /// Puts an object into a bucket, unless it is there, with just these bytes and young enough; answers its URL
+    /// (`s3:GetObject` to look, `s3:PutObject`).
+    fn put(&self, put: &Put<'_>) -> impl Future<Output = Result<String, CloudError>>;
+
+    /// Every object of a bucket whose key begins like this, all pages or an error (`s3:ListBucket`).
+    fn shelved(&self, shelf: &Shelf, prefix: &str) -> impl Future<Output = Result<Vec<Object>, CloudError>>;
+
+    /// Deletes objects; those that are gone already are fine (`s3:DeleteObject`).
+    fn clear(&self, shelf: &Shelf, keys: &[&str]) -> impl Future<Output = Result<(), CloudError>>;
 
     /// The time by AWS's own clock, as far as an answer has told it.
     fn time(&self) -> Option<Timestamp>;
@@ -94,6 +102,8 @@ pub struct ChangeSetRequest<'a> {
     pub create: bool,
     /// Whether resources that exist already are taken into the stack.
     pub import_existing: bool,
+    /// Whether the template has stacks nested in it, whose changes are asked for too.
+    pub nested: bool,
     /// The change set's name.
     pub name: &'a str,
     /// The template.
@@ -102,6 +112,19 @@ pub struct ChangeSetRequest<'a> {
     pub asked: &'a Asked,
     /// For people: commit and manifest, at most 1,024 characters.
     pub description: &'a str,
+}
+
+/// One object on its way into a bucket.
+#[derive(Debug, Clone, Copy)]
+pub struct Put<'a> {
+    /// The bucket, which has to be the account's own.
+    pub shelf: &'a Shelf,
+    /// Its key.
+    pub key: &'a str,
+    /// Its bytes.
+    pub body: &'a [u8],
+    /// One that was put there before this is put there anew.
+    pub fresh: Timestamp,
 }
 
 /// How a template travels.

@@ -111,6 +111,14 @@ pub enum ReadError {
         /// What is wrong with it.
         why: Unusable,
     },
+    /// A folder that was to be packed is too much.
+    #[error("the artifact `{path}` {why}")]
+    Artifact {
+        /// The folder.
+        path: RepoPath,
+        /// What is too much.
+        why: String,
+    },
     /// The local copy is damaged. The next look at the remote replaces it.
     #[error("the local copy of the repository is damaged ({0})")]
     Broken(String),

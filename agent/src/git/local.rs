@@ -3,6 +3,7 @@
 
 use super::{
     Descent, Offered, Origin,
+    bundle::{self, Member},
     descent::{Relation, relation},
     error::{Fault, FetchError, ReadError, cause, one_line},
     mirror::options,
@@ -44,6 +45,11 @@ impl Local {
     pub(super) async fn blob(&self, commit: &CommitId, path: &RepoPath, limit: u64) -> Result<Vec<u8>, ReadError> {
         let (commit, path) = (commit.clone(), path.clone());
         self.read(move |repository, _| tree::blob(repository, &commit, &path, limit)).await
+    }
+
+    pub(super) async fn bundle(&self, commit: &CommitId, path: &RepoPath) -> Result<Vec<Member>, ReadError> {
+        let (commit, path) = (commit.clone(), path.clone());
+        self.read(move |repository, _| bundle::read(repository, &commit, &path)).await
     }
 
     async fn read<T: Send + 'static>(

@@ -4,6 +4,7 @@
 //! What is offered here is not yet accepted: whether a commit may be believed is decided elsewhere, and this module
 //! only says how it relates to the one that was believed before.
 
+pub mod bundle;
 pub mod credentials;
 mod descent;
 pub mod error;
@@ -17,6 +18,7 @@ pub mod tree;
 
 pub use leash::Traffic;
 
+use bundle::Member;
 use credentials::{Credentials, Keyring};
 use error::{Fault, FetchError, ReadError};
 use local::Local;
@@ -35,6 +37,9 @@ pub trait Source {
 
     /// One file of a commit, if it has at most `limit` bytes.
     fn blob(&self, commit: &CommitId, path: &RepoPath, limit: u64) -> impl Future<Output = Result<Vec<u8>, ReadError>>;
+
+    /// Every file of a folder of a commit, or one file, by name: what an artifact is packed of.
+    fn bundle(&self, commit: &CommitId, path: &RepoPath) -> impl Future<Output = Result<Vec<Member>, ReadError>>;
 
     /// What all of this has cost so far.
     fn traffic(&self) -> Traffic;
@@ -195,6 +200,13 @@ impl<K: Keyring> Source for Repository<K> {
         match &self.0 {
             Place::Local(local) => local.blob(commit, path, limit).await,
             Place::Remote(remote) => remote.blob(commit, path, limit).await,
+        }
+    }
+
+    async fn bundle(&self, commit: &CommitId, path: &RepoPath) -> Result<Vec<Member>, ReadError> {
+        match &self.0 {
+            Place::Local(local) => local.bundle(commit, path).await,
+            Place::Remote(remote) => remote.bundle(commit, path).await,
         }
     }
 

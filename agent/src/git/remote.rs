@@ -6,6 +6,7 @@
 
 use super::{
     Descent, Limits, Offered, Origin,
+    bundle::{self, Member},
     credentials::{Credentials, Keyring},
     descent::{Relation, relation},
     error::{Fault, FetchError, ReadError},
@@ -112,6 +113,11 @@ impl<K: Keyring> Remote<K> {
     pub(super) async fn blob(&self, commit: &CommitId, path: &RepoPath, limit: u64) -> Result<Vec<u8>, ReadError> {
         let (commit, path) = (commit.clone(), path.clone());
         self.read(move |repository, _| tree::blob(repository, &commit, &path, limit)).await
+    }
+
+    pub(super) async fn bundle(&self, commit: &CommitId, path: &RepoPath) -> Result<Vec<Member>, ReadError> {
+        let (commit, path) = (commit.clone(), path.clone());
+        self.read(move |repository, _| bundle::read(repository, &commit, &path)).await
     }
 
     async fn read<T: Send + 'static>(

@@ -13,6 +13,7 @@ use gix::{
     objs::{Data, Kind, TreeRefIter, tree::EntryKind},
 };
 use manifests::{
+    artifact::Below,
     id::{CommitId, RepoPath},
     problem::Problem,
 };
@@ -32,6 +33,10 @@ pub struct Tree {
 impl manifests::parse::Tree for Tree {
     fn size(&self, path: &RepoPath) -> Option<u64> {
         self.sizes.get(path).copied()
+    }
+
+    fn below(&self, folder: &RepoPath) -> Below {
+        Below::of(&self.sizes, folder)
     }
 }
 
@@ -72,21 +77,7 @@ pub(super) fn blob(
     limit: u64,
 ) -> Result<Vec<u8>, ReadError> {
     let unusable = |why| Err(ReadError::File { path: path.clone(), why });
-    let mut at = (EntryKind::Tree, root(repository, commit)?);
-    for part in path.as_str().split('/') {
-        let (EntryKind::Tree, folder) = at else { return unusable(Unusable::Missing) };
-        let data = object(repository, folder, Kind::Tree)?;
-        let mut found = None;
-        for entry in TreeRefIter::from_bytes(&data, gix::hash::Kind::Sha1) {
-            let entry = entry.map_err(|error| ReadError::Broken(cause(&error)))?;
-            if entry.filename == part {
-                found = Some((entry.mode.kind(), entry.oid.to_owned()));
-            }
-        }
-        let Some(found) = found else { return unusable(Unusable::Missing) };
-        at = found;
-    }
-    let id = match at {
+    let id = match entry(repository, commit, path)? {
         (EntryKind::Blob | EntryKind::BlobExecutable, id) => id,
         (EntryKind::Tree, _) => return unusable(Unusable::Folder),
         (EntryKind::Link, _) => return unusable(Unusable::Link),
@@ -98,6 +89,29 @@ pub(super) fn blob(
     }
     let data = object(repository, id, Kind::Blob)?;
     if is_pointer(&data) { unusable(Unusable::Pointer) } else { Ok(data) }
+}
+
+/// What stands at a path of a commit.
+pub(super) fn entry(
+    repository: &Repository,
+    commit: &CommitId,
+    path: &RepoPath,
+) -> Result<(EntryKind, ObjectId), ReadError> {
+    let missing = || ReadError::File { path: path.clone(), why: Unusable::Missing };
+    let mut at = (EntryKind::Tree, root(repository, commit)?);
+    for part in path.as_str().split('/') {
+        let (EntryKind::Tree, folder) = at else { return Err(missing()) };
+        let data = object(repository, folder, Kind::Tree)?;
+        let mut found = None;
+        for entry in TreeRefIter::from_bytes(&data, gix::hash::Kind::Sha1) {
+            let entry = entry.map_err(|error| ReadError::Broken(cause(&error)))?;
+            if entry.filename == part {
+                found = Some((entry.mode.kind(), entry.oid.to_owned()));
+            }
+        }
+        at = found.ok_or_else(missing)?;
+    }
+    Ok(at)
 }
 
 struct Walk<'a> {
@@ -212,12 +226,12 @@ fn root(repository: &Repository, commit: &CommitId) -> Result<ObjectId, ReadErro
 }
 
 /// The size of an object, from its header.
-fn size(repository: &Repository, id: ObjectId) -> Result<u64, ReadError> {
+pub(super) fn size(repository: &Repository, id: ObjectId) -> Result<u64, ReadError> {
     repository.find_header(id).map(|header| header.size()).map_err(|error| ReadError::Broken(cause(&error)))
 }
 
 /// An object's bytes, when they are what its id says.
-fn object(repository: &Repository, id: ObjectId, kind: Kind) -> Result<Vec<u8>, ReadError> {
+pub(super) fn object(repository: &Repository, id: ObjectId, kind: Kind) -> Result<Vec<u8>, ReadError> {
     let mut object = repository.find_object(id).map_err(|error| ReadError::Broken(cause(&error)))?;
     if object.kind != kind {
         return Err(ReadError::Broken(format!("{id} is a {}, not a {kind}", object.kind)));
@@ -232,7 +246,7 @@ fn is_yaml(name: &str) -> bool {
 }
 
 /// Whether these bytes stand for a file that Git LFS keeps elsewhere.
-fn is_pointer(data: &[u8]) -> bool {
+pub(super) fn is_pointer(data: &[u8]) -> bool {
     data.starts_with(b"version https://git-lfs.github.com/spec/")
 }
 

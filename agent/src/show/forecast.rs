@@ -110,6 +110,9 @@ fn stack(text: &mut String, change: &StackChange, style: Style) {
     for change in &change.changes {
         resource(text, change, style);
     }
+    for (path, key) in &change.shelved {
+        let _ = writeln!(text, "    {} {path} as {key}", style.paint(Ink::Change, "object:"));
+    }
     if let Some(note) = &change.note {
         let _ = writeln!(text, "    {} {}", style.paint(Ink::Change, "note:"), printable(note));
     }
@@ -286,6 +289,7 @@ fn change_json(change: &StackChange) -> serde_json::Value {
         "act": change.act,
         "verdict": verdict,
         "why": why,
+        "objects": change.shelved.iter().map(|(path, key)| json!({ "path": path, "key": key })).collect::<Vec<_>>(),
         "note": change.note,
         "resources": change.changes.iter().map(resource).collect::<Vec<_>>(),
     })
@@ -320,6 +324,7 @@ mod tests {
             key: StackKey { region: "eu-central-1".parse().unwrap(), stack: "base".parse().unwrap() },
             act: Started::Update,
             changes: vec![change.clone()],
+            shelved: vec![],
             note: Some(foreign.into()),
             verdict,
         };

@@ -9,6 +9,7 @@ mod wild;
 mod wire;
 
 use manifests::{
+    artifact::Below,
     id::RepoPath,
     parse::{Content, File, Repository, Tree},
 };
@@ -22,12 +23,19 @@ impl Tree for Others {
     fn size(&self, path: &RepoPath) -> Option<u64> {
         self.0.get(path).copied()
     }
+
+    fn below(&self, folder: &RepoPath) -> Below {
+        Below::of(&self.0, folder)
+    }
 }
 
-/// Reads these files, beside the templates `stacks/t.yaml` (small), `stacks/large.yaml` and `stacks/huge.yaml`.
+/// Reads these files, beside the templates `stacks/t.yaml` (small), `stacks/large.yaml` and `stacks/huge.yaml`, and what can
+/// be an artifact.
 fn parse<B: AsRef<[u8]>>(files: &[(&str, B)]) -> Repository {
     let sizes = [("stacks/t.yaml", 600), ("stacks/large.yaml", 1_000_000), ("stacks/huge.yaml", 1_000_001)];
-    let others = Others(sizes.map(|(path, size)| (path.parse().expect("a path"), size)).into());
+    let packed = [("api/app.py", 9), ("api-2/app.py", 9), ("large/a", 50 << 20), ("large/b", 1), ("one.py", 9)];
+    let sizes = sizes.into_iter().chain(packed);
+    let others = Others(sizes.map(|(path, size)| (path.parse().expect("a path"), size)).collect());
     let files: Vec<File<'_>> = files
         .iter()
         .map(|(path, bytes)| File { path: path.parse().expect("a path"), content: Content::Bytes(bytes.as_ref()) })

@@ -133,11 +133,10 @@ fn what_begins_a_document() {
 fn what_the_design_has_and_this_version_does_not_act_on() {
     let hint = "\n  hint: take it out: nothing would act on it";
     check_spec(
-        "artifacts: {path: x}\nchecks: []\ndrift: {mode: heal}",
+        "checks: []\ndrift: {mode: heal}",
         &format!(
-            "stacks/a.yaml:6:14: `artifacts` is not supported by this version{hint}\n\
-             stacks/a.yaml:7:11: `checks` is not supported by this version{hint}\n\
-             stacks/a.yaml:8:10: `drift` is not supported by this version{hint}"
+            "stacks/a.yaml:6:11: `checks` is not supported by this version{hint}\n\
+             stacks/a.yaml:7:10: `drift` is not supported by this version{hint}"
         ),
     );
     check(
@@ -150,6 +149,38 @@ fn what_the_design_has_and_this_version_does_not_act_on() {
     check(
         "apiVersion: holdfast/v1\nkind: Preview\nspec: {branches: 'feature/*'}\n",
         "stacks/a.yaml:2:7: `kind: Preview` is not supported by this version",
+    );
+}
+
+#[test]
+fn an_artifact_is_there_fits_and_is_named_to_the_template_once() {
+    let one = |path: &str, bucket: &str, key: &str| {
+        format!("artifacts: [{{path: {path}, parameters: {{bucket: {bucket}, key: {key}}}}}]")
+    };
+    check_spec(&one("../api", "Bucket", "Key"), "");
+    check_spec(&one("../one.py", "Bucket", "Key"), "");
+    check_spec(
+        &one("api", "Bucket", "Key"),
+        "stacks/a.yaml:6:22: the artifact `stacks/api` is not in this commit\n  \
+         hint: the path is relative to the manifest's own folder",
+    );
+    check_spec(
+        &one("../large", "Bucket", "Key"),
+        "stacks/a.yaml:6:22: the artifact `large` has 52428801 bytes, at most 52428800 are packed\n  \
+         hint: keep what is built out of the repository, or split it",
+    );
+    check_spec(
+        &format!("parameters: {{Key: x}}\n{}", one("../api", "A-b", "Key")),
+        "stacks/a.yaml:7:51: `A-b` is not a logical id: it may hold only letters and digits, at most 255\n\
+         stacks/a.yaml:7:61: the parameter `Key` is given for the second time\n  hint: the first is on line 6",
+    );
+    check_spec(
+        "artifacts: [{path: ../api, parameters: {bucket: B, key: K}}, {path: ../api-2, parameters: {bucket: B, key: L}}]",
+        "",
+    );
+    check_spec(
+        "artifacts: [{path: ../../api, parameters: {bucket: B}}]",
+        "stacks/a.yaml:6:45: `parameters`: the field `key` is missing",
     );
 }
 

@@ -136,11 +136,11 @@ fn a_template_that_is_too_large_for_a_request_goes_through_a_bucket() {
     site.repository.commit();
     let turn = site.once().expect(State::Failed, 1);
     assert!(turn.why("large").contains("larger than 51,200 bytes"), "{turn:#?}");
-    assert!(turn.why("large").contains("--template-bucket"), "{turn:#?}");
+    assert!(turn.why("large").contains("--artifact-bucket"), "{turn:#?}");
     assert_eq!(turn.state("small"), State::InSync);
     let bucket = "Resources: {Bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: templates}}}";
     site.operator().create("bucket", bucket);
-    let (turn, calls) = site.costs(|| site.once_with(&["--template-bucket", "templates"]));
+    let (turn, calls) = site.costs(|| site.once_with(&["--artifact-bucket", "templates"]));
     turn.expect(State::InSync, 0);
     assert_eq!(calls["s3:PutObject"], 1);
     assert_eq!(site.operator().status("large").as_deref(), Some("CREATE_COMPLETE"));

@@ -9,15 +9,17 @@ use crate::{
         StackDescription,
     },
     cfn::words::{ChangeSetStatus, ChangeSetType, ExecutionStatus},
-    store::{Key, Object},
+    services::{Place, s3},
+    store::Key,
     world::{Reply, World},
 };
-use agent::cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Template, Trouble, is_secret};
+use agent::cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Put, Template, Trouble, is_secret};
 use jiff::Timestamp;
 use manifests::id::{AccountId, Region, StackKey};
 use plan::{
     facts::{Change, ChangeSet, ChangeSetStatus as Stage, Detail, FailedEvent, FailedHook, FoundStack},
     permit::{Act, Permit},
+    shelf::{Object, Shelf},
 };
 use std::{
     cell::RefCell,
@@ -108,6 +110,7 @@ fn found(stack: StackDescription) -> FoundStack {
         tags: stack.tags,
         outputs: stack.outputs.into_iter().map(|output| (output.key, output.value)).collect(),
         protected: stack.enable_termination_protection,
+        parameters: stack.parameters.into_iter().filter_map(|one| Some((one.key, one.value?))).collect(),
         nested: stack.parent_id.is_some(),
     }
 }
@@ -202,6 +205,7 @@ impl Cloud for SimCloud {
             change_set_type: Some(if request.create { ChangeSetType::Create } else { ChangeSetType::Update }),
             description: Some(request.description.to_owned()),
             client_token: Some(request.name.to_owned()),
+            include_nested_stacks: request.nested,
             ..CreateChangeSet::default()
         };
         self.call("cloudformation:CreateChangeSet", |world| {
@@ -389,15 +393,39 @@ impl Cloud for SimCloud {
         Ok(values)
     }
 
-    async fn upload(&self, region: &Region, key: &str, body: &[u8]) -> Result<String, CloudError> {
-        let bucket = format!("holdfast-artifacts-{}-{region}", self.account);
-        self.call("s3:PutObject", |world| {
-            let modified = world.now();
-            let object = Object { body: body.to_vec(), modified };
-            world.account(&self.account).store.put_object(&bucket, key, object);
-            Ok(format!("https://{bucket}.s3.{region}.amazonaws.com/{key}"))
-        })
-        .await
+    async fn put(&self, put: &Put<'_>) -> Result<String, CloudError> {
+        let Put { shelf, key, body, fresh } = *put;
+        let there = self.call("s3:GetObject", |world| {
+            s3::expect(world, &shelf.bucket, Some(shelf.owner.as_str()))?;
+            s3::get(world, &shelf.bucket, key)
+        });
+        if !there.await.is_ok_and(|object| object.body == body && object.modified >= fresh) {
+            let upload = s3::Upload { body: body.to_vec(), ..s3::Upload::default() };
+            let put = self.call("s3:PutObject", |world| {
+                s3::expect(world, &shelf.bucket, Some(shelf.owner.as_str()))?;
+                let at = Place { account: &self.account, region: &shelf.region, now: world.now() };
+                s3::put(world, &at, (&shelf.bucket, key), upload)
+            });
+            put.await?;
+        }
+        Ok(format!("https://{}.s3.{}.amazonaws.com/{key}", shelf.bucket, shelf.region))
+    }
+
+    async fn shelved(&self, shelf: &Shelf, prefix: &str) -> Result<Vec<Object>, CloudError> {
+        let asked = s3::ListRequest { prefix: prefix.to_owned(), most: usize::MAX, ..s3::ListRequest::default() };
+        let listed = self.call("s3:ListBucket", |world| {
+            s3::expect(world, &shelf.bucket, Some(shelf.owner.as_str()))?;
+            s3::list(world, &shelf.bucket, &asked)
+        });
+        let entries = listed.await?.entries.into_iter();
+        Ok(entries.map(|entry| Object { key: entry.key, at: entry.modified }).collect())
+    }
+
+    async fn clear(&self, shelf: &Shelf, keys: &[&str]) -> Result<(), CloudError> {
+        for key in keys {
+            self.call("s3:DeleteObject", |world| s3::delete(world, &shelf.bucket, key)).await?;
+        }
+        Ok(())
     }
 
     fn time(&self) -> Option<Timestamp> {

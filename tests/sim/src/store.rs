@@ -149,6 +149,8 @@ pub struct Object {
     pub body: Vec<u8>,
     /// When it was put.
     pub modified: Timestamp,
+    /// The SHA-256 checksum that it was put with, if it was.
+    pub sha256: Option<String>,
 }
 
 /// Everything that one account holds.

@@ -16,6 +16,7 @@ mod recover;
 mod release;
 mod remembered;
 mod select;
+mod shelf;
 mod status;
 mod table;
 mod tell;

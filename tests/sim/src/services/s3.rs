@@ -51,6 +51,44 @@ pub struct ListRequest {
     pub most: usize,
 }
 
+/// What `PutObject` is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Upload {
+    /// The bytes.
+    pub body: Vec<u8>,
+    /// Their SHA-256 checksum in base64, if the caller said one.
+    pub sha256: Option<String>,
+    /// Never in the place of another (`If-None-Match: *`).
+    pub new_only: bool,
+}
+
+/// Whether a bucket is whose the caller says (`x-amz-expected-bucket-owner`): "Verifying bucket ownership with bucket owner
+/// condition" in the S3 user guide.
+///
+/// # Errors
+/// `AccessDenied` when it is somebody else's.
+pub fn expect(world: &World, bucket: &str, expected: Option<&str>) -> Result<(), Refusal> {
+    match (world.bucket_owner(bucket), expected) {
+        (Some(owner), Some(expected)) if owner.as_str() != expected => {
+            Err(Refusal::new("AccessDenied", 403, "Access Denied"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a request came to the bucket's region: "Request redirection" in the S3 user guide.
+///
+/// # Errors
+/// `PermanentRedirect` when it did not.
+pub fn at_home(world: &mut World, at: &Place<'_>, bucket: &str) -> Result<(), Refusal> {
+    if head_bucket(world, bucket)? == at.region.to_string() {
+        return Ok(());
+    }
+    let message = "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all \
+                   future requests to this endpoint.";
+    Err(Refusal::new("PermanentRedirect", 301, message))
+}
+
 /// An entity tag, as S3 makes it for an object in one piece.
 pub fn etag(body: &[u8]) -> String {
     md5_hex(body)
@@ -123,25 +161,20 @@ pub fn list_buckets(world: &mut World, at: &Place<'_>) -> Vec<(String, Timestamp
     store.iter().filter(|(key, _)| key.kind == KIND).map(|(key, r)| (key.id.clone(), r.created)).collect()
 }
 
-/// Puts an object; with `new_only` (`If-None-Match: *`) never in the place of another. Answers its entity tag.
+/// Puts an object. Answers its entity tag.
 ///
 /// # Errors
 /// `NoSuchBucket`, `PreconditionFailed`.
-pub fn put(
-    world: &mut World,
-    at: &Place<'_>,
-    (bucket, key): (&str, &str),
-    body: Vec<u8>,
-    new_only: bool,
-) -> Result<String, Refusal> {
+pub fn put(world: &mut World, at: &Place<'_>, (bucket, key): (&str, &str), upload: Upload) -> Result<String, Refusal> {
     let owner = owner(world, bucket)?;
     let store = &mut world.account(&owner).store;
+    let Upload { body, sha256, new_only } = upload;
     if new_only && store.object(bucket, key).is_some() {
         let message = "At least one of the pre-conditions you specified did not hold";
         return Err(Refusal::new("PreconditionFailed", 412, message));
     }
     let tag = etag(&body);
-    store.put_object(bucket, key, Object { body, modified: at.now });
+    store.put_object(bucket, key, Object { body, modified: at.now, sha256 });
     Ok(tag)
 }
 

@@ -1,7 +1,7 @@
 //! S3's REST protocol: paths and headers in, XML and bytes out.
 //!
 //! Path style (`/bucket/key`) always; virtual hosts (`bucket.s3.…`, `bucket.localhost`) are understood too. An upload's
-//! `Content-MD5` and length are checked; its other checksums are taken off its end and believed.
+//! `Content-MD5`, `x-amz-checksum-sha256` and length are checked; other checksums are taken off its end and believed.
 
 use super::{answer::Answer, chunked, request::Received, xml::Xml};
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     world::World,
 };
 use base64::Engine as _;
+use manifests::id::Digest;
 use md5::{Digest as _, Md5};
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
@@ -69,6 +70,10 @@ fn place(request: &Received) -> (String, String) {
 pub(crate) fn call(world: &mut World, at: &Place<'_>, request: &Received) -> Result<Answer, Refusal> {
     let Target { action, bucket, key } = Target::of(request);
     let empty = |status| Answer::new(status, Vec::new());
+    s3::expect(world, &bucket, request.header("x-amz-expected-bucket-owner"))?;
+    if !key.is_empty() || action == "ListObjectsV2" {
+        s3::at_home(world, at, &bucket)?;
+    }
     Ok(match action {
         "ListBuckets" => list_buckets(world, at),
         "CreateBucket" => {
@@ -84,18 +89,24 @@ pub(crate) fn call(world: &mut World, at: &Place<'_>, request: &Received) -> Res
         "ListObjectsV2" => list(world, &bucket, request)?,
         "PutObject" => {
             let new_only = request.header("if-none-match") == Some("*");
-            let etag = s3::put(world, at, (&bucket, &key), upload(request)?, new_only)?;
+            let (body, sha256) = (upload(request)?, request.header("x-amz-checksum-sha256").map(ToOwned::to_owned));
+            let etag = s3::put(world, at, (&bucket, &key), s3::Upload { body, sha256, new_only })?;
             empty(200).with("etag", format!("\"{etag}\""))
         }
         "GetObject" | "HeadObject" => {
             let object = s3::get(world, &bucket, &key)?;
             let modified = object.modified.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            let asked = request.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"));
             // The server answers a HEAD with the length of the body that it leaves out.
-            Answer::new(200, object.body.clone())
-                .with("etag", format!("\"{}\"", s3::etag(&object.body)))
-                .with("last-modified", modified)
-                .with("accept-ranges", "bytes")
-                .with("content-type", "binary/octet-stream")
+            let answer = Answer::new(200, object.body.clone());
+            match object.sha256.clone().filter(|_| asked) {
+                Some(sum) => answer.with("x-amz-checksum-sha256", sum),
+                None => answer,
+            }
+            .with("etag", format!("\"{}\"", s3::etag(&object.body)))
+            .with("last-modified", modified)
+            .with("accept-ranges", "bytes")
+            .with("content-type", "binary/octet-stream")
         }
         "DeleteObject" => {
             s3::delete(world, &bucket, &key)?;
@@ -126,7 +137,12 @@ fn upload(request: &Received) -> Result<Vec<u8>, Refusal> {
     } else {
         request.body.to_vec()
     };
-    let digest = || base64::engine::general_purpose::STANDARD.encode(Md5::digest(&body));
+    let encode = |digest: &[u8]| base64::engine::general_purpose::STANDARD.encode(digest);
+    let digest = || encode(&Md5::digest(&body));
+    if request.header("x-amz-checksum-sha256").is_some_and(|said| said != encode(&Digest::of(&body).0)) {
+        let message = "The SHA256 you specified did not match the calculated checksum.";
+        return Err(Refusal::new("BadDigest", 400, message));
+    }
     if request.header("content-md5").is_some_and(|said| said != digest()) {
         return Err(Refusal::new("BadDigest", 400, "The Content-MD5 you specified did not match what we received."));
     }

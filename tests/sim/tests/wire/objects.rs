@@ -78,3 +78,48 @@ async fn a_deleted_object_is_gone_and_its_bucket_may_go() {
     s3.delete_bucket().bucket("artifacts").send().await.unwrap();
     assert!(s3.head_bucket().bucket("artifacts").send().await.unwrap_err().into_service_error().is_not_found());
 }
+
+/// The SHA-256 checksum of a text, as S3 writes it.
+fn sum(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(manifests::id::Digest::of(text.as_bytes()).0)
+}
+
+#[tokio::test]
+async fn a_checksum_is_checked_and_told_to_whoever_asks() {
+    let server = server();
+    let s3 = bucket(&server, DEV).await;
+    let put = || s3.put_object().bucket("artifacts").key("k").body(ByteStream::from_static(b"text"));
+    let wrong = put().checksum_sha256(sum("other")).send().await.unwrap_err();
+    assert_eq!(wrong.code(), Some("BadDigest"));
+    put().checksum_sha256(sum("text")).send().await.unwrap();
+    let head = s3.head_object().bucket("artifacts").key("k");
+    assert_eq!(head.clone().send().await.unwrap().checksum_sha256(), None);
+    let told = head.checksum_mode(aws_sdk_s3::types::ChecksumMode::Enabled).send().await.unwrap();
+    assert_eq!(told.checksum_sha256(), Some(sum("text").as_str()));
+}
+
+#[tokio::test]
+async fn a_bucket_of_somebody_else_is_denied_to_whoever_says_whose_it_should_be() {
+    let server = server();
+    let s3 = bucket(&server, DEV).await;
+    let other = aws_sdk_s3::Client::new(&account(&server, HUB).await);
+    let put = || other.put_object().bucket("artifacts").key("k").body(ByteStream::from_static(b"x"));
+    let denied = put().expected_bucket_owner(HUB).send().await.unwrap_err();
+    assert_eq!(denied.code(), Some("AccessDenied"));
+    let denied = other.list_objects_v2().bucket("artifacts").expected_bucket_owner(HUB).send().await.unwrap_err();
+    assert_eq!(denied.code(), Some("AccessDenied"));
+    assert_eq!(s3.list_objects_v2().bucket("artifacts").send().await.unwrap().key_count(), Some(0));
+    put().expected_bucket_owner(DEV).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_bucket_answers_only_in_its_region() {
+    let server = server();
+    bucket(&server, DEV).await;
+    let config = account(&server, DEV).await;
+    let elsewhere = aws_sdk_s3::config::Builder::from(&config).region(aws_sdk_s3::config::Region::new("us-east-2"));
+    let s3 = aws_sdk_s3::Client::from_conf(elsewhere.build());
+    let put = s3.put_object().bucket("artifacts").key("k").body(ByteStream::from_static(b"x"));
+    assert_eq!(put.send().await.unwrap_err().code(), Some("PermanentRedirect"));
+}

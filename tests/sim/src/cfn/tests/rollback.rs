@@ -251,7 +251,7 @@ fn a_bucket_with_objects_is_not_deleted() {
     let mut bench = Bench::new();
     bench.create("s", "Resources: {B: {Type: AWS::S3::Bucket, Properties: {BucketName: full}}}");
     let (account, modified) = (bench.account.clone(), bench.world.now());
-    bench.world.account(&account).store.put_object("full", "k", Object { body: vec![1], modified });
+    bench.world.account(&account).store.put_object("full", "k", Object { body: vec![1], modified, sha256: None });
     bench.delete("s");
     assert_eq!(bench.status("s"), Status::DeleteFailed);
     assert_eq!(bench.reason("s").as_deref(), Some("The following resource(s) failed to delete: [B]."));
@@ -302,7 +302,11 @@ Parameters: {V: {Type: String}}
 Resources: {P: {Type: AWS::SSM::Parameter, Properties: {Name: /inner, Type: String, Value: !Ref V}}}
 Outputs: {Name: {Value: !Ref P}}
 ";
-    bench.world.account(&account).store.put_object("b", "inner.yaml", Object { body: inner.into(), modified });
+    bench.world.account(&account).store.put_object(
+        "b",
+        "inner.yaml",
+        Object { body: inner.into(), modified, sha256: None },
+    );
     let outer = "
 Resources:
   N: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: 'https://b.s3.amazonaws.com/inner.yaml', Parameters: {V: one}}}

@@ -56,6 +56,7 @@ fn propose(cloud: &SimCloud, stack: &str) -> Option<Result<(), agent::cloud::Clo
     let request = ChangeSetRequest {
         key: &key,
         import_existing: false,
+        nested: false,
         create: true,
         name: &name,
         template: Template::Inline(SMALL),
