@@ -72,6 +72,15 @@ fn the_account_s_flags_exist() {
 }
 
 #[test]
+fn every_file_that_the_readme_names_is_there() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let links: Vec<&str> = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    let local: Vec<&&str> = links.iter().filter(|link| !link.contains("://")).collect();
+    assert!(local.len() > 10, "{links:?}");
+    local.iter().for_each(|link| assert!(root().join(link).exists(), "{link}"));
+}
+
+#[test]
 fn the_configuration_file_is_one() {
     let guardrails = block("## In an account", "yaml");
     let read = manifests::guardrails::parse(&"README.md".parse().unwrap(), guardrails.as_bytes()).unwrap();
