@@ -83,6 +83,14 @@ impl<'a> Findings<'a> {
         Some(duration)
     }
 
+    /// The name of an SSM parameter.
+    pub(crate) fn parameter(&mut self, name: &At<String>) {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
+        if name.value.is_empty() || name.value.len() > 1_011 || !name.value.chars().all(fits) {
+            self.refuse(name.at, format!("`{}` is not the name of an SSM parameter", brief(&name.value)));
+        }
+    }
+
     /// A text of at most so many characters, and not without any.
     pub(crate) fn length(&mut self, text: &At<String>, what: &str, most: usize) {
         let length = text.value.chars().count();

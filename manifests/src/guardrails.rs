@@ -12,6 +12,7 @@ use crate::{
     findings::Findings,
     id::{Arn, RepoPath, StackName},
     parse,
+    pattern::Pattern,
     problem::Problem,
     typed::At,
     window::{self, Window},
@@ -152,8 +153,7 @@ impl Default for Guardrails {
     /// What holds in an account that has no guardrails of its own: nothing unspelled is destroyed, nothing stateful even
     /// when spelled out, nothing is taken over, no template rewrites itself.
     fn default() -> Self {
-        let stateful: BTreeSet<TypePattern> =
-            STATEFUL.iter().map(|name| TypePattern(Pattern { text: (*name).to_owned() })).collect();
+        let stateful: BTreeSet<TypePattern> = STATEFUL.iter().map(|name| TypePattern(Pattern::new(name))).collect();
         Self {
             limits: Limits::default(),
             concurrency: None,
@@ -216,12 +216,6 @@ impl Guardrails {
     }
 }
 
-/// A text in which a `*` stands for anything.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Pattern {
-    text: String,
-}
-
 /// A pattern of resource types: `AWS::RDS::DBInstance`, `AWS::RDS::*`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TypePattern(Pattern);
@@ -230,29 +224,15 @@ pub struct TypePattern(Pattern);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NamePattern(Pattern);
 
-impl Pattern {
-    /// Whether a text fits: its parts between the stars follow one another in it.
-    fn fits(&self, text: &str) -> bool {
-        let mut parts = self.text.split('*');
-        let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
-        let Some(last) = parts.next_back() else { return rest.is_empty() };
-        for part in parts {
-            let Some(at) = rest.find(part) else { return false };
-            rest = &rest[at + part.len()..];
-        }
-        rest.ends_with(last)
-    }
-}
-
 impl std::fmt::Display for TypePattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0.text)
+        self.0.fmt(f)
     }
 }
 
 impl std::fmt::Display for NamePattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0.text)
+        self.0.fmt(f)
     }
 }
 
@@ -383,7 +363,7 @@ fn type_pattern(text: &At<String>, findings: &mut Findings<'_>) -> Option<TypePa
     let fits = |c: char| c.is_ascii_alphanumeric() || "_@:*".contains(c);
     let shaped = text.value == "*" || text.value.contains("::");
     if shaped && text.value.chars().all(fits) {
-        return Some(TypePattern(Pattern { text: text.value.clone() }));
+        return Some(TypePattern(Pattern::new(&text.value)));
     }
     let fault = Fault::new(text.at, format!("`{}` is not a resource type or a pattern of some", brief(&text.value)));
     findings.fault(fault.hint("such as `AWS::RDS::DBInstance` or `AWS::RDS::*`"));
@@ -393,7 +373,7 @@ fn type_pattern(text: &At<String>, findings: &mut Findings<'_>) -> Option<TypePa
 fn name_pattern(text: &At<String>, findings: &mut Findings<'_>) -> Option<NamePattern> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-*".contains(c);
     if !text.value.is_empty() && text.value.chars().all(fits) {
-        return Some(NamePattern(Pattern { text: text.value.clone() }));
+        return Some(NamePattern(Pattern::new(&text.value)));
     }
     let fault = Fault::new(text.at, format!("`{}` is not a stack's name or a pattern of some", brief(&text.value)));
     findings.fault(fault.hint("such as `network` or `prod-*`"));

@@ -10,12 +10,14 @@
 pub mod id;
 pub mod stack;
 pub mod artifact;
+pub mod check;
 pub mod nested;
 pub mod fleet;
 pub mod approval;
 pub mod parse;
 pub mod guardrails;
 pub mod window;
+pub mod pattern;
 mod yaml;
 mod written;
 mod typed;

@@ -3,6 +3,7 @@
 //! Not here: how it is written (that is [`crate::parse`]) and whether it is due (that is `plan`).
 
 use crate::artifact::Artifact;
+use crate::check::Check;
 use crate::id::{AccountId, Arn, LogicalId, Name, Region, RepoPath, ResourcePath, StackName};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -70,6 +71,8 @@ pub struct Stack {
     pub rollback: Rollback,
     /// What may be given up to get it going again.
     pub recovery: Recovery,
+    /// What has to be so for it to be well.
+    pub checks: Vec<Check>,
     /// Names of controls that the stack provides.
     pub provides: BTreeSet<String>,
     /// How long one change may take before it is called late.

@@ -6,7 +6,7 @@
 //! Not here: what takes two manifests to see. [`crate::graph`] looks at those.
 
 use crate::{
-    artifact,
+    artifact, check,
     findings::Findings,
     id::{LogicalId, Name, RepoPath, ResourcePath, StackName},
     parameter::{Output, Parameter, Reference},
@@ -54,7 +54,6 @@ pub(crate) fn stack(
     findings: &mut Findings<'_>,
 ) -> Option<Sound> {
     let spec = &written.spec;
-    findings.unsupported("checks", spec.checks.as_ref());
     findings.unsupported("drift", spec.drift.as_ref());
     let stack_name = match &spec.stack_name {
         Some(text) => findings.id(text),
@@ -86,6 +85,7 @@ pub(crate) fn stack(
         allow: allow(&spec.allow, findings),
         rollback: spec.rollback.as_ref().map(|rollback| self::rollback(rollback, findings)).unwrap_or_default(),
         recovery: spec.recovery.as_ref().map(|recovery| self::recovery(recovery, findings)).unwrap_or_default(),
+        checks: check::checks(&spec.checks, findings),
         provides: provides(&spec.provides, findings),
         timeout: timeout(spec.timeout.as_ref(), findings),
         suspend: spec.suspend.as_ref().map(|suspend| self::suspend(suspend, findings)),
@@ -240,10 +240,7 @@ fn reference(written: &Reference, at: Mark, needs: &mut Vec<Need>, findings: &mu
         }
         Reference { label: None, output: Some(output), ssm: None } => self::output(output, needs, findings),
         Reference { label: None, output: None, ssm: Some(name) } => {
-            let fits = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
-            if name.value.is_empty() || name.value.len() > 1_011 || !name.value.chars().all(fits) {
-                findings.refuse(name.at, format!("`{}` is not the name of an SSM parameter", brief(&name.value)));
-            }
+            findings.parameter(name);
             Some(Value::Ssm(name.value.clone()))
         }
         Reference { .. } => {

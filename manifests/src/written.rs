@@ -6,6 +6,7 @@
 
 use crate::{
     artifact::written::Artifact,
+    check::written::Check,
     parameter::Parameter,
     stack::{Capability, DeletionPolicy},
     typed::At,
@@ -241,6 +242,11 @@ pub(crate) struct StackSpec {
     pub(crate) rollback: Option<Rollback>,
     /// What may be given up to get the stack going again when CloudFormation leaves it half done.
     pub(crate) recovery: Option<Recovery>,
+    /// What has to be so for the stack to be well. All of it is asked after every change and on every turn; a change after
+    /// which it is not so within a while is taken back, once.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(extend("maxItems" = 10)))]
+    pub(crate) checks: Vec<At<Check>>,
     /// Names of controls that the stack provides, such as `CIS-3.1`.
     #[serde(default)]
     pub(crate) provides: Vec<At<String>>,
@@ -250,8 +256,6 @@ pub(crate) struct StackSpec {
     /// Leaves the stack as it is, whatever the repository says.
     pub(crate) suspend: Option<Suspend>,
 
-    #[cfg_attr(feature = "schema", schemars(skip))]
-    pub(crate) checks: Option<At<IgnoredAny>>,
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub(crate) drift: Option<At<IgnoredAny>>,
 }

@@ -132,13 +132,7 @@ fn what_begins_a_document() {
 #[test]
 fn what_the_design_has_and_this_version_does_not_act_on() {
     let hint = "\n  hint: take it out: nothing would act on it";
-    check_spec(
-        "checks: []\ndrift: {mode: heal}",
-        &format!(
-            "stacks/a.yaml:6:11: `checks` is not supported by this version{hint}\n\
-             stacks/a.yaml:7:10: `drift` is not supported by this version{hint}"
-        ),
-    );
+    check_spec("drift: {mode: heal}", &format!("stacks/a.yaml:6:10: `drift` is not supported by this version{hint}"));
     check(
         "apiVersion: holdfast/v1\nkind: Fleet\nspec:\n  rings: []\n  trust: {}\n",
         &format!(
@@ -344,5 +338,72 @@ fn the_fleet() {
         "apiVersion: holdfast/v1\nkind: Accounts\nspec: {accounts: [{id: 111111111111}]}\n",
         "stacks/a.yaml:3:24: the account id `111111111111` stands here as a number\n  \
          hint: put it in quotes: \"111111111111\"",
+    );
+}
+
+#[test]
+fn a_check_is_one_thing_with_a_name_of_its_own() {
+    check_spec(
+        "checks:\n- {}\n- {http: {url: 'https://a.example'}, ssm: {name: /a, equals: b}}\n- {htpp: {url: a}}",
+        "stacks/a.yaml:7:5: a check is exactly one of `http`, `output`, `ssm` and `alarm`\n\
+         stacks/a.yaml:8:5: a check is exactly one of `http`, `output`, `ssm` and `alarm`\n\
+         stacks/a.yaml:9:5: a check is exactly one of `http`, `output`, `ssm` and `alarm`\n\
+         stacks/a.yaml:9:6: unknown field `htpp`\n  hint: did you mean `http`?",
+    );
+    check_spec(
+        "checks: [{alarm: {name: a}}, {alarm: {name: a}}]",
+        "stacks/a.yaml:6:32: a check `alarm a` stands here for the second time\n  hint: give it a `name` of its own",
+    );
+    check_spec(
+        "checks: [{within: 7h, alarm: {name: a}}]",
+        "stacks/a.yaml:6:21: `7h` is out of bounds: a check may take at most 6h to be so after a change",
+    );
+    let eleven: Vec<String> = (0..11).map(|number| format!("{{alarm: {{name: a{number}}}}}")).collect();
+    let told = parse(&[("stacks/a.yaml", stack("a", &format!("checks: [{}]", eleven.join(", "))))]);
+    assert!(told.problems[0].to_string().ends_with("11 checks are too many, 10 are asked"), "{:?}", told.problems);
+}
+
+#[test]
+fn an_address_is_one_that_can_be_asked_and_gives_nothing_away() {
+    let check_url = |url: &str, why: &str| {
+        let lines = format!("checks: [{{http: {{url: '{url}'}}}}]");
+        check_spec(&lines, &format!("stacks/a.yaml:6:25: `{url}` is not an address to ask: it {why}"));
+    };
+    check_url("ftp://a.example/", "begins with neither `https://` nor `http://`");
+    check_url("https:///health", "names no host");
+    check_url(
+        "https://user:secret@a.example/",
+        "holds a user or a password, which everybody who reads the repository would know",
+    );
+    check_url("https://a.example/#top", "has a fragment, which is never sent");
+    check_url("https://a.example/a b", "holds a space, a backslash or a control character");
+    check_spec(
+        "checks: [{http: {url: 'https://a.example', status: 99}}]",
+        "stacks/a.yaml:6:54: `99` is no HTTP status",
+    );
+}
+
+#[test]
+fn what_a_check_expects_is_said_once() {
+    check_spec(
+        "checks: [{output: {key: Url}}, {output: {key: Url2, equals: a, matches: b}}, {output: {key: 'a b', equals: a}}]",
+        "stacks/a.yaml:6:27: an output has exactly one of `equals` and `matches`\n\
+         stacks/a.yaml:6:49: an output has exactly one of `equals` and `matches`\n\
+         stacks/a.yaml:6:95: `a b` is not a logical id: it may hold only letters and digits, at most 255",
+    );
+    check_spec(
+        "checks: [{ssm: {name: 'a b', equals: c}}]",
+        "stacks/a.yaml:6:25: `a b` is not the name of an SSM parameter",
+    );
+    let arn = "arn:aws:cloudwatch:eu-central-1:111111111111:alarm:errors";
+    check_spec(
+        &format!(
+            "checks:\n- {{alarm: {{}}}}\n- {{alarm: {{name: a, arn: '{arn}'}}}}\n- {{alarm: {{arn: 'arn:aws:sns:x'}}}}\n\
+             - {{alarm: {{arn: '{arn}', region: eu-west-1}}}}"
+        ),
+        "stacks/a.yaml:7:5: an alarm has exactly one of `name` and `arn`\n\
+         stacks/a.yaml:8:5: an alarm has exactly one of `name` and `arn`\n\
+         stacks/a.yaml:9:19: `arn:aws:sns:x` is not the ARN of an alarm\n\
+         stacks/a.yaml:10:88: the alarm's ARN says its region already",
     );
 }

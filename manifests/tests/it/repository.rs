@@ -277,3 +277,26 @@ fn an_accounts_guardrails_are_not_read_from_the_repository_and_cost_nobody() {
     assert!(repository.complete && repository.stacks.len() == 1 && repository.fleet.is_some());
     assert!(repository.problems[0].to_string().contains("are not read from the repository"));
 }
+
+#[test]
+fn checks_arrive_with_a_name_and_a_while_even_if_none_is_said() {
+    let lines = "checks:\n- {http: {url: 'https://a.example/health?key=1'}}\n- {name: door, within: 90s, http: {url: 'http://b', status: 404, contains: no}}\n\
+                 - {output: {key: Url, matches: 'https://*.example.com'}}\n- {ssm: {name: /a, equals: ''}}\n- {alarm: {name: 'a:b', region: us-east-1}}\n\
+                 - {alarm: {arn: 'arn:aws:cloudwatch:eu-west-1:111111111111:alarm:a:b'}, name: other}";
+    let repository = parse(&[("stacks/a.yaml", stack("a", lines))]);
+    assert_eq!(repository.problems, []);
+    let checks = &repository.stacks.values().next().unwrap().checks;
+    let told: Vec<String> =
+        checks.iter().map(|check| format!("{} {:?} {}s", check.name, check.asks, check.within.as_secs())).collect();
+    assert_eq!(
+        told,
+        [
+            "https://a.example/health Http(Http { url: \"https://a.example/health?key=1\", status: 200, contains: None }) 300s",
+            "door Http(Http { url: \"http://b\", status: 404, contains: Some(\"no\") }) 90s",
+            "output Url Output { key: \"Url\", expect: Matches(Pattern(\"https://*.example.com\")) } 300s",
+            "ssm /a Ssm { name: \"/a\", equals: \"\" } 300s",
+            "alarm a:b Alarm { name: \"a:b\", region: Some(Region(\"us-east-1\")), account: None } 300s",
+            "other Alarm { name: \"a:b\", region: Some(Region(\"eu-west-1\")), account: Some(AccountId(\"111111111111\")) } 300s",
+        ]
+    );
+}
