@@ -180,7 +180,7 @@ pub fn judge(preview: &Preview<'_>, law: &Law<'_>) -> Judgement {
 pub fn judge_whole(step: &Step, law: &Law<'_>) -> Option<Judgement> {
     let removal = Toll { removals: 1, ..Toll::default() };
     let (toll, act) = match &step.action {
-        step::Action::Create(_) | step::Action::Update(_) => return None,
+        step::Action::Create(_) | step::Action::Update(_) | step::Action::Back(..) => return None,
         step::Action::Remove { stack_id, retain } => {
             let toll = Toll { deletions: 1, ..Toll::default() };
             (toll, Act::Delete { stack_id: stack_id.clone(), retain: retain.clone() })

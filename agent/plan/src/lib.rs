@@ -5,12 +5,12 @@
 //! statuses, [`leave`] for what nobody wants any more, [`recover`] for what was
 //! left half done and `seat` for who begins first; a [`step`] is what comes of it, and
 //! [`lint`] checks all of them from outside; [`preview`] reads what CloudFormation made of a request; [`guard`] judges
-//! that and alone can make a [`permit`]; [`watch`] says what became of what was started; [`shelf`]
-//! what of the artifact bucket is used; [`tell`] makes the report.
+//! that and alone can make a [`permit`]; [`watch`] says what became of what was started, [`health`] whether it is
+//! any good, by what each [`check`] says; [`shelf`] what of the artifact bucket is used; [`tell`] makes the report.
 //!
 //! Under all of them: [`facts`] is what was found, [`asked`] what is asked, [`memory`] what is remembered (in [`short`]
-//! marks, with [`spent`] for what was destroyed), [`orders`] what people told the account, [`lease`] whose turn it is,
-//! [`fence`] what guardrails forbid by name, [`why`] every sentence about what is not in sync, and [`quote`] how somebody
+//! marks, with [`spent`] for what was destroyed and [`trial`] for what is not proven), [`orders`] what people told the account, [`lease`] whose turn it is,
+//! [`fence`] what guardrails forbid by name, [`reach`] which addresses they let be asked, [`why`] every sentence about what is not in sync, and [`quote`] how somebody
 //! else's words stand in one.
 //!
 //! What is deliberately not here: no `async`, no randomness, no setting that is read from anywhere.
@@ -32,12 +32,16 @@ pub mod shelf;
 pub mod guard;
 pub mod permit;
 pub mod watch;
+pub mod check;
+pub mod health;
 pub mod tell;
 
 pub mod facts;
 pub mod asked;
 pub mod memory;
 pub mod spent;
+pub mod trial;
+pub mod reach;
 pub mod short;
 pub mod orders;
 pub mod lease;

@@ -104,7 +104,8 @@ fn wrong(action: &Action, key: &StackKey, facts: &Facts<'_>) -> Option<&'static 
         Action::Update(_) if adopts && !found.nested && (!ours || another) => None,
         _ if !ours => Some("it is not ours"),
         _ if another => Some("it is not the one that was ours"),
-        Action::Update(_) => {
+        Action::Back(..) if !fell(key, facts) => Some("it is to go back, and no change of it failed its checks"),
+        Action::Update(_) | Action::Back(..) => {
             let can = matches!(stance, Some(Stance::Ready | Stance::Undone));
             (!can).then_some("it is to be updated, and can't be as it is")
         }
@@ -135,6 +136,12 @@ fn wrong(action: &Action, key: &StackKey, facts: &Facts<'_>) -> Option<&'static 
     }
 }
 
+/// Whether a change failed its checks, and was not taken back yet.
+fn fell(key: &StackKey, facts: &Facts<'_>) -> bool {
+    let trial = facts.memory.of(key).and_then(|known| known.trial.as_ref());
+    trial.and_then(|trial| trial.fell.as_ref()).is_some_and(|fell| !fell.done && fell.to.is_some())
+}
+
 /// What is wrong with giving something up for it.
 fn unlisted(action: &Action, key: &StackKey, facts: &Facts<'_>) -> bool {
     let Some(names) = action.gives_up() else { return false };
@@ -154,7 +161,9 @@ fn is_worn_out(step: &Step) -> bool {
     let most = match step.action {
         Action::Continue { .. } => CONTINUES,
         Action::RollBack { .. } => ROLLBACKS,
-        Action::Create(_) | Action::Update(_) | Action::Clear { .. } | Action::Remove { .. } => return false,
+        Action::Create(_) | Action::Update(_) | Action::Back(..) | Action::Clear { .. } | Action::Remove { .. } => {
+            return false;
+        }
     };
     step.attempt > most && step.action.gives_up().is_none()
 }

@@ -9,6 +9,7 @@ use crate::{
     orders::Leave,
     short::{self, Short},
     spent::Spent,
+    trial::{Good, Trial},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -72,6 +73,9 @@ pub struct Memory {
     /// wanted there.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub regions: BTreeSet<Region>,
+    /// The commits at which stacks were good last; the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub good: Vec<Good>,
     /// When unused objects of the artifact bucket were last looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swept: Option<Timestamp>,
@@ -107,6 +111,9 @@ pub struct Known {
     /// What was held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<WasHeld>,
+    /// The change that has yet to prove itself, or failed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
     /// Since when its manifest is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Timestamp>,
@@ -156,6 +163,8 @@ pub enum Started {
     RollBack,
     /// A stack goes because its manifest did.
     Remove,
+    /// A stack goes back to its last good form.
+    Back,
 }
 
 /// What did not work.
@@ -233,6 +242,7 @@ impl Memory {
             guardrails: None,
             births: Vec::new(),
             regions: BTreeSet::new(),
+            good: Vec::new(),
             swept: None,
             outbox: Vec::new(),
             told: None,
@@ -271,10 +281,15 @@ impl Memory {
     /// Forgets why a request of this stack failed, but not that it did.
     pub fn give_up(&mut self, key: &StackKey) {
         if let Some(failed) = self.of(key).and_then(|known| known.failed.as_ref()) {
-            let mark = mark(key, failed.fingerprint, failed.fingerprint);
-            renew(&mut self.given_up, mark);
+            let fingerprint = failed.fingerprint;
+            self.mark_given_up(key, fingerprint);
             self.change(key, |known| known.failed = None);
         }
+    }
+
+    /// Remembers that this request failed, and not why.
+    pub(crate) fn mark_given_up(&mut self, key: &StackKey, fingerprint: Fingerprint) {
+        renew(&mut self.given_up, mark(key, fingerprint, fingerprint));
     }
 
     /// Whether this request failed, for a reason that is forgotten.
@@ -394,16 +409,16 @@ mod pairs {
 }
 
 /// Fingerprints as hex texts.
-mod hex {
+pub(crate) mod hex {
     use super::Fingerprint;
     use alloc::string::String;
     use serde::{Deserialize, Deserializer, Serializer, de};
 
-    pub(super) fn serialize<S: Serializer>(value: &Fingerprint, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(value: &Fingerprint, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(value)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fingerprint, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fingerprint, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(|()| de::Error::custom("a fingerprint has 32 hex digits"))
     }

@@ -6,9 +6,11 @@
 
 use crate::{
     asked::{Asked, Fingerprint},
+    check::Answers,
     facts::{Found, FoundStack, Status},
     fence,
     guard::{Begun, case},
+    health::{Pasts, well},
     leave::{LEAVING, leaving, left_over},
     memory::{Memory, Started, generation},
     orders::Orders,
@@ -50,6 +52,10 @@ pub struct Facts<'a> {
     pub values: &'a Values,
     /// What is remembered.
     pub memory: &'a Memory,
+    /// What came back for checks.
+    pub answers: &'a Answers,
+    /// Earlier commits that stacks go back to.
+    pub pasts: &'a Pasts,
     /// Stacks that this turn does no more with, and why.
     pub stopped: &'a BTreeMap<StackKey, Why>,
     /// The account's own rules.
@@ -140,7 +146,7 @@ fn row(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, before: &BTreeMap<Sta
         Err(why) => Stand::Not(why),
         Ok(asked) => {
             row.fingerprint = Some(asked.fingerprint());
-            unless_stopped(facts, key, stand(facts, key, wanted, asked))
+            unless_stopped(facts, key, well(facts, key, wanted, asked))
         }
     };
     row
@@ -280,7 +286,7 @@ fn began(found: &FoundStack) -> Option<Timestamp> {
 }
 
 /// How a stack stands that nothing stops, towards what is asked of it.
-fn stand(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, asked: Asked) -> Stand {
+pub(crate) fn stand(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, asked: Asked) -> Stand {
     let found = facts.found.stacks.get(key);
     let fingerprint = asked.fingerprint();
     let stance = found.and_then(FoundStack::stance).unwrap_or(Stance::Absent);
@@ -329,7 +335,7 @@ fn held(
 /// Whether the stack is what is asked: it says so itself, or CloudFormation found nothing to change and nobody has
 /// touched it since. After an undone change it can't say so itself, because which change set it then names is not
 /// documented.
-fn is_settled(memory: &Memory, key: &StackKey, found: &FoundStack, fingerprint: Fingerprint) -> bool {
+pub(crate) fn is_settled(memory: &Memory, key: &StackKey, found: &FoundStack, fingerprint: Fingerprint) -> bool {
     let named = found.change_set.as_deref().and_then(Fingerprint::of_change_set);
     let says_so = found.stance() == Some(Stance::Ready) && named == Some(fingerprint);
     says_so || memory.is_settled(key, fingerprint, generation(found))

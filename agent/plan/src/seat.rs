@@ -1,7 +1,7 @@
 //! Who may begin now: as many as there are seats, removals last and alone.
 
 use crate::{
-    asked::Fingerprint,
+    asked::{Asked, Fingerprint},
     facts::FoundStack,
     memory::generation,
     plan::{Facts, is_strange},
@@ -60,7 +60,8 @@ pub(crate) fn step(facts: &Facts<'_>, key: &StackKey, row: &Row) -> Option<Step>
         }
         None => {
             let failed = known.and_then(|known| known.failed.as_ref());
-            failed.filter(|failed| Some(failed.fingerprint) == row.fingerprint).map_or(0, |failed| failed.attempts)
+            let asked = action.asked().map(Asked::fingerprint);
+            failed.filter(|failed| Some(failed.fingerprint) == asked).map_or(0, |failed| failed.attempts)
         }
     };
     Some(Step {

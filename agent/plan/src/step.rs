@@ -11,7 +11,7 @@ use alloc::{
     vec::Vec,
 };
 use manifests::{
-    id::{LogicalId, Name, StackKey},
+    id::{CommitId, LogicalId, Name, StackKey},
     report::State,
 };
 
@@ -75,6 +75,8 @@ pub enum Action {
     Create(Asked),
     /// Change it: a change set of type UPDATE.
     Update(Asked),
+    /// Bring it back to the form that a commit had asked for: the same, for what failed its checks.
+    Back(Asked, CommitId),
     /// Delete a stack that never came up, so that it can be created again.
     Clear {
         /// Its ARN.
@@ -109,6 +111,7 @@ impl Action {
         match self {
             Self::Create(_) => Started::Create,
             Self::Update(_) => Started::Update,
+            Self::Back(..) => Started::Back,
             Self::Clear { .. } => Started::Clear,
             Self::Continue { .. } => Started::Continue,
             Self::RollBack { .. } => Started::RollBack,
@@ -119,7 +122,7 @@ impl Action {
     /// What it asks, if it asks for a configuration.
     pub fn asked(&self) -> Option<&Asked> {
         match self {
-            Self::Create(asked) | Self::Update(asked) => Some(asked),
+            Self::Create(asked) | Self::Update(asked) | Self::Back(asked, _) => Some(asked),
             Self::Clear { .. } | Self::Continue { .. } | Self::RollBack { .. } | Self::Remove { .. } => None,
         }
     }
@@ -127,7 +130,7 @@ impl Action {
     /// The stack that it is done to by ARN; `None` for what a change set carries.
     pub fn stack_id(&self) -> Option<&str> {
         match self {
-            Self::Create(_) | Self::Update(_) => None,
+            Self::Create(_) | Self::Update(_) | Self::Back(..) => None,
             Self::Clear { stack_id, .. }
             | Self::Continue { stack_id, .. }
             | Self::RollBack { stack_id }
@@ -140,7 +143,7 @@ impl Action {
         let names = match self {
             Self::Clear { retain, .. } | Self::Remove { retain, .. } => retain,
             Self::Continue { skip, .. } => skip,
-            Self::Create(_) | Self::Update(_) | Self::RollBack { .. } => return None,
+            Self::Create(_) | Self::Update(_) | Self::Back(..) | Self::RollBack { .. } => return None,
         };
         (!names.is_empty()).then_some(names)
     }
@@ -165,10 +168,11 @@ impl Row {
         }
     }
 
-    /// Whether it is being changed now, by us or by somebody else, and as long as that may take: others wait for it to
-    /// be done.
+    /// Whether it is being changed now, by us or by somebody else, and as long as that may take, or has yet to prove
+    /// itself: others wait for it to be done, so that a change that is no good does not get far.
     pub fn takes_seat(&self) -> bool {
         match &self.stand {
+            Stand::Not(Why::Health(health)) => health.is_on_trial(),
             Stand::Not(why) => matches!(why, Why::Applying { .. } | Why::Busy { .. }),
             Stand::Settled | Stand::Due(_) => false,
         }

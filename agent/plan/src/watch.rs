@@ -170,13 +170,13 @@ pub fn settle(memory: &mut Memory, ended: &Ended, why: Option<String>, now: Time
     memory.change(key, |known| {
         known.pending = None;
         match (act, end) {
-            (Started::Create | Started::Update, End::Done { .. }) => {
+            (Started::Create | Started::Update | Started::Back, End::Done { .. }) => {
                 (known.held, known.failed, known.tried) = (None, None, None);
             }
             // A stack that was cleared away or sent back is asked again, and that attempt is counted with those before it.
             (Started::Continue | Started::RollBack, End::Done { .. }) => known.held = None,
             (Started::Clear | Started::Remove, End::Done { .. }) => (known.held, known.tried) = (None, None),
-            (Started::Create | Started::Update, End::Failed { status, reason, stack_id: _ }) => {
+            (Started::Create | Started::Update | Started::Back, End::Failed { status, reason, stack_id: _ }) => {
                 let Some(fingerprint) = pending.fingerprint else { return };
                 let why = cause(status, reason.as_deref());
                 known.failed = Some(Failed { fingerprint, attempts: pending.attempt, at: now, why, refused: false });

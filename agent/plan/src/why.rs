@@ -1,7 +1,7 @@
 //! Every wait, hold and refusal is one sentence that says what ends it: the same in the terminal, the log, the report
 //! and the hub. This file is where those sentences are.
 
-use crate::{asked::Fingerprint, memory::Started, quote::quote, stance::WayOut};
+use crate::{asked::Fingerprint, health::Health, memory::Started, quote::quote, stance::WayOut};
 use alloc::string::String;
 use core::fmt;
 use jiff::Timestamp;
@@ -189,6 +189,8 @@ pub enum Why {
         /// Of what: `changes`, `deletions`.
         what: &'static str,
     },
+    /// It is there as it is asked for, or was, and is not known to be well.
+    Health(Health),
     /// AWS refused what it was asked for this stack.
     Refused(String),
     /// A permission is missing, or the credentials are not good.
@@ -209,6 +211,7 @@ impl Why {
     pub fn state(&self) -> State {
         match self {
             Self::Applying { .. } => State::Applying,
+            Self::Health(health) => health.state(),
             Self::Busy { .. }
             | Self::ForSeat
             | Self::ForStack { .. }
@@ -270,6 +273,7 @@ impl fmt::Display for Why {
                 write!(f, "the manifest `{manifest}` no longer asks for it, but the stack stays: {because}")
             }
             Self::Held(why) => f.write_str(why),
+            Self::Health(health) => health.fmt(f),
             Self::Broken(why) => write!(f, "{why}; ends with a commit that mends it"),
             Self::ForBudget { until } => budget(f, *until),
             Self::ForTurn { most, what } => turn(f, *most, what),
@@ -415,6 +419,7 @@ impl Started {
             Self::Continue => "having its rollback continued",
             Self::RollBack => "being rolled back",
             Self::Remove => "being deleted",
+            Self::Back => "being brought back to its last good form",
         }
     }
 }

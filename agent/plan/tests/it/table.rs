@@ -19,8 +19,10 @@ use manifests::{
 };
 use plan::{
     asked::{Asked, Fingerprint},
+    check::Answers,
     facts::{Found, FoundStack, Status},
     guard::Begun,
+    health::Pasts,
     lint::lint,
     memory::{Known, Memory, Pending, Started, generation},
     orders::Orders,
@@ -47,6 +49,8 @@ pub(crate) struct World {
     pub(crate) repository: Repository,
     pub(crate) found: Found,
     pub(crate) values: Values,
+    pub(crate) answers: Answers,
+    pub(crate) pasts: Pasts,
     pub(crate) memory: Memory,
     pub(crate) stopped: BTreeMap<StackKey, Why>,
     pub(crate) policy: Policy,
@@ -124,6 +128,7 @@ pub(crate) fn manifest(name: &str) -> Stack {
         allow: Allow::default(),
         rollback: Rollback::default(),
         recovery: Recovery::default(),
+        checks: vec![],
         provides: BTreeSet::new(),
         timeout: Duration::from_secs(3600),
         suspend: None,
@@ -255,6 +260,8 @@ impl World {
             repository,
             found: Found { stacks, regions, unreadable: BTreeMap::new() },
             values: Values::default(),
+            answers: Answers::new(),
+            pasts: Pasts::new(),
             memory: Memory::new("e1".into()),
             stopped: BTreeMap::new(),
             policy: Policy {
@@ -336,9 +343,9 @@ impl World {
 
     /// The facts, for this selection.
     pub(crate) fn facts<'a>(&'a self, selected: &'a Selected) -> Facts<'a> {
-        let Self { found, values, memory, stopped, policy, orders, begun, closed, now, .. } = self;
+        let Self { found, values, answers, pasts, memory, stopped, policy, orders, begun, closed, now, .. } = self;
         let (begun, closed, now) = (*begun, closed.as_deref(), *now);
-        Facts { selected, found, values, memory, stopped, policy, orders, begun, closed, now }
+        Facts { selected, found, values, answers, pasts, memory, stopped, policy, orders, begun, closed, now }
     }
 
     /// Its plan, which is sound and the same every time.
