@@ -98,11 +98,14 @@ pub async fn forecast<W: World>(world: &W, settings: &Settings, standing: &mut S
         return Ok(Forecast { commit: None, trouble, problems: Vec::new(), plan, changes: Vec::new(), digest });
     };
     let mut rounds = Rounds::new(world, &settings, start.begin);
-    let selected = rounds.survey(reading, &start.account).await?;
+    let (selected, gathered) = rounds.survey(reading, &start.account).await?;
     let (mut plan, law, memory) = rounds.into_parts();
     let steps = std::mem::take(&mut plan.steps);
     let mut court = Court { law, memory, selected: &selected, now: now(world), destroyed: Vec::new() };
-    let shown = steps.iter().map(|step| show(world, &settings, step, &selected, reading));
+    let shown = steps.iter().map(|step| {
+        let (selected, reading) = gathered.of(&step.action).unwrap_or((&selected, reading));
+        show(world, &settings, step, selected, reading)
+    });
     // A few at a time: the account's people need its API too.
     let shown: Vec<Shown<'_>> = stream::iter(shown).buffered(AT_A_TIME).collect().await;
     let changes: Vec<StackChange> = steps.iter().zip(shown).map(|(step, shown)| court.judged(step, shown)).collect();
@@ -149,13 +152,13 @@ async fn show<'a, W: World>(
             };
             Shown::New { changes, note }
         }
-        (Action::Update(asked), Some(wanted)) => {
+        (Action::Update(asked) | Action::Back(asked, _), Some(wanted)) => {
             let name = format!("holdfast-plan-{}", asked.fingerprint());
             let (made, values) =
                 change_set(world, settings, (step, &selected.account, &wanted.manifest), reading, &name).await;
             Shown::Previewed { made, values }
         }
-        (Action::Create(_) | Action::Update(_), None) => only(Made::NoChanges),
+        (Action::Create(_) | Action::Update(_) | Action::Back(..), None) => only(Made::NoChanges),
     }
 }
 
@@ -256,7 +259,8 @@ impl Court<'_> {
 
 /// What is put into the artifact bucket for a step.
 fn shelved(selected: &Selected, step: &Step) -> Vec<(RepoPath, String)> {
-    let wanted = selected.wanted.get(&step.key).filter(|_| step.action.asked().is_some());
+    let made = matches!(step.action, Action::Create(_) | Action::Update(_));
+    let wanted = selected.wanted.get(&step.key).filter(|_| made);
     let Some(Wanted { manifest, artifacts, objects, .. }) = wanted else { return Vec::new() };
     let packed = manifest.artifacts.iter().filter_map(|one| Some((one.path.clone(), artifacts.get(&one.key)?.clone())));
     // What is no artifact is the template, or nested in it.

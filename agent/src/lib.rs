@@ -1,6 +1,7 @@
 //! Brings one AWS account to what a commit says, and reports what came of it.
 //!
-//! Read in this order: [`turn`] is the product on one screen, `rounds` its inside, `look` what it reads, `preview` how CloudFormation is asked
+//! Read in this order: [`turn`] is the product on one screen, `rounds` its inside, `look` what it reads, [`checks`] what it asks
+//! about health, `preview` how CloudFormation is asked
 //! what a step would do; `plan` (a crate of its own) decides; [`git`] is where commits come from and [`accept`] the one
 //! door to believing one; [`cloud`] is everything that is ever asked of AWS; [`store`] what survives, [`send`] where
 //! reports go out. [`world`] names these doors, so that a test can build its own; [`shipped`] is the one that ships.
@@ -17,6 +18,7 @@ pub mod turn;
 mod rounds;
 mod look;
 mod ending;
+pub mod checks;
 mod preview;
 mod template;
 mod package;

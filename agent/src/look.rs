@@ -85,7 +85,7 @@ pub(crate) fn provides(selected: &Selected) -> BTreeMap<StackKey, Vec<String>> {
 }
 
 /// Shows a denied call to whoever watches.
-fn attend<W: World>(world: &W, error: &CloudError) {
+pub(crate) fn attend<W: World>(world: &W, error: &CloudError) {
     if matches!(error.problem, Kind::Denied | Kind::Credentials) {
         world.show(&Sight::Denied(&error.said()));
     }

@@ -35,8 +35,9 @@ pub(crate) fn open(text: &str) -> Option<Memory> {
 
 /// Memory in at most that many bytes. What happened is forgotten first (oldest first), because the report's picture still
 /// shows how everything stands; then how often a stack came up lately, then marks (oldest first) and held changes, each of
-/// which costs a change set to find out again; then why something failed or did not help, but not that it did; then which
-/// stacks are ours, beyond their tags. What was started is not forgotten, for it would be done again, nor what was
+/// which costs a change set to find out again; then why something failed or did not help, but not that it did; then what was
+/// good last (oldest first) and what is on trial, without which nothing is taken back; then which stacks are ours, beyond
+/// their tags. What was started is not forgotten, for it would be done again, nor what was
 /// destroyed, for it would be destroyed again.
 ///
 /// # Errors
@@ -65,6 +66,10 @@ pub(crate) fn fitting(memory: &Memory, most: usize) -> Result<String, usize> {
             first(&memory, |known| known.tried.as_ref().is_some_and(|tried| !tried.why.is_empty()))
         {
             memory.change(&key, |known| known.tried.iter_mut().for_each(|tried| tried.why.clear()));
+        } else if !memory.good.is_empty() {
+            memory.good.remove(0);
+        } else if let Some(key) = first(&memory, |known| known.trial.is_some()) {
+            memory.give_up_trial(&key);
         } else if !memory.owned.is_empty() {
             memory.owned.clear();
         } else {
@@ -84,6 +89,7 @@ mod tests {
     use plan::{
         asked::Fingerprint,
         memory::{Pending, Started, WasHeld},
+        trial::{Fell, Trial},
     };
 
     /// The most that a parameter holds.
@@ -197,6 +203,45 @@ mod tests {
         assert_eq!(count(|known| known.pending.is_some()), 4);
         let held = count(|known| known.held.is_some());
         assert!(held > 0 && held < 40, "{held}");
+    }
+
+    /// The same, with so many stacks on trial that fell, and so many that were good at one of these commits.
+    fn checked(mut memory: Memory, fell: usize, good: &[usize]) -> Memory {
+        let one = Fingerprint::of(b"one");
+        for number in 0..fell {
+            let why = "w".repeat(300);
+            let to = Some("a".repeat(40).parse().unwrap());
+            let trial = Trial {
+                fingerprint: one,
+                since: jiff::Timestamp::UNIX_EPOCH,
+                fell: Some(Fell { case: one, why, to, done: true }),
+            };
+            memory.change(&key(number), |known| known.trial = Some(trial));
+        }
+        for (number, many) in good.iter().enumerate() {
+            let mark = |at: &usize| serde_json::to_string(&format!("{number:04}{at:04}")).unwrap();
+            let stacks: Vec<String> = (0..*many).map(|at| mark(&at)).collect();
+            let text = format!("{{\"commit\":\"{number:040}\",\"stacks\":\"{}\"}}", stacks.concat().replace('"', ""));
+            memory.good.push(serde_json::from_str(&text).unwrap());
+        }
+        memory
+    }
+
+    #[test]
+    fn two_hundred_stacks_with_checks_and_four_that_failed_them_fit_into_a_large_parameter() {
+        let full = checked(busy(0, 200, 0), 4, &[8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 182]);
+        assert_eq!(open(&fitting(&full, MOST).unwrap()), Some(full));
+    }
+
+    #[test]
+    fn when_trials_do_not_fit_it_is_still_known_which_changes_failed() {
+        let full = checked(busy(0, 0, 0), 40, &[1, 1]);
+        let kept = open(&fitting(&full, MOST).unwrap()).unwrap();
+        let one = Fingerprint::of(b"one");
+        let count = |memory: &Memory| memory.stacks().values().filter(|known| known.trial.is_some()).count();
+        assert!(count(&kept) > 0 && count(&kept) < 40 && kept.good.is_empty());
+        let known = |number| kept.of(&key(number)).is_some_and(|known| known.trial.is_some());
+        assert!((0..40).all(|number| known(number) != kept.has_given_up(&key(number), one)));
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub(crate) async fn make<'a, W: World>(
 ) -> Made<'a> {
     match &step.action {
         Action::Clear { .. } | Action::Continue { .. } | Action::RollBack { .. } | Action::Remove { .. } => Made::Whole,
-        Action::Create(_) | Action::Update(_) => {
+        Action::Create(_) | Action::Update(_) | Action::Back(..) => {
             let Some(wanted) = selected.wanted.get(&step.key) else {
                 return Made::Trouble(Why::Trouble("it is no longer wanted".into()));
             };

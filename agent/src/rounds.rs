@@ -3,6 +3,7 @@
 //! What is remembered is written before the act that it accounts for: a start that is not in memory did not happen.
 
 use crate::{
+    checks::Gathered,
     cloud::{Clock, Cloud, CloudError, Trouble as Kind, trouble::why_of},
     ending,
     law::Law,
@@ -20,7 +21,7 @@ use jiff::Timestamp;
 use manifests::{
     id::{CommitId, Region, StackKey},
     problem::Problem,
-    report::{Happening, Report, Signature, Source as Where, What},
+    report::{Happening, Report, What},
 };
 use plan::{
     facts::Found,
@@ -32,15 +33,18 @@ use plan::{
     permit::Permit,
     plan::{Facts, plan},
     recover,
-    resolve::Values,
     select::{Account, Selected},
     step::{Plan, Row, Step},
-    tell, watch,
+    tell, trial, watch,
     why::Why,
 };
 use std::collections::BTreeMap;
 
+mod health;
 mod sweep;
+mod told;
+
+use health::Ground;
 
 /// What a turn begins with.
 #[derive(Debug)]
@@ -103,21 +107,22 @@ impl<'a, W: World> Rounds<'a, W> {
         let selected = selected(self.world, self.settings.shelving.as_ref(), reading, account).await;
         self.provides = provides(&selected);
         let values = values(self.world, &selected).await;
+        let mut gathered = Gathered::default();
         let mut pace = Pace::new(self.settings.poll);
         let deadline = self.began.checked_add(self.settings.turn).unwrap_or(Timestamp::MAX);
         loop {
             let found = look(self.world, reading, account, &self.memory).await;
-            if self.end(&found, &reading.commit).await {
+            if self.end(&found, &selected, &reading.commit).await {
                 pace.restart();
             }
-            self.decide(&selected, &found, &values)?;
+            self.consider((&selected, &found, &values), &mut gathered, reading).await?;
             let mut steps = std::mem::take(&mut self.plan.steps);
             let mut started = false;
             // What turns out to need nothing, or is held, makes room for others; nothing moved, so nobody looks again.
             while !steps.is_empty() && !started {
-                started = self.perform(&steps, &selected, reading).await?;
+                started = self.perform(&steps, (&selected, reading), &gathered).await?;
                 if !started {
-                    self.decide(&selected, &found, &values)?;
+                    self.decide((&selected, &found, &values), &gathered, &reading.commit)?;
                     steps = std::mem::take(&mut self.plan.steps);
                 }
             }
@@ -137,11 +142,15 @@ impl<'a, W: World> Rounds<'a, W> {
     }
 
     /// wanted × found × remembered → the plan, checked from outside before anything is done.
-    fn decide(&mut self, selected: &Selected, found: &Found, values: &Values) -> Result<(), Stopped> {
+    /// Answers whether it was found that a change failed its checks: then there is more to read.
+    fn decide(&mut self, on: Ground<'_>, gathered: &Gathered, commit: &CommitId) -> Result<bool, Stopped> {
+        let (selected, found, values) = on;
         let facts = Facts {
             selected,
             found,
             values,
+            answers: &gathered.answers,
+            pasts: &gathered.pasts,
             memory: &self.memory,
             stopped: &self.stopped,
             policy: &self.law.policy,
@@ -157,17 +166,18 @@ impl<'a, W: World> Rounds<'a, W> {
         self.unreadable.clone_from(&found.unreadable);
         match notes.first() {
             Some(note) => Err(Stopped::Unsound(note.clone())),
-            None => Ok(()),
+            None => Ok(self.learn(selected, commit)),
         }
     }
 
     /// Notes what has ended since the last look. Answers whether anything did.
-    async fn end(&mut self, found: &Found, commit: &CommitId) -> bool {
+    async fn end(&mut self, found: &Found, selected: &Selected, commit: &CommitId) -> bool {
         let now = now(self.world);
         let all = watch::ended(&self.memory, found, now);
         for ended in &all {
             let (why, orphaned) = ending::told(self.world.cloud(), ended).await;
             watch::settle(&mut self.memory, ended, why.clone(), now);
+            trial::begin(&mut self.memory, ended, selected, now);
             let sentence = ending::sentence(ended, why.as_deref());
             for (what, sentence) in sentence.into_iter().chain(orphaned.map(|orphaned| (What::Orphaned, orphaned))) {
                 let commit = ended.pending.commit.clone().unwrap_or_else(|| commit.clone());
@@ -178,8 +188,16 @@ impl<'a, W: World> Rounds<'a, W> {
     }
 
     /// Previews steps, has them judged, remembers what is about to start, and starts it. Answers whether anything was.
-    async fn perform(&mut self, steps: &[Step], selected: &Selected, reading: &Reading) -> Result<bool, Stopped> {
-        let previews = steps.iter().map(|step| preview::make(self.world, self.settings, step, selected, reading));
+    async fn perform(
+        &mut self,
+        steps: &[Step],
+        (selected, reading): (&Selected, &Reading),
+        gathered: &Gathered,
+    ) -> Result<bool, Stopped> {
+        let previews = steps.iter().map(|step| {
+            let (selected, reading) = gathered.of(&step.action).unwrap_or((selected, reading));
+            preview::make(self.world, self.settings, step, selected, reading)
+        });
         let made: Vec<Made<'_>> = join_all(previews).await;
         let mut permits = Vec::new();
         for (step, made) in steps.iter().zip(made) {
@@ -367,38 +385,24 @@ impl<'a, W: World> Rounds<'a, W> {
     }
 
     /// The same, without doing anything: one look, one plan. Answers what it was made for.
-    pub(crate) async fn survey(&mut self, reading: &Reading, account: &Account) -> Result<Selected, Stopped> {
+    pub(crate) async fn survey(
+        &mut self,
+        reading: &Reading,
+        account: &Account,
+    ) -> Result<(Selected, Gathered), Stopped> {
         let selected = selected(self.world, self.settings.shelving.as_ref(), reading, account).await;
         self.provides = provides(&selected);
         let values = values(self.world, &selected).await;
         let found = look(self.world, reading, account, &self.memory).await;
-        self.end(&found, &reading.commit).await;
-        self.decide(&selected, &found, &values)?;
-        Ok(selected)
+        self.end(&found, &selected, &reading.commit).await;
+        let mut gathered = Gathered::default();
+        self.consider((&selected, &found, &values), &mut gathered, reading).await?;
+        Ok((selected, gathered))
     }
 
     /// The plan that was made last, and what it was made by.
     pub(crate) fn into_parts(self) -> (Plan, Law, Memory) {
         (self.plan, self.law, self.memory)
-    }
-
-    /// The account as this turn leaves it.
-    pub(crate) fn report(&self, account: &Account, problems: &[Problem], trouble: Option<Trouble>) -> Report {
-        let source = self.source(trouble);
-        let calls = spent(&self.calls, &costs(self.world));
-        tell::tell(&tell::Turn {
-            account,
-            version: self.settings.version,
-            source: &source,
-            plan: &self.plan,
-            unreadable: &self.unreadable,
-            provides: &self.provides,
-            problems,
-            orders: &self.law.orders,
-            memory: &self.memory,
-            calls: &calls,
-            next: self.settings.rest.and_then(|rest| now(self.world).checked_add(rest).ok()),
-        })
     }
 
     /// The report; sent when somebody needs to hear it.
@@ -428,31 +432,5 @@ impl<'a, W: World> Rounds<'a, W> {
         // Whoever asked for the turn hears what it cost to the end; the report that went out can't.
         report.calls = spent(&self.calls, &costs(self.world));
         Ok(report)
-    }
-
-    fn source(&self, trouble: Option<Trouble>) -> Where {
-        let branch = &self.settings.branch;
-        let revision = |commit: &CommitId| format!("{branch}@sha1:{commit}");
-        let age = self.memory.answered.map(|at| format!("; the remote last answered at {at:.0}"));
-        Where {
-            repository: self.settings.repository.clone(),
-            branch: branch.clone(),
-            applied: self.memory.applied.as_ref().map(revision),
-            attempted: self
-                .law
-                .orders
-                .pin
-                .as_ref()
-                .map(|pin| &pin.commit)
-                .or(self.memory.accepted.as_ref())
-                .map(revision),
-            answered: self.memory.answered,
-            signature: Signature::NotChecked,
-            trouble: trouble.map(|trouble| match trouble {
-                Trouble::Fetch(error) => format!("{error}{}", age.unwrap_or_default()),
-                Trouble::Refused(refused) => refused.to_string(),
-                Trouble::Reading(error) => error.to_string(),
-            }),
-        }
     }
 }

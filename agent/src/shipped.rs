@@ -1,6 +1,7 @@
 //! The world that ships: git over gix, AWS over its SDK, memory in SSM or a file, reports to SNS, the machine's clock.
 
 use crate::{
+    checks::web::Direct,
     clock::SystemClock,
     cloud::{Clock, aws::Aws, count::Calls, trouble::trouble},
     config::{Config, ConfigError, MemoryPlace},
@@ -34,6 +35,7 @@ pub trait Watcher {
 pub struct Shipped<V> {
     source: Repository<Secret>,
     cloud: Aws,
+    web: Direct,
     store: Place,
     sink: Outlet,
     clock: SystemClock,
@@ -65,6 +67,7 @@ impl<V: Watcher> Shipped<V> {
         let shipped = Self {
             source: Repository::new(origin, Secret::new(config, &aws, &calls)).map_err(unusable)?,
             cloud: Aws::new(aws, calls),
+            web: Direct::default(),
             store,
             sink,
             clock: SystemClock,
@@ -78,6 +81,7 @@ impl<V: Watcher> Shipped<V> {
 impl<V: Watcher> World for Shipped<V> {
     type Source = Repository<Secret>;
     type Cloud = Aws;
+    type Web = Direct;
     type Store = Place;
     type Sink = Outlet;
     type Clock = SystemClock;
@@ -88,6 +92,10 @@ impl<V: Watcher> World for Shipped<V> {
 
     fn cloud(&self) -> &Self::Cloud {
         &self.cloud
+    }
+
+    fn web(&self) -> &Self::Web {
+        &self.web
     }
 
     fn store(&self) -> &Self::Store {

@@ -1,6 +1,7 @@
 //! What a turn needs of the world, and what it shows of itself.
 
 use crate::{
+    checks::web::Web,
     cloud::{Clock, Cloud},
     git::Source,
     pace::Pacing,
@@ -22,6 +23,8 @@ pub trait World {
     type Source: Source;
     /// The account.
     type Cloud: Cloud;
+    /// Who asks addresses.
+    type Web: Web;
     /// Where memory is kept.
     type Store: Store;
     /// Where reports go.
@@ -32,6 +35,8 @@ pub trait World {
     fn source(&self) -> &Self::Source;
     /// The account.
     fn cloud(&self) -> &Self::Cloud;
+    /// Who asks addresses.
+    fn web(&self) -> &Self::Web;
     /// Where memory is kept.
     fn store(&self) -> &Self::Store;
     /// Where reports go.

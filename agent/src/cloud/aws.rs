@@ -4,7 +4,7 @@
 //! retries. What SDK shapes mean in our words is in `map`.
 
 use super::{
-    ChangeSetRequest, Cloud, CloudError, Put, Template, Trouble, count::Calls, is_secret, map, objects,
+    ChangeSetRequest, Cloud, CloudError, Put, Template, Trouble, alarms, count::Calls, is_secret, map, objects,
     trouble::trouble,
 };
 use aws_config::SdkConfig;
@@ -235,6 +235,10 @@ impl Cloud for Aws {
             }
         }
         Ok(values)
+    }
+
+    async fn alarms(&self, region: &Region, names: &BTreeSet<String>) -> Result<BTreeMap<String, String>, CloudError> {
+        alarms::states(&self.config, &self.calls, region, names).await
     }
 
     async fn put(&self, put: &Put<'_>) -> Result<String, CloudError> {

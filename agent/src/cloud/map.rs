@@ -147,7 +147,7 @@ fn detail(target: &sdk::ResourceTargetDefinition) -> Detail {
     }
 }
 
-/// The failed events of one operation, oldest first. An emulator that copies no token gives all of the newest
+/// The failed events of one operation, oldest first; where nothing failed, why the stack went back all the same. An emulator that copies no token gives all of the newest
 /// operation: those since the stack itself was last said to begin something.
 pub(super) fn failed_events(newest_first: &[sdk::StackEvent], token: &str) -> Vec<FailedEvent> {
     let tokens = newest_first.iter().any(|event| event.client_request_token() == Some(token));
@@ -155,13 +155,30 @@ pub(super) fn failed_events(newest_first: &[sdk::StackEvent], token: &str) -> Ve
         true => newest_first.iter().filter(|event| event.client_request_token() == Some(token)).collect(),
         false => newest_first.iter().take_while(|event| !begins(event)).collect(),
     };
-    let failed = ours.into_iter().rev().filter(|event| {
+    let failed = |event: &&&sdk::StackEvent| {
         matches!(
             event.resource_status(),
             Some(ResourceStatus::CreateFailed | ResourceStatus::UpdateFailed | ResourceStatus::DeleteFailed)
         )
-    });
-    failed.filter_map(failed_event).collect()
+    };
+    let events: Vec<FailedEvent> = ours.iter().rev().filter(failed).filter_map(|event| failed_event(event)).collect();
+    if events.is_empty() {
+        return ours.iter().rev().filter(|event| turns_back(event)).filter_map(|event| failed_event(event)).collect();
+    }
+    events
+}
+
+/// Whether a stack says with this event that it goes back, and why: a rollback trigger fails no resource.
+fn turns_back(event: &sdk::StackEvent) -> bool {
+    let back = matches!(
+        event.resource_status(),
+        Some(
+            ResourceStatus::RollbackInProgress
+                | ResourceStatus::UpdateRollbackInProgress
+                | ResourceStatus::ImportRollbackInProgress
+        )
+    );
+    back && event.resource_status_reason().is_some()
 }
 
 /// Whether an operation (not its rollback) begins with this event.

@@ -3,6 +3,7 @@
 //! [`Cloud`] is implemented twice: by `aws` over the SDK, and by the simulated account in memory, for thousands of
 //! turns a second. Whatever is not in this trait, Holdfast can't do.
 
+mod alarms;
 pub mod aws;
 pub mod count;
 mod map;
@@ -59,7 +60,7 @@ pub trait Cloud {
     /// `cloudformation:ContinueUpdateRollback`, `cloudformation:RollbackStack`).
     fn act(&self, permit: &Permit) -> impl Future<Output = Result<(), CloudError>>;
 
-    /// The failed events of the operation that carried this token, oldest first
+    /// The failed events of the operation that carried this token, oldest first; where nothing failed, why it went back
     /// (`cloudformation:DescribeStackEvents`).
     fn failed_events(
         &self,
@@ -75,6 +76,14 @@ pub trait Cloud {
         region: &Region,
         names: &BTreeSet<String>,
     ) -> impl Future<Output = Result<BTreeMap<String, Result<String, String>>, CloudError>>;
+
+    /// The state of each of these alarms, in CloudWatch's word; a name that is absent from the answer does not exist
+    /// (`cloudwatch:DescribeAlarms`).
+    fn alarms(
+        &self,
+        region: &Region,
+        names: &BTreeSet<String>,
+    ) -> impl Future<Output = Result<BTreeMap<String, String>, CloudError>>;
 
     /// Puts an object into a bucket, unless it is there, with just these bytes and young enough; answers its URL
     /// (`s3:GetObject` to look, `s3:PutObject`).

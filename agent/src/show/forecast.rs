@@ -100,6 +100,7 @@ fn stack(text: &mut String, change: &StackChange, style: Style) {
     let (ink, mark, what) = match change.act {
         Started::Create => (Ink::Good, "+", "will be created"),
         Started::Update => (Ink::Change, "~", "will be updated"),
+        Started::Back => (Ink::Change, "~", "failed its checks and will be brought back to its last good form"),
         Started::Clear => (Ink::Bad, "-", "never came up and will be cleared away"),
         Started::Continue => (Ink::Change, "~", "is stuck and will have its rollback continued"),
         Started::RollBack => (Ink::Change, "~", "failed and will be rolled back"),

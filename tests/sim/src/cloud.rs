@@ -9,7 +9,7 @@ use crate::{
         StackDescription,
     },
     cfn::words::{ChangeSetStatus, ChangeSetType, ExecutionStatus},
-    services::{Place, s3},
+    services::{Place, cloudwatch, s3},
     store::Key,
     world::{Reply, World},
 };
@@ -350,10 +350,13 @@ impl Cloud for SimCloud {
                 break;
             }
         }
-        let failed = events.into_iter().rev().filter(|event| {
-            event.client_request_token.as_deref() == Some(token) && event.resource_status.ends_with("_FAILED")
-        });
-        Ok(failed
+        events.retain(|event| event.client_request_token.as_deref() == Some(token));
+        let failed = events.iter().any(|event| event.resource_status.ends_with("_FAILED"));
+        let end = if failed { "_FAILED" } else { "ROLLBACK_IN_PROGRESS" };
+        events
+            .retain(|event| event.resource_status.ends_with(end) && (failed || event.resource_status_reason.is_some()));
+        let told = events.into_iter().rev();
+        Ok(told
             .map(|event| FailedEvent {
                 at: event.timestamp,
                 logical: event.logical_resource_id,
@@ -391,6 +394,10 @@ impl Cloud for SimCloud {
             }
         }
         Ok(values)
+    }
+
+    async fn alarms(&self, region: &Region, names: &BTreeSet<String>) -> Result<BTreeMap<String, String>, CloudError> {
+        self.call("cloudwatch:DescribeAlarms", |world| cloudwatch::states(world, &self.account, region, names)).await
     }
 
     async fn put(&self, put: &Put<'_>) -> Result<String, CloudError> {

@@ -2,7 +2,7 @@
 
 use super::{
     answer::Answer,
-    cloudformation,
+    cloudformation, cloudwatch,
     protocol::{Protocol, Service},
     request::{Call, Received},
     s3, sns, sts,
@@ -29,6 +29,7 @@ pub(crate) fn work(
             let mut cfn = world.cfn(&caller.account, &caller.region);
             xml(cloudformation::NAMESPACE, action, id, |x| cloudformation::call(&mut cfn, action, params, x))
         }
+        Service::CloudWatch => cloudwatch::call(world, &at, action, &request.body),
         Service::Sns => xml(sns::NAMESPACE, action, id, |x| sns::call(world, post, &at, (action, params), x)),
         Service::Sts => xml(sts::NAMESPACE, action, id, |x| sts::call(caller, &at, (action, params), number, x)),
         Service::Sqs => sqs::call(world, post, &at, action, &request.body).map(|value| json(*service, &value)),
@@ -53,6 +54,6 @@ fn json(service: Service, value: &serde_json::Value) -> Answer {
     let answer = Answer::new(200, value.to_string().into_bytes());
     match service.protocol() {
         Protocol::Json(mime) => answer.with("content-type", mime),
-        Protocol::Query(_) | Protocol::Rest => answer,
+        Protocol::Query(_) | Protocol::Cbor | Protocol::Rest => answer,
     }
 }

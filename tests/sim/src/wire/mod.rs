@@ -9,6 +9,7 @@ mod answer;
 pub mod caller;
 mod chunked;
 mod cloudformation;
+mod cloudwatch;
 mod dispatch;
 pub mod door;
 pub mod ledger;

@@ -1,6 +1,6 @@
 //! The services that are simulated, the ways in which they speak, and what an error looks like in each.
 
-use super::{answer::Answer, cloudformation, sns, sts, xml::Xml};
+use super::{answer::Answer, cloudformation, cloudwatch, sns, sts, xml::Xml};
 use crate::fault::Refusal;
 use serde_json::json;
 
@@ -8,6 +8,7 @@ use serde_json::json;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     CloudFormation,
+    CloudWatch,
     S3,
     Sns,
     Sqs,
@@ -22,6 +23,8 @@ pub(crate) enum Protocol {
     Query(&'static str),
     /// JSON in, JSON out, with this content type.
     Json(&'static str),
+    /// CBOR in, CBOR out, and the path says what is asked.
+    Cbor,
     /// S3: the method and the path say what is asked.
     Rest,
 }
@@ -29,15 +32,20 @@ pub(crate) enum Protocol {
 impl Service {
     /// The service of a signing name.
     pub(crate) fn of(signing_name: &str) -> Option<Self> {
+        // The one service whose signing name is not the prefix of its actions.
+        if signing_name == "monitoring" {
+            return Some(Self::CloudWatch);
+        }
         [Self::CloudFormation, Self::S3, Self::Sns, Self::Sqs, Self::Ssm, Self::Sts]
             .into_iter()
             .find(|service| service.name() == signing_name)
     }
 
-    /// Its signing name, which is also the prefix of its actions in IAM.
+    /// The prefix of its actions in IAM.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::CloudFormation => "cloudformation",
+            Self::CloudWatch => "cloudwatch",
             Self::S3 => "s3",
             Self::Sns => "sns",
             Self::Sqs => "sqs",
@@ -54,6 +62,7 @@ impl Service {
             Self::Sts => Protocol::Query(sts::NAMESPACE),
             Self::Sqs => Protocol::Json("application/x-amz-json-1.0"),
             Self::Ssm => Protocol::Json("application/x-amz-json-1.1"),
+            Self::CloudWatch => Protocol::Cbor,
             Self::S3 => Protocol::Rest,
         }
     }
@@ -87,6 +96,7 @@ impl Protocol {
                     None => answer,
                 }
             }
+            Self::Cbor => cloudwatch::refuse(code, status, message),
             // S3 answers its errors without a namespace.
             Self::Rest => Answer::xml(
                 status,
@@ -104,19 +114,19 @@ impl Protocol {
         let Refusal { code, status, .. } = *refusal;
         match (self, code) {
             (Self::Query(_), _) => (code, status),
-            (Self::Json(_), "Throttling") => ("ThrottlingException", 400),
-            (Self::Json(_), "AccessDenied") => ("AccessDeniedException", 400),
-            (Self::Json(_), "ExpiredToken") => ("ExpiredTokenException", 400),
-            (Self::Json(_), "InternalFailure") => ("InternalServerError", status),
-            (Self::Json(_), "ServiceUnavailable") => ("ServiceUnavailableException", status),
-            (Self::Json(_), "MissingAuthenticationToken") => ("MissingAuthenticationTokenException", 400),
-            (Self::Json(_), "InvalidAction") => ("UnknownOperationException", 400),
+            (Self::Json(_) | Self::Cbor, "Throttling") => ("ThrottlingException", 400),
+            (Self::Json(_) | Self::Cbor, "AccessDenied") => ("AccessDeniedException", 400),
+            (Self::Json(_) | Self::Cbor, "ExpiredToken") => ("ExpiredTokenException", 400),
+            (Self::Json(_) | Self::Cbor, "InternalFailure") => ("InternalServerError", status),
+            (Self::Json(_) | Self::Cbor, "ServiceUnavailable") => ("ServiceUnavailableException", status),
+            (Self::Json(_) | Self::Cbor, "MissingAuthenticationToken") => ("MissingAuthenticationTokenException", 400),
+            (Self::Json(_) | Self::Cbor, "InvalidAction") => ("UnknownOperationException", 400),
             (Self::Rest, "Throttling") => ("SlowDown", 503),
             (Self::Rest, "InternalFailure") => ("InternalError", status),
             (Self::Rest, "ExpiredToken") => ("ExpiredToken", 400),
             (Self::Rest, "MissingAuthenticationToken") => ("AccessDenied", 403),
             (Self::Rest, "InvalidAction") => ("NotImplemented", 501),
-            (Self::Json(_) | Self::Rest, _) => (code, status),
+            (Self::Json(_) | Self::Cbor | Self::Rest, _) => (code, status),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     caller::Caller,
+    cloudwatch,
     params::Params,
     protocol::{Protocol, Service},
     s3,
@@ -88,6 +89,7 @@ impl Call {
                 let target = request.header("x-amz-target").unwrap_or_default();
                 target.rsplit_once('.').map_or("", |(_, action)| action).to_owned()
             }
+            Protocol::Cbor => cloudwatch::action(request),
             Protocol::Rest => s3::Target::of(request).action.to_owned(),
         };
         if action.is_empty() {

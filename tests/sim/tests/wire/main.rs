@@ -3,6 +3,7 @@
 //! Not here: what CloudFormation decides, which the model's own tests hold.
 #![expect(clippy::unwrap_used, reason = "a test whose stage can't be set has failed")]
 
+mod alarms;
 mod cloudformation;
 mod door;
 mod faults;

@@ -1,0 +1,60 @@
+//! The report of a turn, from where its rounds have come.
+
+use super::Rounds;
+use crate::{
+    stop::Trouble,
+    world::{World, costs, now, spent},
+};
+use manifests::{
+    id::CommitId,
+    problem::Problem,
+    report::{Report, Signature, Source as Where},
+};
+use plan::{select::Account, tell};
+
+impl<W: World> Rounds<'_, W> {
+    /// The account as this turn leaves it.
+    pub(crate) fn report(&self, account: &Account, problems: &[Problem], trouble: Option<Trouble>) -> Report {
+        let source = self.source(trouble);
+        let calls = spent(&self.calls, &costs(self.world));
+        tell::tell(&tell::Turn {
+            account,
+            version: self.settings.version,
+            source: &source,
+            plan: &self.plan,
+            unreadable: &self.unreadable,
+            provides: &self.provides,
+            problems,
+            orders: &self.law.orders,
+            memory: &self.memory,
+            calls: &calls,
+            next: self.settings.rest.and_then(|rest| now(self.world).checked_add(rest).ok()),
+        })
+    }
+
+    fn source(&self, trouble: Option<Trouble>) -> Where {
+        let branch = &self.settings.branch;
+        let revision = |commit: &CommitId| format!("{branch}@sha1:{commit}");
+        let age = self.memory.answered.map(|at| format!("; the remote last answered at {at:.0}"));
+        Where {
+            repository: self.settings.repository.clone(),
+            branch: branch.clone(),
+            applied: self.memory.applied.as_ref().map(revision),
+            attempted: self
+                .law
+                .orders
+                .pin
+                .as_ref()
+                .map(|pin| &pin.commit)
+                .or(self.memory.accepted.as_ref())
+                .map(revision),
+            answered: self.memory.answered,
+            signature: Signature::NotChecked,
+            trouble: trouble.map(|trouble| match trouble {
+                Trouble::Fetch(error) => format!("{error}{}", age.unwrap_or_default()),
+                Trouble::Refused(refused) => refused.to_string(),
+                Trouble::Reading(error) => error.to_string(),
+            }),
+        }
+    }
+}
