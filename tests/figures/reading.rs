@@ -17,8 +17,10 @@ use manifests::{
     parse::{self, Content, File},
 };
 use plan::{
+    check::Answers,
     facts::{Found, FoundStack, Status},
     guard::Begun,
+    health::Pasts,
     lint::lint,
     memory::Memory,
     orders::Orders,
@@ -178,10 +180,13 @@ impl Desk {
     fn plan(&self, selected: &Selected, found: &Found) -> Plan {
         let (values, memory, stopped) = (Values::default(), Memory::new("1".into()), BTreeMap::new());
         let (orders, begun) = (Orders::default(), Begun::default());
+        let (answers, pasts) = (Answers::new(), Pasts::new());
         let facts = Facts {
             selected,
             found,
             values: &values,
+            answers: &answers,
+            pasts: &pasts,
             memory: &memory,
             stopped: &stopped,
             policy: &self.policy,

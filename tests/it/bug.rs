@@ -188,6 +188,10 @@ impl Cloud for Doctored {
         self.cloud.parameters(region, names).await
     }
 
+    async fn alarms(&self, region: &Region, names: &BTreeSet<String>) -> Result<BTreeMap<String, String>, CloudError> {
+        self.cloud.alarms(region, names).await
+    }
+
     async fn put(&self, put: &Put<'_>) -> Result<String, CloudError> {
         self.cloud.put(put).await
     }

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! stack NAME value=TEXT [needs=OTHER] [output=OTHER] [regions=A,B] [prune] [allow=replace:P]
-//!     [two] [skip=P] [retain=P]
+//!     [two] [skip=P] [retain=P]      checks NAME "LIST" (of the stack that was just written)
 //! edit FILE "from" "to"      remove FILE      commit      back-to N      unreachable      reachable
 //! break STACK LOGICAL create|update|delete "reason" [after N]      hook NAME TYPE "reason"      fault ACTION KIND [times]      deaf      hearing
 //! by-hand STACK "value" [without rollback]      foreign STACK      forget      pass 20m      guardrails "SPEC"
 //! vanish STACK      protect STACK      unprotect STACK      forbid-updates STACK      continue STACK
+//! web URL STATUS "text"      web URL silent      alarm NAME STATE      parameter NAME VALUE
 //! bucket (the artifact bucket is there)      write FILE "text"
 //! turn      dies before|after N
 //! expect STATE      expect STACK STATE      expect STACK says "text"      expect happened WHAT STACK
@@ -37,7 +38,8 @@ const ME: &str = "111111111111";
 const BUCKET: &str = "artifacts";
 
 /// Calls that change nothing.
-const READS: [&str; 9] = [
+const READS: [&str; 10] = [
+    "cloudwatch:DescribeAlarms",
     "cloudformation:DescribeStacks",
     "cloudformation:DescribeChangeSet",
     "cloudformation:DescribeStackEvents",
@@ -113,7 +115,7 @@ impl Scene {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match words.as_slice() {
             ["stack", name, options @ ..] => self.stack(name, options),
-            ["edit", file, from, to] => self.all.commits.edit(file, from, to),
+            ["edit", file, from, to] => self.all.commits.edit(file, from, &to.replace("\\n", "\n")),
             ["remove", file] => self.all.commits.remove(file),
             ["write", file, text] => self.all.commits.write(file, &text.replace("\\n", "\n")),
             ["commit"] => self.commits.push(self.all.commits.commit()),
@@ -141,6 +143,13 @@ impl Scene {
                 return self.operate(words[0], stack);
             }
             ["foreign", stack] => return self.foreign(stack),
+            ["checks", name, checks] => {
+                let file = format!("stacks/{name}.yaml");
+                self.all.commits.edit(&file, "spec:\n", &format!("spec:\n  checks: {checks}\n"));
+            }
+            ["web", url, answer @ ..] => self.web(url, answer)?,
+            ["alarm", name, state] => self.place("AWS::CloudWatch::Alarm", name, ("StateValue", state), true),
+            ["parameter", name, value] => self.place("AWS::SSM::Parameter", name, ("Value", value), false),
             ["bucket"] => return self.bucket(),
             ["turn"] => return self.turn(),
             ["dies", when, call] => return self.dies(*when == "after", number(call)?),
@@ -179,6 +188,30 @@ impl Scene {
         let manifest = format!("apiVersion: holdfast/v1\nkind: Stack\nmetadata: {{name: {name}}}\nspec:\n{spec}");
         self.all.commits.write(&format!("stacks/{name}.yaml"), &manifest);
         self.all.commits.write(&format!("templates/{name}.yaml"), &template(name, options.contains(&"two")));
+    }
+
+    /// From now on this is what an address answers.
+    fn web(&mut self, url: &str, answer: &[&str]) -> Result<(), String> {
+        let mut pages = self.all.here(ME).web.0.borrow_mut();
+        match answer {
+            ["silent"] => drop(pages.remove(url)),
+            [status, text @ ..] => drop(pages.insert(url.to_owned(), (number(status)? as u16, text.join(" ")))),
+            [] => return Err("it answers what?".into()),
+        }
+        Ok(())
+    }
+
+    /// Somebody else's resource is there, and says this.
+    fn place(&mut self, kind: &str, name: &str, (field, value): (&str, &str), gives: bool) {
+        let key = Key::new(&home(), kind, name);
+        let mut world = self.all.accounts.borrow_mut();
+        let value = serde_json::Value::from(value);
+        if gives {
+            world.place_resource(&me(), key.clone(), Default::default());
+            world.set_attribute(&me(), &key, field, value).expect("it was just put there");
+        } else {
+            world.place_resource(&me(), key, [(field.to_owned(), value)].into_iter().collect());
+        }
     }
 
     /// The account gets guardrails with this `spec`, or with none that can be understood.

@@ -7,6 +7,7 @@ mod destruction;
 mod failure;
 mod faults;
 mod forecast;
+mod health;
 mod killed;
 mod people;
 mod refusals;

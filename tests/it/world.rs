@@ -3,6 +3,7 @@
 
 use crate::bug::{Bug, Doctored};
 use agent::{
+    checks::web::Web,
     cloud::CloudError,
     git::{
         Descent, Offered, Source, Traffic,
@@ -19,11 +20,13 @@ use agent::{
 };
 use jiff::SignedDuration;
 use manifests::{
+    check::Http,
     guardrails::Guardrails,
     id::{AccountId, CommitId, Digest, Region, RepoPath},
     report::{Event, Report},
 };
 use plan::{
+    check::Answer,
     lease::{FoundLease, Holder, Lease},
     memory::Memory,
     orders::Orders,
@@ -264,7 +267,24 @@ pub(crate) struct Here {
     pub(crate) cloud: Doctored,
     pub(crate) store: Notebook,
     pub(crate) clock: Machine,
+    pub(crate) web: Pages,
     sink: Topic,
+}
+
+/// What addresses answer: a status and a text. An address that is not in here gives no answer.
+#[derive(Default)]
+pub(crate) struct Pages(pub(crate) RefCell<BTreeMap<String, (u16, String)>>);
+
+impl Web for Pages {
+    async fn get(&self, http: &Http, _: bool) -> Answer {
+        match self.0.borrow().get(&http.url) {
+            Some((status, text)) => {
+                let contains = http.contains.as_ref().is_none_or(|wanted| text.contains(wanted));
+                Answer::Http { status: *status, contains }
+            }
+            None => Answer::Silence("nobody is there".into()),
+        }
+    }
 }
 
 /// The clock of the machine that the agent runs on: it can be wrong.
@@ -287,6 +307,7 @@ impl agent::cloud::Clock for Machine {
 impl World for Here {
     type Source = Remote;
     type Cloud = Doctored;
+    type Web = Pages;
     type Store = Notebook;
     type Sink = Topic;
     type Clock = Machine;
@@ -297,6 +318,10 @@ impl World for Here {
 
     fn cloud(&self) -> &Self::Cloud {
         &self.cloud
+    }
+
+    fn web(&self) -> &Self::Web {
+        &self.web
     }
 
     fn store(&self) -> &Self::Store {
@@ -362,6 +387,7 @@ impl Everyone {
             cloud: Doctored { cloud: cloud(), bug, busiest: Cell::new(0), tried: RefCell::default() },
             store: Notebook::new(bug),
             clock: Machine { cloud: cloud(), off: Cell::new(0) },
+            web: Pages::default(),
             sink: Topic(Rc::clone(sink), bug),
         })
     }
