@@ -47,6 +47,7 @@ pub(super) fn read(
     path: Option<&RepoPath>,
     limits: &Limits,
 ) -> Result<Tree, ReadError> {
+    let repository = &with_deltas(repository);
     let root = root(repository, commit)?;
     let mut walk = Walk { repository, commit, path, limits, entries: 0, bytes: 0, tree: Tree::default() };
     let mut folders = vec![(String::new(), root, 0)];
@@ -67,6 +68,15 @@ pub(super) fn read(
     }
     tree.problems.sort();
     Ok(tree)
+}
+
+/// The same repository, which keeps what it has unpacked for as long as this handle is there: a pack holds most files as
+/// differences to others, fifty behind each other, and each would be unpacked again for every one that builds on it.
+fn with_deltas(repository: &Repository) -> Repository {
+    const BYTES: usize = 16 << 20;
+    let mut repository = repository.clone();
+    repository.objects.set_pack_cache(|| Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(BYTES)));
+    repository
 }
 
 /// Reads one file of a commit.
