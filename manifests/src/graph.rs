@@ -23,7 +23,8 @@ use std::{
 #[derive(Default)]
 pub(crate) struct Graph {
     named: BTreeMap<Name, Vec<Location>>,
-    sound: BTreeMap<Name, Vec<Sound>>,
+    /// Of several with one name the last; none of them is believed.
+    sound: BTreeMap<Name, Sound>,
 }
 
 impl Graph {
@@ -33,7 +34,7 @@ impl Graph {
     }
 
     pub(crate) fn add(&mut self, sound: Sound) {
-        self.sound.entry(sound.stack.name.clone()).or_default().push(sound);
+        self.sound.insert(sound.stack.name.clone(), sound);
     }
 
     /// The stacks that stand up to each other. The others are in `problems`.
@@ -43,13 +44,10 @@ impl Graph {
         complete: bool,
         problems: &mut Vec<Problem>,
     ) -> BTreeMap<Name, Arc<Stack>> {
-        let Self { named, sound } = self;
+        let Self { named, sound: mut stacks } = self;
         let mut found = twice(&named);
-        let mut stacks: BTreeMap<Name, Sound> = BTreeMap::new();
-        for (name, mut alike) in sound {
-            if let (Some(sound), true) = (alike.pop(), named.get(&name).is_some_and(|places| places.len() == 1)) {
-                stacks.insert(name, sound);
-            }
+        for problem in &found {
+            problem.manifest.iter().for_each(|name| drop(stacks.remove(name)));
         }
         found.extend(overlaps(&stacks, fleet));
         found.extend(strangers(&stacks, &named, complete));
@@ -165,9 +163,8 @@ const TOLD: usize = 8;
 /// Every manifest that depends on itself, at first or second hand, with the way round.
 fn circles(stacks: &BTreeMap<Name, Sound>) -> Vec<Problem> {
     let all: Vec<&Sound> = stacks.values().collect();
-    let numbers: BTreeMap<&Name, usize> = stacks.keys().zip(0..).collect();
-    let needed = |sound: &&Sound| sound.stack.depends_on.iter().filter_map(|name| numbers.get(name).copied()).collect();
-    let arrows = all.iter().map(needed).collect();
+    let number = |name: &Name| all.binary_search_by(|sound| sound.stack.name.cmp(name)).ok();
+    let arrows = all.iter().map(|sound| sound.stack.depends_on.iter().filter_map(number).collect()).collect();
     let mut found = Vec::new();
     for way in circle::ways_round(&arrows, TOLD) {
         let way: Vec<&Sound> = way.into_iter().map(|number| all[number]).collect();

@@ -3,7 +3,7 @@
 //! Not here: anything that knows what a name *refers to*.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{fmt, str::FromStr};
+use std::{cmp::Ordering, fmt, str::FromStr, sync::Arc};
 
 /// Why a text is not the identifier it was meant to be: one lower-case clause that reads after "because it …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,13 +25,14 @@ impl Malformed {
     }
 }
 
-/// A checked text: parsing, printing, JSON in and out, all through the one `check`.
+/// A checked text: parsing, printing, JSON in and out, all through the one `check`. It is shared and not copied, because
+/// every map of a turn has the same ten thousand for its keys.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transparent))]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The text itself.
@@ -45,7 +46,20 @@ macro_rules! text {
             fn from_str(text: &str) -> Result<Self, Malformed> {
                 let check: fn(&str) -> Result<(), &'static str> = $check;
                 check(text).map_err(|why| Malformed::new(text, $what, why))?;
-                Ok(Self(text.to_owned()))
+                Ok(Self(text.into()))
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                // The keys of one region all share its code.
+                if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
             }
         }
 
@@ -176,7 +190,7 @@ impl ResourcePath {
     /// The same resource, seen from the stack around its own.
     #[must_use]
     pub fn inside(&self, nested: &Self) -> Self {
-        Self(format!("{nested}/{self}"))
+        Self(format!("{nested}/{self}").into())
     }
 }
 
