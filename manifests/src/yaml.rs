@@ -1,12 +1,17 @@
 //! YAML text in, a tree with places out. The only module that knows the YAML library.
 //!
 //! The library's event stream is read here directly, and not through a ready-made serde layer: every place, every
-//! number as it was written and every document that is broken half-way stay within reach, in half the time.
+//! number as it was written and every document that is broken half-way stay within reach, in half the time. What most
+//! manifests are written in is read in [`plain`] in less still, and comes out the same.
 //!
 //! Not here: what the fields mean. [`crate::typed`] reads types out of the tree.
 
 use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, Tag};
 use std::{borrow::Cow, collections::BTreeMap};
+
+mod plain;
+#[cfg(test)]
+mod proof;
 
 /// How deep lists and maps may stand in each other. The deepest that a manifest needs is seven
 /// (`spec.parameters.Key.output.stack` in a list of a later version); twice that, and some, is nobody's mistake.
@@ -51,14 +56,14 @@ impl Fault {
 }
 
 /// A text, list or map, and where it begins.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node<'a> {
     pub(crate) at: Mark,
     pub(crate) shape: Shape<'a>,
 }
 
 /// What a node is. YAML's numbers and truth values are texts until a type asks for more: `0012` and `1.10` stay that.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Shape<'a> {
     /// No value at all: `key:` with nothing behind it, `~` or `null`.
     Nothing,
@@ -161,6 +166,14 @@ impl<'a> Document<'a> {
 
 /// As much of a document as could be read, and what is wrong with it. What stands before a fault is there.
 pub(crate) fn read(document: Document<'_>) -> (Option<Node<'_>>, Vec<Fault>) {
+    match plain::read(document) {
+        Some(root) => (Some(root), Vec::new()),
+        None => library(document),
+    }
+}
+
+/// The same, through the library.
+fn library(document: Document<'_>) -> (Option<Node<'_>>, Vec<Fault>) {
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.emit_unresolved_aliases = true;
@@ -336,15 +349,26 @@ fn scalar<'a>(text: Cow<'a, str>, style: ScalarStyle, tag: Option<&Tag>, at: Mar
         Some(tag) if tag.is_yaml_core_schema() && tag.suffix() == "str" => true,
         Some(_) => return Err(tagged(at)),
     };
-    let quoted = forced || style != ScalarStyle::Plain;
-    Ok(match &*text {
+    Ok(shape(text, forced || style != ScalarStyle::Plain))
+}
+
+fn shape(text: Cow<'_, str>, quoted: bool) -> Shape<'_> {
+    match &*text {
         "" | "~" | "null" | "Null" | "NULL" if !quoted => Shape::Nothing,
         _ => Shape::Text { text, quoted },
-    })
+    }
 }
 
 /// One fault for every key that stands in the map a second time.
 fn duplicates(node: &Node<'_>) -> Vec<Fault> {
+    /// Up to so many keys, comparing each with each takes less than sorting them.
+    const FEW: usize = 12;
+    let Shape::Map(children) = &node.shape else { return Vec::new() };
+    let text = |at: usize| children[at].text();
+    let alike = |at: usize| (0..at).step_by(2).any(|before| text(before) == text(at));
+    if children.len() <= 2 * FEW && !(0..children.len()).step_by(2).any(alike) {
+        return Vec::new();
+    }
     let mut keys: Vec<(&str, Mark)> = node.entries().filter_map(|(key, _)| Some((key.text()?, key.at))).collect();
     keys.sort_unstable();
     let twice = keys.windows(2).filter(|pair| pair[0].0 == pair[1].0);
