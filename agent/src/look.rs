@@ -6,26 +6,30 @@ use crate::{
     cloud::{Cloud, CloudError, Trouble as Kind},
     reading::Reading,
     shelve,
-    world::{Sight, World},
+    world::{Settings, Sight, World},
 };
 use futures_util::future::join_all;
 use manifests::id::StackKey;
 use plan::{
     facts::Found,
     memory::Memory,
-    resolve::{Values, references},
+    resolve::{Values, references, seal},
     select::{Account, Selected, regions, select},
     shelf::Rules,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
-/// What the commit asks of this account, its templates read.
+/// What the commit asks of this account, its templates read: worked out once for as long as the commit is the same.
 pub(crate) async fn selected<W: World>(
     world: &W,
-    shelving: Option<&Rules>,
+    settings: &Settings,
     reading: &Reading,
     account: &Account,
-) -> Selected {
+) -> Rc<Selected> {
+    if let Some(kept) = reading.selected(account) {
+        return kept;
+    }
+    let shelving = settings.shelving.as_ref();
     let mine = reading.repository.stacks.values().filter(|stack| stack.targets.hold(&account.id, &account.labels));
     reading.packages(world.source(), mine.map(AsRef::as_ref)).await;
     let mut selected =
@@ -39,7 +43,8 @@ pub(crate) async fn selected<W: World>(
             wanted.template = Err(why);
         }
     }
-    selected
+    seal(&mut selected, &settings.policy.owner);
+    reading.keep(selected)
 }
 
 /// Values of the SSM parameters that manifests refer to.

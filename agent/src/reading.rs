@@ -12,7 +12,8 @@ use manifests::{
     problem::Problem,
     stack::Stack,
 };
-use std::{cell::RefCell, collections::BTreeMap};
+use plan::select::{Account, Selected};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 /// The largest template that CloudFormation takes, from S3 (CloudFormation quotas).
 pub const TEMPLATE_BYTES: u64 = 1_000_000;
@@ -28,6 +29,8 @@ pub struct Reading {
     templates: RefCell<BTreeMap<RepoPath, Result<Known, String>>>,
     /// Digests of the artifacts that it needed so far, packed.
     artifacts: RefCell<BTreeMap<RepoPath, Result<Digest, String>>>,
+    /// What it asks of the account, once that was worked out.
+    selected: RefCell<Option<Rc<Selected>>>,
 }
 
 /// A template, as far as it is kept.
@@ -89,7 +92,13 @@ impl Reading {
             repository.problems.extend(tree.problems);
             repository.problems.sort();
         }
-        Ok(Self { commit: commit.clone(), repository, templates: RefCell::default(), artifacts: RefCell::default() })
+        Ok(Self {
+            commit: commit.clone(),
+            repository,
+            templates: RefCell::default(),
+            artifacts: RefCell::default(),
+            selected: RefCell::default(),
+        })
     }
 
     /// Reads the templates of these stacks, with all that is nested in them, and packs their artifacts, unless that was
@@ -137,6 +146,16 @@ impl Reading {
     pub(crate) fn artifact(&self, path: &RepoPath) -> Result<Digest, String> {
         let known = self.artifacts.borrow().get(path).cloned();
         known.unwrap_or_else(|| Err(format!("artifact `{path}` was not packed")))
+    }
+
+    /// What it asks of this account, if that was worked out already.
+    pub(crate) fn selected(&self, account: &Account) -> Option<Rc<Selected>> {
+        self.selected.borrow().clone().filter(|kept| kept.account == *account)
+    }
+
+    /// Keeps what it asks of an account.
+    pub(crate) fn keep(&self, selected: Selected) -> Rc<Selected> {
+        Rc::clone(self.selected.borrow_mut().insert(Rc::new(selected)))
     }
 
     /// Who there is.

@@ -38,7 +38,7 @@ use plan::{
     tell, trial, watch,
     why::Why,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 mod health;
 mod sweep;
@@ -104,7 +104,7 @@ impl<'a, W: World> Rounds<'a, W> {
 
     /// Brings the account to what was read, as far as this turn gets.
     pub(crate) async fn run(&mut self, reading: &Reading, account: &Account) -> Result<(), Stopped> {
-        let selected = selected(self.world, self.settings.shelving.as_ref(), reading, account).await;
+        let selected = selected(self.world, self.settings, reading, account).await;
         self.provides = provides(&selected);
         let values = values(self.world, &selected).await;
         let mut gathered = Gathered::default();
@@ -389,8 +389,8 @@ impl<'a, W: World> Rounds<'a, W> {
         &mut self,
         reading: &Reading,
         account: &Account,
-    ) -> Result<(Selected, Gathered), Stopped> {
-        let selected = selected(self.world, self.settings.shelving.as_ref(), reading, account).await;
+    ) -> Result<(Rc<Selected>, Gathered), Stopped> {
+        let selected = selected(self.world, self.settings, reading, account).await;
         self.provides = provides(&selected);
         let values = values(self.world, &selected).await;
         let found = look(self.world, reading, account, &self.memory).await;

@@ -14,12 +14,12 @@
 //! Not here: what one check says ([`crate::check`]), and what is remembered of a trial ([`crate::trial`]).
 
 use crate::{
-    asked::{Asked, Fingerprint},
+    asked::Fingerprint,
     check::{Said, said},
     facts::FoundStack,
     fence,
     memory::Memory,
-    plan::{Facts, is_settled, stand},
+    plan::{Facts, Request, is_settled, stand},
     quote::quote,
     resolve::{Values, resolve},
     select::{Selected, Wanted},
@@ -101,11 +101,18 @@ pub struct Past {
 pub type Pasts = BTreeMap<CommitId, Result<Past, String>>;
 
 /// How a stack stands, its health included.
-pub(crate) fn well(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, asked: Asked) -> Stand {
-    let fingerprint = asked.fingerprint();
+pub(crate) fn well(
+    facts: &Facts<'_>,
+    key: &StackKey,
+    wanted: &Wanted,
+    found: Option<&FoundStack>,
+    request: Request,
+) -> Stand {
+    let fingerprint = request.fingerprint;
     let checks = &wanted.manifest.checks;
-    let found = facts.found.stacks.get(key).filter(|found| is_there(found));
-    let Some(found) = found.filter(|_| !checks.is_empty()) else { return stand(facts, key, wanted, asked) };
+    let Some(found) = found.filter(|found| !checks.is_empty() && is_there(found)) else {
+        return stand(facts, key, wanted, found, request);
+    };
     let trial = facts.memory.of(key).and_then(|known| known.trial.as_ref()).filter(|it| it.fingerprint == fingerprint);
     let sound = matches!(found.stance(), Some(Stance::Ready | Stance::Undone));
     // What breaks once it is back is mended like everything else.
@@ -124,11 +131,11 @@ pub(crate) fn well(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, asked: As
         (Some(Fell { to: Some(commit), why, done, .. }), _) => {
             let back = match done {
                 true => Err(Back::Done(commit.clone())),
-                false => back(facts, key, commit, fingerprint),
+                false => back(facts, key, commit, (found, fingerprint)),
             };
             back.unwrap_or_else(|back| Stand::Not(Why::Health(Health::Fell { words: why.clone(), back })))
         }
-        (None, None) => stand(facts, key, wanted, asked),
+        (None, None) => stand(facts, key, wanted, Some(found), request),
         (None, Some(verdict)) => Stand::Not(Why::Health(verdict.follows(trial.is_some(), facts.now))),
     }
 }
@@ -142,7 +149,12 @@ fn is_there(found: &FoundStack) -> bool {
 }
 
 /// What is done to bring a stack back to the form that it had at a commit, or what became of that.
-fn back(facts: &Facts<'_>, key: &StackKey, commit: &CommitId, failed: Fingerprint) -> Result<Stand, Back> {
+fn back(
+    facts: &Facts<'_>,
+    key: &StackKey,
+    commit: &CommitId,
+    (found, failed): (&FoundStack, Fingerprint),
+) -> Result<Stand, Back> {
     let not = |why: Why| Back::Not(commit.clone(), Box::new(why));
     if facts.orders.pin.is_some() {
         let pinned = "people pinned this account to a commit, and it stays there; ends with `holdfast unpin`";
@@ -159,11 +171,12 @@ fn back(facts: &Facts<'_>, key: &StackKey, commit: &CommitId, failed: Fingerprin
         return Err(not(Why::Fenced(why)));
     }
     let asked = resolve(&past.selected, key, form, facts.found, &past.values, &facts.policy.owner).map_err(not)?;
-    if asked.fingerprint() == failed {
+    let request = Request::from(asked);
+    if request.fingerprint == failed {
         let same = "what failed comes from no commit: it is the same form that was good then";
         return Err(not(Why::Broken(same.into())));
     }
-    match stand(facts, key, form, asked) {
+    match stand(facts, key, form, Some(found), request) {
         Stand::Settled => Err(Back::Done(commit.clone())),
         Stand::Due(Action::Update(asked)) => Ok(Stand::Due(Action::Back(asked, commit.clone()))),
         Stand::Due(action) => Ok(Stand::Due(action)),

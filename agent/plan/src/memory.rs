@@ -306,22 +306,28 @@ impl Memory {
 
     /// Remembers that the stack of this name and ARN is ours.
     pub fn own(&mut self, key: &StackKey, stack_id: &str) {
-        let pair = Short::of_pair(&format!("{key}"), stack_id);
-        self.owned.retain(|other| !other.begins_like(pair));
+        let pair = Short::of_pair(&text(key), stack_id);
+        self.forget(pair);
         self.owned.insert(pair);
     }
 
     /// Whether the stack of this name and ARN is the one that was ours; `None` when none of that name is remembered.
     pub fn owns(&self, key: &StackKey, stack_id: &str) -> Option<bool> {
-        let pair = Short::of_pair(&format!("{key}"), stack_id);
-        let known = self.owned.iter().any(|other| other.begins_like(pair));
-        known.then(|| self.owned.contains(&pair))
+        let pair = Short::of_pair(&text(key), stack_id);
+        let mut alike = self.owned.range(pair.alike()).peekable();
+        alike.peek()?;
+        Some(alike.any(|known| *known == pair))
     }
 
     /// Forgets that a stack of this name was ours: it is gone by our own hand.
     pub fn disown(&mut self, key: &StackKey) {
-        let pair = Short::of_pair(&format!("{key}"), "");
-        self.owned.retain(|other| !other.begins_like(pair));
+        self.forget(Short::of_pair(&text(key), ""));
+    }
+
+    fn forget(&mut self, pair: Short) {
+        while let Some(other) = self.owned.range(pair.alike()).next().copied() {
+            self.owned.remove(&other);
+        }
     }
 
     /// Remembers that this stack came up, and forgets all of that which is older than a day.
@@ -369,7 +375,12 @@ fn mark(key: &StackKey, fingerprint: Fingerprint, generation: Fingerprint) -> Sh
 
 /// This stack came up in this hour.
 fn birth(key: &StackKey, hour: u64) -> Short {
-    Short::with_number(&format!("{key}"), hour)
+    Short::with_number(&text(key), hour)
+}
+
+/// What a stack is remembered by.
+fn text(key: &StackKey) -> String {
+    [key.region.as_str(), key.stack.as_str()].join("/")
 }
 
 /// Hours since 1970.

@@ -5,6 +5,7 @@
 //! changed here, and nothing at all before [`crate::guard`] has judged it.
 
 use crate::{
+    along::Along,
     asked::{Asked, Fingerprint},
     check::Answers,
     facts::{Found, FoundStack, Status},
@@ -13,6 +14,7 @@ use crate::{
     health::{Pasts, well},
     leave::{LEAVING, leaving, left_over},
     memory::{Memory, Started, generation},
+    order::order,
     orders::Orders,
     recover::{self, Stuck},
     resolve::{OWNER, Values, dependencies, resolve},
@@ -26,7 +28,6 @@ use crate::{
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     string::String,
-    vec::Vec,
 };
 use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
@@ -96,60 +97,70 @@ impl Policy {
 pub fn plan(facts: &Facts<'_>) -> Plan {
     let order = order(facts.selected);
     let mut rows = BTreeMap::new();
-    for key in &order {
-        let wanted = &facts.selected.wanted[*key];
-        let row = row(facts, key, wanted, &rows);
-        rows.insert((*key).clone(), row);
+    let mut there = Along::new(&facts.found.stacks);
+    for (key, wanted) in order.iter().copied() {
+        let row = row(facts, key, wanted, there.get(key), &rows);
+        rows.insert(key.clone(), row);
     }
+    let mut wanted = Along::new(&facts.selected.wanted);
     for (key, found) in &facts.found.stacks {
-        if let Some(row) = left(facts, key, found) {
-            rows.insert(key.clone(), row);
-        }
+        let left = if wanted.get(key).is_none() { left(facts, key, found) } else { None };
+        rows.extend(left.map(|row| (key.clone(), row)));
     }
     let seated = seat(&order, &mut rows, facts);
     let steps = seated.iter().filter_map(|key| step(facts, key, rows.get(key)?)).collect();
     Plan { rows, steps }
 }
 
-/// Wanted stacks, dependencies first, otherwise by name. The parser has refused cycles; were there one all the same,
-/// its members come last, and wait for each other in words instead of for ever.
-fn order(selected: &Selected) -> Vec<&StackKey> {
-    let mut waiting: BTreeMap<&StackKey, BTreeSet<&StackKey>> = BTreeMap::new();
-    for (key, wanted) in &selected.wanted {
-        waiting.insert(key, dependencies(selected, key, &wanted.manifest).unwrap_or_default());
-    }
-    let mut order = Vec::with_capacity(waiting.len());
-    let mut placed: BTreeSet<&StackKey> = BTreeSet::new();
-    while !waiting.is_empty() {
-        let ready: Vec<&StackKey> =
-            waiting.iter().filter(|(_, on)| on.iter().all(|key| placed.contains(key))).map(|(key, _)| *key).collect();
-        let next = if ready.is_empty() { waiting.keys().copied().collect() } else { ready };
-        for key in next {
-            waiting.remove(key);
-            placed.insert(key);
-            order.push(key);
-        }
-    }
-    order
-}
-
 /// How a wanted stack stands, given how those before it in the order do.
-fn row(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, before: &BTreeMap<StackKey, Row>) -> Row {
-    let found = facts.found.stacks.get(key);
+fn row(
+    facts: &Facts<'_>,
+    key: &StackKey,
+    wanted: &Wanted,
+    found: Option<&FoundStack>,
+    before: &BTreeMap<StackKey, Row>,
+) -> Row {
     let mut row = Row {
         manifest: wanted.manifest.name.clone(),
         status: found.map(FoundStack::word),
         fingerprint: None,
         stand: Stand::Not(Why::ForSeat),
     };
-    row.stand = match open(facts, key, wanted, before) {
+    let request = open(facts, key, wanted, found, before).and_then(|()| Request::of(facts, key, wanted));
+    row.stand = match request {
         Err(why) => Stand::Not(why),
-        Ok(asked) => {
-            row.fingerprint = Some(asked.fingerprint());
-            unless_stopped(facts, key, well(facts, key, wanted, asked))
+        Ok(request) => {
+            row.fingerprint = Some(request.fingerprint);
+            unless_stopped(facts, key, well(facts, key, wanted, found, request))
         }
     };
     row
+}
+
+/// A request, as far as it had to be worked out.
+pub(crate) struct Request {
+    pub(crate) fingerprint: Fingerprint,
+    /// `None` where the fingerprint was known without it.
+    asked: Option<Asked>,
+}
+
+impl From<Asked> for Request {
+    fn from(asked: Asked) -> Self {
+        Self { fingerprint: asked.fingerprint(), asked: Some(asked) }
+    }
+}
+
+impl Request {
+    fn of(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted) -> Result<Self, Why> {
+        if let Some(fingerprint) = wanted.sealed {
+            return Ok(Self { fingerprint, asked: None });
+        }
+        asked(facts, key, wanted).map(Self::from)
+    }
+}
+
+fn asked(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted) -> Result<Asked, Why> {
+    resolve(facts.selected, key, wanted, facts.found, facts.values, &facts.policy.owner)
 }
 
 /// How a stack stands that nobody wants and that once was ours to make; `None` for every other.
@@ -185,7 +196,13 @@ fn unless_stopped(facts: &Facts<'_>, key: &StackKey, stand: Stand) -> Stand {
 }
 
 /// Everything that can stop a stack before it matters what is asked of it.
-fn open(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, before: &BTreeMap<StackKey, Row>) -> Result<Asked, Why> {
+fn open(
+    facts: &Facts<'_>,
+    key: &StackKey,
+    wanted: &Wanted,
+    found: Option<&FoundStack>,
+    before: &BTreeMap<StackKey, Row>,
+) -> Result<(), Why> {
     if let Some(why) = facts.found.unreadable.get(&key.region) {
         return Err(Why::Unreadable { region: key.region.clone(), why: why.clone() });
     }
@@ -193,12 +210,10 @@ fn open(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, before: &BTreeMap<St
     if let Some(why) = fence::manifest(&facts.policy.guardrails, stack) {
         return Err(Why::Fenced(why));
     }
-    if let Some(found) = facts.found.stacks.get(key) {
+    if let Some(found) = found {
         ours(facts, key, stack, found)?;
-        under_way(facts, key, Some(found), stack.timeout)?;
-    } else {
-        under_way(facts, key, None, stack.timeout)?;
     }
+    under_way(facts, key, found, stack.timeout)?;
     if let Some(reason) = &stack.suspend {
         return Err(Why::Suspended { reason: reason.clone(), at: stack.at.clone() });
     }
@@ -209,7 +224,7 @@ fn open(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, before: &BTreeMap<St
             return Err(Why::ForStack { stack: dependency.clone(), state });
         }
     }
-    resolve(facts.selected, key, wanted, facts.found, facts.values, &facts.policy.owner)
+    Ok(())
 }
 
 /// Whether those that depend on it may begin: it is what is asked, or is left as it is by its manifest and stands.
@@ -286,9 +301,14 @@ fn began(found: &FoundStack) -> Option<Timestamp> {
 }
 
 /// How a stack stands that nothing stops, towards what is asked of it.
-pub(crate) fn stand(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, asked: Asked) -> Stand {
-    let found = facts.found.stacks.get(key);
-    let fingerprint = asked.fingerprint();
+pub(crate) fn stand(
+    facts: &Facts<'_>,
+    key: &StackKey,
+    wanted: &Wanted,
+    found: Option<&FoundStack>,
+    request: Request,
+) -> Stand {
+    let fingerprint = request.fingerprint;
     let stance = found.and_then(FoundStack::stance).unwrap_or(Stance::Absent);
     if let (Stance::Stuck(way_out), Some(found)) = (stance, found) {
         return Stuck { facts, key, found, way_out, asked: Some(fingerprint) }.wanted(&wanted.manifest.recovery);
@@ -304,6 +324,10 @@ pub(crate) fn stand(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted, asked: A
     if let Some(why) = gave_up(facts, key, fingerprint) {
         return Stand::Not(why);
     }
+    let asked = match request.asked.map_or_else(|| asked(facts, key, wanted), Ok) {
+        Ok(asked) => asked,
+        Err(why) => return Stand::Not(why),
+    };
     match (stance, found) {
         (Stance::Ready | Stance::Undone, _) => Stand::Due(Action::Update(asked)),
         (Stance::Stillborn, Some(found)) => recover::kept(facts, found)

@@ -6,6 +6,7 @@ use crate::{
     memory::generation,
     plan::{Facts, is_strange},
     recover::case,
+    select::Wanted,
     stance::Stance,
     step::{Action, Row, Stand, Step},
     why::Why,
@@ -16,15 +17,23 @@ use manifests::id::StackKey;
 /// Picks what is done now, and says of everything else that is due what it waits for. `order` is everything wanted,
 /// dependencies first. Removals begin only when all of that is in place, because what leaves may be what something wanted
 /// still stands on.
-pub(crate) fn seat(order: &[&StackKey], rows: &mut BTreeMap<StackKey, Row>, facts: &Facts<'_>) -> Vec<StackKey> {
+pub(crate) fn seat(
+    order: &[(&StackKey, &Wanted)],
+    rows: &mut BTreeMap<StackKey, Row>,
+    facts: &Facts<'_>,
+) -> Vec<StackKey> {
+    if !rows.values().any(|row| matches!(row.stand, Stand::Due(_))) {
+        return Vec::new();
+    }
+    let order = order.iter().map(|(key, _)| *key);
     let taken = rows.values().filter(|row| row.takes_seat()).count();
-    let others_open = order.iter().any(|key| !rows.get(*key).is_some_and(Row::is_in_place));
+    let others_open = order.clone().any(|key| !rows.get(key).is_some_and(Row::is_in_place));
     let mut seats = facts.policy.seats().saturating_sub(taken);
     let most = facts.policy.guardrails.limits.stacks_per_turn;
     let mut left = most.saturating_sub(facts.begun.stacks);
     let due = |key: &&StackKey| rows.get(*key).is_some_and(|row| matches!(row.stand, Stand::Due(_)));
     let removals = rows.iter().filter(|(_, row)| is_removal(row)).map(|(key, _)| key);
-    let all: Vec<StackKey> = order.iter().copied().filter(due).chain(removals).cloned().collect();
+    let all: Vec<StackKey> = order.filter(due).chain(removals).cloned().collect();
     let mut seated = Vec::new();
     for key in all {
         let Some(row) = rows.get_mut(&key) else { continue };

@@ -2,6 +2,7 @@
 //!
 //! Targeting is judged in the account from its own facts; nobody outside can add a stack to it.
 
+use crate::asked::Fingerprint;
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     format,
@@ -52,6 +53,9 @@ pub struct Wanted {
     pub artifacts: BTreeMap<String, String>,
     /// Keys of every object that its template and its artifacts are put under.
     pub objects: BTreeSet<String>,
+    /// The fingerprint of its request, where nothing in that is looked up in the account: it is the same at every look. `None`
+    /// before [`crate::resolve::seal`].
+    pub sealed: Option<Fingerprint>,
 }
 
 /// What the repository asks of this account.
@@ -97,6 +101,7 @@ pub fn select(
                 template: digest.clone(),
                 artifacts: BTreeMap::new(),
                 objects: BTreeSet::new(),
+                sealed: None,
             };
             // The parser refuses two manifests for one stack as far as it can see; what only this account's home region
             // shows is seen here. Neither is believed.

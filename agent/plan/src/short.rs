@@ -8,7 +8,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::fmt;
+use core::{fmt, ops::RangeInclusive};
 use serde::{Deserialize, Deserializer, Serializer, de};
 
 /// 48 bits of a digest.
@@ -46,6 +46,11 @@ impl Short {
     /// Whether two pairs have their first half in common.
     pub(crate) fn begins_like(self, other: Self) -> bool {
         self.0 >> 24 == other.0 >> 24
+    }
+
+    /// All pairs that have their first half in common with this one.
+    pub(crate) fn alike(self) -> RangeInclusive<Self> {
+        Self(self.0 & !0xff_ffff)..=Self(self.0 | 0xff_ffff)
     }
 
     fn parse(text: &[u8]) -> Option<Self> {

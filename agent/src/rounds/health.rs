@@ -22,7 +22,7 @@ use plan::{
     resolve::Values,
     select::{Account, Selected},
 };
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
 /// What a plan is made of, as far as it was read in this round.
 pub(super) type Ground<'a> = (&'a Selected, &'a Found, &'a Values);
@@ -83,9 +83,9 @@ impl<W: World> Rounds<'_, W> {
             reading = Reading::read(source, commit).await;
         }
         let reading = reading.map_err(|error| error.to_string())?;
-        let selected = look::selected(self.world, self.settings.shelving.as_ref(), &reading, account).await;
+        let selected = look::selected(self.world, self.settings, &reading, account).await;
         let values = look::values(self.world, &selected).await;
-        Ok((Past { selected, values }, reading))
+        Ok((Past { selected: Rc::unwrap_or_clone(selected), values }, reading))
     }
 }
 
@@ -93,6 +93,7 @@ impl<W: World> Rounds<'_, W> {
 fn let_speak(past: &mut Past, selected: &Selected, key: &StackKey) {
     if let (Some(form), Some(wanted)) = (past.selected.wanted.get_mut(key), selected.wanted.get(key)) {
         let Stack { at, allow, limits, recovery, .. } = (*wanted.manifest).clone();
+        form.sealed = None;
         form.manifest = Arc::new(Stack { at, allow, limits, recovery, ..(*form.manifest).clone() });
     }
 }

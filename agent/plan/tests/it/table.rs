@@ -27,7 +27,7 @@ use plan::{
     memory::{Known, Memory, Pending, Started, generation},
     orders::Orders,
     plan::{Facts, Policy, plan},
-    resolve::{MANIFEST, OWNER, PRUNE, RETAIN, Values},
+    resolve::{MANIFEST, OWNER, PRUNE, RETAIN, Values, seal},
     select::{Account, Selected, select},
     step::{Plan, Row, Stand, Step},
     why::Why,
@@ -356,6 +356,9 @@ impl World {
         let made = plan(&facts);
         assert_eq!(lint(&made, &facts), Vec::<String>::new(), "the plan is not sound: {made:#?}");
         assert_eq!(plan(&facts), made, "same facts, same plan");
+        let mut sealed = selected.clone();
+        seal(&mut sealed, &self.policy.owner);
+        assert_eq!(plan(&self.facts(&sealed)), made, "what is known beforehand changes nothing");
         made
     }
 
