@@ -21,11 +21,12 @@ use plan::{
     facts::{Found, FoundStack, Status},
     guard::Begun,
     health::Pasts,
+    leave::notice,
     lint::lint,
     memory::Memory,
     orders::Orders,
     plan::{Facts, Policy, plan},
-    resolve::{MANIFEST, OWNER, Values},
+    resolve::{MANIFEST, OWNER, Values, seal},
     select::{Account, Selected, select},
     step::{Plan, Stand},
 };
@@ -89,7 +90,7 @@ struct Times {
     parse: f64,
     /// Manifests into the first plan, everything being due.
     plan: f64,
-    /// The same commit again: manifests into a plan, everything being settled.
+    /// The same commit again, for which what is asked of the account is kept: into a plan, everything being settled.
     again: f64,
 }
 
@@ -166,19 +167,25 @@ impl Desk {
             return Err(MeasureError::Untrue(repository.problems[0].to_string()));
         }
         let template = Digest::of(crate::history::TEMPLATE.as_bytes());
-        let choose = || select(&repository, self.account.clone(), |_: &RepoPath| Ok(template));
         let empty = Found { regions: [region()].into(), ..Found::default() };
-        let (first, planning) = spent(|| self.plan(&choose(), &empty));
+        let mut memory = Memory::new("1".into());
+        let ((selected, first), planning) = spent(|| {
+            let mut selected = select(&repository, self.account.clone(), |_: &RepoPath| Ok(template));
+            seal(&mut selected, &self.policy.owner);
+            let first = self.plan(&selected, &empty, &memory);
+            (selected, first)
+        });
         let there = found(&first);
-        let (second, again) = spent(|| self.plan(&choose(), &there));
+        notice(&mut memory, &selected, &there, &self.policy.owner, Timestamp::UNIX_EPOCH);
+        let (second, again) = spent(|| self.plan(&selected, &there, &memory));
         if first.steps.len() != 4 || second.rows.values().any(|row| row.stand != Stand::Settled) {
             return Err(MeasureError::Untrue("the plans are not what they should be".into()));
         }
         Ok(Times { files, parse: parsing, plan: planning, again })
     }
 
-    fn plan(&self, selected: &Selected, found: &Found) -> Plan {
-        let (values, memory, stopped) = (Values::default(), Memory::new("1".into()), BTreeMap::new());
+    fn plan(&self, selected: &Selected, found: &Found, memory: &Memory) -> Plan {
+        let (values, stopped) = (Values::default(), BTreeMap::new());
         let (orders, begun) = (Orders::default(), Begun::default());
         let (answers, pasts) = (Answers::new(), Pasts::new());
         let facts = Facts {
@@ -187,7 +194,7 @@ impl Desk {
             values: &values,
             answers: &answers,
             pasts: &pasts,
-            memory: &memory,
+            memory,
             stopped: &stopped,
             policy: &self.policy,
             orders: &orders,
