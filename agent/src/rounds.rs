@@ -26,7 +26,7 @@ use manifests::{
 use plan::{
     facts::Found,
     guard::{Cost, Held, Judgement, judge, judge_whole},
-    lease::{self, FoundLease},
+    lease::FoundLease,
     leave,
     lint::lint,
     memory::{Memory, Pending, WasHeld},
@@ -41,6 +41,7 @@ use plan::{
 use std::{collections::BTreeMap, rc::Rc};
 
 mod health;
+mod lease;
 mod sweep;
 mod told;
 
@@ -221,7 +222,11 @@ impl<'a, W: World> Rounds<'a, W> {
         let judgement = match made {
             Made::Ready(preview) => judge(&preview, &law),
             Made::Whole => judge_whole(step, &law)?,
-            Made::NoChanges => {
+            Made::NoChanges { stack_id } => {
+                // Taken over without a change: from now on it is known by its ARN.
+                if let Some(id) = stack_id.filter(|_| step.adopting) {
+                    self.memory.own(key, &id);
+                }
                 self.memory.change(key, |known| (known.held, known.failed, known.tried) = (None, None, None));
                 match step.action.asked().map(|asked| asked.fingerprint()).zip(step.generation) {
                     Some((fingerprint, generation)) => self.memory.settle(key, fingerprint, generation),
@@ -355,33 +360,6 @@ impl<'a, W: World> Rounds<'a, W> {
             self.kept = self.memory.clone();
         }
         Ok(())
-    }
-
-    /// Takes the lease, or renews it once half of its term is over.
-    async fn take(&mut self) -> Result<(), Stopped> {
-        let (now, me) = (now(self.world), &self.settings.me);
-        if self.held.is_some_and(|since| now.duration_since(since) < lease::TERM / 2) {
-            return Ok(());
-        }
-        let taken = self.lease.taken(me, now);
-        let until = taken.until;
-        let version = self.world.store().lease(&taken).await?;
-        if !self.lease.is_followed_by(version) {
-            return Err(Stopped::Fenced { by: "it began in the same moment".into(), until });
-        }
-        self.lease = FoundLease { lease: Some(taken), version };
-        self.held = Some(now);
-        Ok(())
-    }
-
-    /// Lets the lease go, if it is ours. When that fails, it ends by itself; when its term is over, it may be another's.
-    async fn let_go(&mut self) {
-        if self.held.take().is_none() || !self.lease.may_let_go(now(self.world)) {
-            return;
-        }
-        if let Err(error) = self.world.store().lease(&self.lease.let_go(&self.settings.me)).await {
-            tracing::warn!(error = %crate::error::chain(&error), "the lease could not be let go, and ends by itself");
-        }
     }
 
     /// The same, without doing anything: one look, one plan. Answers what it was made for.

@@ -6,7 +6,7 @@
 //! that: memory begins anew, and without guardrails and orders that are understood nothing is changed.
 
 use crate::{
-    cloud::{CloudError, count::Calls, trouble::trouble},
+    cloud::{CloudError, Trouble, count::Calls, trouble::trouble},
     memory,
 };
 use aws_sdk_ssm::{
@@ -34,6 +34,9 @@ pub trait Store {
     fn save(&self, memory: &Memory) -> impl Future<Output = Result<(), StoreError>>;
     /// Writes the lease and answers the version that it has now.
     fn lease(&self, lease: &Lease) -> impl Future<Output = Result<u64, StoreError>>;
+    /// Every lease that was written since this version, oldest first, with its version; nothing when there are too many
+    /// to tell.
+    fn leases(&self, since: u64) -> impl Future<Output = Result<Vec<(u64, Option<Lease>)>, StoreError>>;
 }
 
 /// What is kept.
@@ -304,6 +307,30 @@ impl Store for Place {
         let path = &paths[&Document::Lease];
         let version = exchange(path, lease.over, text.as_bytes());
         version.map_err(|source| StoreError::File { what: "lease", path: path.clone(), source })
+    }
+
+    async fn leases(&self, since: u64) -> Result<Vec<(u64, Option<Lease>)>, StoreError> {
+        // More than the SDK ever asks for again.
+        const MOST: u64 = 8;
+        let Self::Parameters { ssm, names } = self else { return Ok(Vec::new()) };
+        let name = &names[&Document::Lease];
+        let mut found = Vec::new();
+        for version in (since.saturating_add(1)..).take(MOST as usize) {
+            match ssm.get_parameter().name(format!("{name}:{version}")).send().await {
+                Ok(answer) => {
+                    let text = answer.parameter().and_then(|parameter| parameter.value()).unwrap_or_default();
+                    found.push((version, serde_json::from_str(text).ok()));
+                }
+                Err(error) => {
+                    let source = trouble("ssm:GetParameter", &error);
+                    if source.problem == Trouble::NotFound {
+                        return Ok(found);
+                    }
+                    return Err(StoreError::Parameter { what: "lease", parameter: name.clone(), source });
+                }
+            }
+        }
+        Ok(Vec::new())
     }
 }
 

@@ -84,6 +84,18 @@ impl FoundLease {
         Lease { holder: me.clone(), until: Timestamp::UNIX_EPOCH, over: self.version }
     }
 
+    /// The version under which this document is in force that was written over this one, if nobody else has written since:
+    /// `since` is everything that was, oldest first. An answer that was lost is asked for again, and who writes twice has
+    /// come before nobody but himself.
+    pub fn is_followed_by_none_but(&self, taken: &Lease, since: &[(u64, Option<Lease>)]) -> Option<u64> {
+        let in_a_row = since.iter().enumerate().all(|(at, (version, lease))| {
+            let next = u64::try_from(at).ok().and_then(|at| self.version.checked_add(at)?.checked_add(1));
+            next == Some(*version) && lease.as_ref().is_some_and(|lease| lease.holder == taken.holder)
+        });
+        let (version, last) = since.last()?;
+        (in_a_row && last.as_ref() == Some(taken)).then_some(*version)
+    }
+
     /// Whether a document that was written over this one, and came out with that version, is in force.
     pub fn is_followed_by(&self, version: u64) -> bool {
         version == self.version.wrapping_add(1)

@@ -52,7 +52,9 @@ fn kind(code: &str, message: &str) -> Trouble {
         | "SignatureDoesNotMatch"
         | "IncompleteSignature" => Trouble::Credentials,
         "AlreadyExistsException" | "TokenAlreadyExistsException" => Trouble::AlreadyExists,
-        "ChangeSetNotFound" | "ParameterNotFound" | "NoSuchBucket" | "NotFound" => Trouble::NotFound,
+        "ChangeSetNotFound" | "ParameterNotFound" | "ParameterVersionNotFound" | "NoSuchBucket" | "NotFound" => {
+            Trouble::NotFound
+        }
         "InvalidChangeSetStatus" => Trouble::Busy,
         "LimitExceededException" | "LimitExceeded" => Trouble::Limit,
         "InsufficientCapabilitiesException" => Trouble::Invalid,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use manifests::id::Region;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// A resource's properties or attributes, by name.
 pub type Properties = Map<String, Value>;
@@ -110,6 +110,9 @@ pub struct Resource {
     /// Failures to come.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub breaks: Vec<Break>,
+    /// Earlier versions of an SSM parameter that was put: number and value, oldest first.
+    #[serde(skip)]
+    pub past: VecDeque<(u64, String)>,
 }
 
 impl Resource {
@@ -123,6 +126,7 @@ impl Resource {
             created: now,
             modified: now,
             breaks: vec![],
+            past: VecDeque::new(),
         }
     }
 

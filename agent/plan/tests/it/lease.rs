@@ -142,3 +142,29 @@ fn time_at_its_end_makes_no_lease_that_never_ends() {
     assert_eq!(found.lease.as_ref().map(|lease| lease.until), Some(Timestamp::MAX));
     assert!(found.anothers(&me(), Timestamp::MAX, |_| true).is_none());
 }
+
+#[test]
+fn who_wrote_twice_because_an_answer_was_lost_has_it_and_who_wrote_between_has_not() {
+    let before = FoundLease { version: 5, ..FoundLease::default() };
+    let mine = before.taken(&me(), at(NOW));
+    let earlier = before.taken(&me(), at(NOW - 100));
+    let theirs = before.taken(&agent("there", 1), at(NOW));
+    let check = |since: &[(u64, Option<&Lease>)], expect: Option<u64>| {
+        let since: Vec<(u64, Option<Lease>)> =
+            since.iter().map(|(version, lease)| (*version, lease.cloned())).collect();
+        assert_eq!(before.is_followed_by_none_but(&mine, &since), expect, "{since:?}");
+    };
+    check(&[], None);
+    check(&[(6, Some(&mine))], Some(6));
+    check(&[(6, Some(&mine)), (7, Some(&mine))], Some(7));
+    check(&[(6, Some(&earlier)), (7, Some(&mine))], Some(7));
+    check(&[(6, Some(&mine)), (7, Some(&earlier))], None);
+    check(&[(6, Some(&theirs)), (7, Some(&mine))], None);
+    check(&[(6, Some(&mine)), (7, Some(&theirs))], None);
+    check(&[(6, None), (7, Some(&mine))], None);
+    check(&[(7, Some(&mine))], None);
+    check(&[(6, Some(&mine)), (8, Some(&mine))], None);
+    // An earlier process of the same number is another.
+    let reborn = before.taken(&Holder { began: at(NOW), ..me() }, at(NOW));
+    check(&[(6, Some(&reborn)), (7, Some(&mine))], None);
+}

@@ -1,7 +1,7 @@
 //! SSM Parameter Store over the account's `AWS::SSM::Parameter` resources ("AWS Systems Manager API Reference").
 //!
-//! Not here: older versions of a parameter (only the newest is kept; another one is answered as not found), labels,
-//! policies and patterns (refused, not ignored). A `SecureString` is not encrypted; undecrypted it is shown as a digest.
+//! Not here: labels, policies and patterns (refused, not ignored), and older versions of what CloudFormation changed (of
+//! what was put, the last hundred are kept, as SSM does). A `SecureString` is not encrypted; undecrypted it is shown as a digest.
 
 mod listing;
 mod rules;
@@ -15,6 +15,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 const KIND: &str = "AWS::SSM::Parameter";
+/// How many versions of a parameter are kept, the newest among them.
+const KEPT: usize = 100;
 
 /// Does one `AmazonSSM` action.
 ///
@@ -117,6 +119,11 @@ fn put(store: &mut Store, at: &Place<'_>, put: Put) -> Result<Value, Refusal> {
     given.extend(put.description.map(|text| ("Description".to_owned(), text.into())));
     given.extend(put.data_type.map(|text| ("DataType".to_owned(), text.into())));
     let version = if let Some(resource) = store.get_mut(&key) {
+        let past = (resource.version, resource.text("Value").unwrap_or_default().to_owned());
+        resource.past.push_back(past);
+        if resource.past.len() >= KEPT {
+            resource.past.pop_front();
+        }
         // One call is one version, however many properties it sets.
         let mut properties = resource.properties.clone();
         properties.extend(given);
@@ -136,7 +143,7 @@ fn put(store: &mut Store, at: &Place<'_>, put: Put) -> Result<Value, Refusal> {
 }
 
 /// A parameter by name, ARN or `name:version`, and the selector as it was written.
-fn find<'a>(store: &'a Store, at: &Place<'_>, asked: &str) -> Result<(String, &'a Resource, String), Refusal> {
+fn find(store: &Store, at: &Place<'_>, asked: &str) -> Result<(String, Resource, String), Refusal> {
     let missing = || refused("ParameterNotFound", "");
     let own = format!("arn:aws:ssm:{}:{}:parameter", at.region, at.account);
     let plain = asked.strip_prefix(&own).unwrap_or(asked);
@@ -148,10 +155,17 @@ fn find<'a>(store: &'a Store, at: &Place<'_>, asked: &str) -> Result<(String, &'
         .map(|r| (name, r))
         .or_else(|| bare.and_then(|bare| found(bare).map(|r| (bare, r))))
         .ok_or_else(missing)?;
+    let mut resource = resource.clone();
     if !selector.is_empty() && selector != resource.version.to_string() {
-        let message =
-            format!("Systems Manager could not find version {selector} of {name}. Verify the version and try again.");
-        return Err(refused("ParameterVersionNotFound", message));
+        let Some((version, value)) = resource.past.iter().find(|(version, _)| version.to_string() == selector).cloned()
+        else {
+            let message = format!(
+                "Systems Manager could not find version {selector} of {name}. Verify the version and try again."
+            );
+            return Err(refused("ParameterVersionNotFound", message));
+        };
+        resource.version = version;
+        resource.properties.insert("Value".to_owned(), value.into());
     }
     let selector = if selector.is_empty() { String::new() } else { format!(":{selector}") };
     Ok((name.to_owned(), resource, selector))
@@ -188,7 +202,7 @@ fn seconds(time: jiff::Timestamp) -> f64 {
 
 fn get(store: &Store, at: &Place<'_>, asked: &Named) -> Result<Value, Refusal> {
     let (name, resource, selector) = find(store, at, &asked.name)?;
-    Ok(json!({ "Parameter": shown(at, &name, resource, &selector, asked.with_decryption) }))
+    Ok(json!({ "Parameter": shown(at, &name, &resource, &selector, asked.with_decryption) }))
 }
 
 fn get_all(store: &Store, at: &Place<'_>, asked: &Names) -> Result<Value, Refusal> {
@@ -202,7 +216,7 @@ fn get_all(store: &Store, at: &Place<'_>, asked: &Names) -> Result<Value, Refusa
     for asked_name in &asked.names {
         match find(store, at, asked_name) {
             Ok((name, resource, selector)) => {
-                found.push(shown(at, &name, resource, &selector, asked.with_decryption));
+                found.push(shown(at, &name, &resource, &selector, asked.with_decryption));
             }
             Err(_) => invalid.push(asked_name),
         }

@@ -18,6 +18,10 @@ async fn a_parameter_is_read_as_it_was_put_and_counts_its_versions() {
 
     let read = ssm.get_parameter().name("/a/b:2").send().await.unwrap().parameter.unwrap();
     assert_eq!((read.value(), read.version(), read.selector()), (Some("two"), 2, Some(":2")));
+    let before = ssm.get_parameter().name("/a/b:1").send().await.unwrap().parameter.unwrap();
+    assert_eq!((before.value(), before.version(), before.selector()), (Some("one"), 1, Some(":1")));
+    let missing = ssm.get_parameter().name("/a/b:3").send().await.unwrap_err();
+    assert_eq!(missing.code(), Some("ParameterVersionNotFound"));
     assert!(read.last_modified_date().is_some());
     assert_eq!(read.arn(), Some("arn:aws:ssm:eu-central-1:111111111111:parameter/a/b"));
 }
