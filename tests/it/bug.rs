@@ -1,9 +1,9 @@
 //! Planted bugs: each is one that somebody could have written, and each must be found by the one invariant of
 //! [`crate::chaos`] that is there for it, and by no other. An invariant that finds no bug is no test.
 
-use crate::chaos::Invariant;
+use crate::{chaos::Invariant, notebook::Desk};
 use agent::{
-    cloud::{ChangeSetRequest, Cloud, CloudError, Put},
+    cloud::{ChangeSetRequest, Clock as _, Cloud, CloudError, Put},
     world::Settings,
 };
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use manifests::{
     id::{AccountId, Region, StackKey},
 };
 use plan::{
+    adopt::Existing,
     facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
     memory::Memory,
     permit::{Act, Permit},
@@ -23,6 +24,8 @@ use sim::cloud::SimCloud;
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
+    future::poll_fn,
+    task::Poll,
 };
 
 /// A bug that is planted on purpose.
@@ -48,11 +51,15 @@ pub(crate) enum Bug {
     Refund,
     /// What was tried with a stack that is stuck is not remembered.
     NothingWasTried,
+    /// Whoever holds the lease is not heeded.
+    NoLease,
+    /// A stack is taken for ours by its tag alone.
+    TagIsEnough,
 }
 
 impl Bug {
     /// Each bug, and the invariant that finds it.
-    pub(crate) const ALL: [(Self, Invariant); 10] = [
+    pub(crate) const ALL: [(Self, Invariant); 12] = [
         (Self::NobodyOwnsAnything, Invariant::Ownership),
         (Self::EverythingIsPruned, Invariant::Deletion),
         (Self::RewoundIsForward, Invariant::Monotonic),
@@ -63,6 +70,8 @@ impl Bug {
         (Self::NothingIsDone, Invariant::Convergence),
         (Self::Refund, Invariant::Budget),
         (Self::NothingWasTried, Invariant::Bounded),
+        (Self::NoLease, Invariant::Alone),
+        (Self::TagIsEnough, Invariant::Strangers),
     ];
 
     /// What of it is in what the account keeps.
@@ -77,13 +86,15 @@ impl Bug {
                 let keys: Vec<_> = memory.stacks().keys().cloned().collect();
                 keys.iter().for_each(|key| memory.change(key, |known| known.tried = None));
             }
+            Self::TagIsEnough => memory.owned.clear(),
             Self::NobodyOwnsAnything
             | Self::EverythingIsPruned
             | Self::RewoundIsForward
             | Self::NoSeats
             | Self::LostIsSent
             | Self::Amnesia
-            | Self::NothingIsDone => {}
+            | Self::NothingIsDone
+            | Self::NoLease => {}
         }
     }
 
@@ -99,7 +110,9 @@ impl Bug {
             | Self::Amnesia
             | Self::Refund
             | Self::NothingIsDone
-            | Self::NothingWasTried => {}
+            | Self::NothingWasTried
+            | Self::NoLease
+            | Self::TagIsEnough => {}
         }
     }
 }
@@ -112,9 +125,31 @@ pub(crate) struct Doctored {
     pub(crate) busiest: Cell<usize>,
     /// Every stack, and its ARN, whose rollback was made to go on since somebody last asked.
     pub(crate) tried: RefCell<Vec<(String, String)>>,
+    /// Where its agent writes down what it does.
+    desk: Desk,
+    /// How many calls its agent makes before another one has its turn, if one waits for that.
+    pub(crate) pause: Cell<Option<u64>>,
+    /// Whether it waits, so that another one has its turn.
+    pub(crate) paused: Cell<bool>,
 }
 
 impl Doctored {
+    pub(crate) fn new(cloud: SimCloud, bug: Option<Bug>, desk: Desk) -> Self {
+        let (busiest, tried, pause, paused) = Default::default();
+        Self { cloud, bug, busiest, tried, desk, pause, paused }
+    }
+
+    /// Before a call: waits, once, when it is another agent's turn.
+    async fn breathe(&self) {
+        let left = self.pause.get();
+        self.pause.set(left.and_then(|left| left.checked_sub(1)));
+        if left != Some(0) {
+            return;
+        }
+        self.paused.set(true);
+        poll_fn(|_| if self.paused.get() { Poll::Pending } else { Poll::Ready(()) }).await;
+    }
+
     fn count(&self, region: &Region) {
         let id = self.cloud.account_id().clone();
         let mut world = self.cloud.world().borrow_mut();
@@ -130,6 +165,7 @@ impl Cloud for Doctored {
     }
 
     async fn stacks(&self, region: &Region) -> Result<Vec<(StackKey, FoundStack)>, CloudError> {
+        self.breathe().await;
         let mut stacks = self.cloud.stacks(region).await?;
         for (_, stack) in &mut stacks {
             if self.bug == Some(Bug::NobodyOwnsAnything) {
@@ -142,11 +178,21 @@ impl Cloud for Doctored {
         Ok(stacks)
     }
 
+    async fn stack(&self, key: &StackKey) -> Result<Option<Existing>, CloudError> {
+        self.cloud.stack(key).await
+    }
+
+    async fn template(&self, key: &StackKey, stack_id: &str) -> Result<String, CloudError> {
+        self.cloud.template(key, stack_id).await
+    }
+
     async fn create_change_set(&self, request: &ChangeSetRequest<'_>) -> Result<(), CloudError> {
+        self.breathe().await;
         self.cloud.create_change_set(request).await
     }
 
     async fn change_set(&self, key: &StackKey, name: &str, values: bool) -> Result<ChangeSet, CloudError> {
+        self.breathe().await;
         self.cloud.change_set(key, name, values).await
     }
 
@@ -163,6 +209,8 @@ impl Cloud for Doctored {
     }
 
     async fn act(&self, permit: &Permit) -> Result<(), CloudError> {
+        self.breathe().await;
+        self.desk.acts(self.cloud.now());
         if let Act::Continue { stack_id, .. } | Act::RollBack { stack_id } = permit.act() {
             self.tried.borrow_mut().push((permit.key().stack.to_string(), stack_id.clone()));
         }

@@ -16,6 +16,7 @@ mod git_place;
 mod git_server;
 mod git_tree;
 mod ministack;
+mod notebook;
 mod readme;
 mod scenario;
 mod shipped;

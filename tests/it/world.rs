@@ -1,7 +1,10 @@
 //! A world in memory for whole turns: simulated accounts, a repository of commits, memory that survives a crash, and a
 //! sink that remembers. Thousands of turns a second, and the same seed gives the same trace.
 
-use crate::bug::{Bug, Doctored};
+use crate::{
+    bug::{Bug, Doctored},
+    notebook::{Desk, Notebook},
+};
 use agent::{
     checks::web::Web,
     cloud::CloudError,
@@ -14,7 +17,6 @@ use agent::{
     pace::Pacing,
     send::Sink,
     stop::Stopped,
-    store::{Kept, Store, StoreError},
     turn::{Standing, turn},
     world::{Settings, World},
 };
@@ -25,13 +27,7 @@ use manifests::{
     id::{AccountId, CommitId, Digest, Region, RepoPath},
     report::{Event, Report},
 };
-use plan::{
-    check::Answer,
-    lease::{FoundLease, Holder, Lease},
-    memory::Memory,
-    orders::Orders,
-    plan::Policy,
-};
+use plan::{check::Answer, lease::Holder, plan::Policy};
 use sim::{
     clock::Clock,
     cloud::SimCloud,
@@ -172,71 +168,6 @@ impl Source for Remote {
     }
 }
 
-/// Memory as a text, so that what does not survive being written does not survive a test; and beside it what people wrote.
-pub(crate) struct Notebook {
-    text: RefCell<Option<String>>,
-    /// The account's guardrails, as a text; none at first.
-    pub(crate) guardrails: RefCell<Option<String>>,
-    pub(crate) orders: RefCell<Orders>,
-    pub(crate) lease: RefCell<FoundLease>,
-    bug: Option<Bug>,
-}
-
-impl Notebook {
-    fn new(bug: Option<Bug>) -> Self {
-        let (text, guardrails, orders, lease) = Default::default();
-        Self { text, guardrails, orders, lease, bug }
-    }
-
-    pub(crate) fn lose(&self) {
-        *self.text.borrow_mut() = None;
-    }
-
-    pub(crate) fn read(&self) -> Option<Memory> {
-        self.text.borrow().as_deref().map(|text| serde_json::from_str(text).unwrap())
-    }
-}
-
-impl Store for Notebook {
-    async fn open(&self) -> Result<Kept, StoreError> {
-        let mut memory = self.read();
-        if self.bug == Some(Bug::Amnesia) {
-            let accepted = memory.and_then(|memory| memory.accepted);
-            let mut anew = Memory::new("0".into());
-            anew.accepted = accepted;
-            memory = Some(anew);
-        }
-        let place = "guardrails.yaml".parse().unwrap();
-        let read = |text: &String| {
-            let read = manifests::guardrails::parse(&place, text.as_bytes());
-            read.map_err(|problems| problems[0].to_string())
-        };
-        let mut guardrails = self.guardrails.borrow().as_ref().map(read);
-        if let (Some(bug), Some(memory), Some(Ok(guardrails))) = (self.bug, &mut memory, &mut guardrails) {
-            bug.keep_in(memory, guardrails);
-        }
-        Ok(Kept {
-            memory,
-            lost: false,
-            guardrails,
-            orders: Ok(self.orders.borrow().clone()),
-            lease: self.lease.borrow().clone(),
-        })
-    }
-
-    async fn lease(&self, lease: &Lease) -> Result<u64, StoreError> {
-        let mut found = self.lease.borrow_mut();
-        found.version += 1;
-        found.lease = Some(lease.clone());
-        Ok(found.version)
-    }
-
-    async fn save(&self, memory: &Memory) -> Result<(), StoreError> {
-        *self.text.borrow_mut() = Some(serde_json::to_string(memory).unwrap());
-        Ok(())
-    }
-}
-
 /// Every report that arrived, of all accounts.
 #[derive(Default)]
 pub(crate) struct Letters {
@@ -265,7 +196,7 @@ impl Sink for Topic {
 pub(crate) struct Here {
     source: Remote,
     pub(crate) cloud: Doctored,
-    pub(crate) store: Notebook,
+    pub(crate) store: Desk,
     pub(crate) clock: Machine,
     pub(crate) web: Pages,
     sink: Topic,
@@ -308,7 +239,7 @@ impl World for Here {
     type Source = Remote;
     type Cloud = Doctored;
     type Web = Pages;
-    type Store = Notebook;
+    type Store = Desk;
     type Sink = Topic;
     type Clock = Machine;
 
@@ -349,7 +280,9 @@ pub(crate) struct Everyone {
     pub(crate) letters: Rc<Letters>,
     pub(crate) settings: Settings,
     pub(crate) here: BTreeMap<AccountId, Here>,
-    standing: BTreeMap<AccountId, Standing>,
+    pub(crate) standing: BTreeMap<AccountId, Standing>,
+    /// A second agent of the same account, on another machine.
+    pub(crate) beside: BTreeMap<AccountId, (Here, Standing)>,
     pub(crate) bug: Option<Bug>,
 }
 
@@ -364,6 +297,7 @@ impl Everyone {
             settings: settings(),
             here: BTreeMap::new(),
             standing: BTreeMap::new(),
+            beside: BTreeMap::new(),
             bug: None,
         }
     }
@@ -380,16 +314,25 @@ impl Everyone {
     /// The account of this id, made when it is first asked for.
     pub(crate) fn here(&mut self, id: &str) -> &mut Here {
         let id: AccountId = id.parse().unwrap();
+        if !self.here.contains_key(&id) {
+            let here = self.agent(&id, Desk::new(0, Rc::new(Notebook::new(self.bug))));
+            self.here.insert(id.clone(), here);
+        }
+        self.here.get_mut(&id).unwrap()
+    }
+
+    /// An agent of this account, at this desk.
+    pub(crate) fn agent(&self, id: &AccountId, store: Desk) -> Here {
         let cloud = || SimCloud::new(Rc::clone(&self.accounts), id.clone());
         let (source, sink, bug) = (&self.commits, &self.letters, self.bug);
-        self.here.entry(id.clone()).or_insert_with(|| Here {
+        Here {
             source: Remote(Rc::clone(source), bug),
-            cloud: Doctored { cloud: cloud(), bug, busiest: Cell::new(0), tried: RefCell::default() },
-            store: Notebook::new(bug),
+            cloud: Doctored::new(cloud(), bug, store.clone()),
+            store,
             clock: Machine { cloud: cloud(), off: Cell::new(0) },
             web: Pages::default(),
             sink: Topic(Rc::clone(sink), bug),
-        })
+        }
     }
 
     /// One turn of an account's agent; `None` when it died in it. A process that died begins the next one anew.
@@ -399,6 +342,7 @@ impl Everyone {
         let mut standing = self.standing.remove(&id).unwrap_or_default();
         let done = at_once(turn(&self.here[&id], &self.settings, &mut standing));
         if done.is_some() {
+            self.here[&id].store.rests();
             self.standing.insert(id, standing);
         }
         done

@@ -11,9 +11,18 @@ use std::collections::BTreeSet;
 impl Chaos {
     /// Safety, seen from outside.
     pub(super) fn check(&mut self) {
-        let guest = self.guest_now();
+        if let Some(how) = self.all.here(ME).store.together.take() {
+            self.violated(Invariant::Alone, how);
+        }
+        let guest = self.seen(GUEST);
         if guest != self.guest {
             self.violated(Invariant::Ownership, guest);
+        }
+        for (name, was) in self.strangers.clone() {
+            let is = self.seen(&name);
+            if is != was {
+                self.violated(Invariant::Strangers, format!("{was} is {is}"));
+            }
         }
         let memory = self.all.here(ME).store.read();
         let accepted = memory.and_then(|memory| memory.accepted);
@@ -29,7 +38,8 @@ impl Chaos {
     /// A rollback that stopped is made to go on three times at most for what one commit asks.
     fn check_tries(&mut self) {
         const MOST: u32 = 3;
-        let tried: Vec<(String, String)> = self.all.here(ME).cloud.tried.take();
+        let mut tried: Vec<(String, String)> = self.all.here(ME).cloud.tried.take();
+        tried.extend(self.all.beside.values().flat_map(|(other, _)| other.cloud.tried.take()));
         let forgets = self.all.bug == Some(Bug::Amnesia);
         for (name, id) in tried {
             let asked = self.in_force().and_then(|asked| asked.get(&name)).cloned();
@@ -67,7 +77,8 @@ impl Chaos {
             })
             .collect();
         drop(world);
-        let busiest = self.all.here(ME).cloud.busiest.get();
+        let others = self.all.beside.values().map(|(other, _)| other.cloud.busiest.get());
+        let busiest = others.fold(self.all.here[&me()].cloud.busiest.get(), usize::max);
         if busiest > SEATS {
             self.violated(Invariant::Seats, format!("{busiest} at a time"));
         }
@@ -132,13 +143,10 @@ impl Chaos {
                 State::InSync => value.as_deref() == Some(&want.value),
                 State::Held => renamed,
                 State::Pending => row.why.as_ref().is_some_and(|why| why.contains("waits for")),
-                State::Healed
-                | State::Applying
-                | State::Excepted
-                | State::Unknown
-                | State::Drifted
-                | State::Failed
-                | State::NeedsAPerson => false,
+                State::Healed | State::Applying | State::Excepted | State::Unknown | State::Drifted | State::Failed => {
+                    false
+                }
+                State::NeedsAPerson => self.strangers.contains_key(&name),
             };
             if !good {
                 self.violated(Invariant::Convergence, format!("{row:?} of {want:?}, is {value:?}"));

@@ -1,0 +1,157 @@
+//! What an account's agents write down: memory as a text, so that what does not survive being written does not survive a
+//! test; beside it the lease, and what people wrote. Each agent has a desk of its own, and all of them one notebook.
+//!
+//! What must be true of it is noted here, because nowhere else can it be seen: that nobody writes over what he has not
+//! read, and that nobody acts while another is at work.
+
+use crate::bug::Bug;
+use agent::store::{Kept, Store, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use plan::{
+    lease::{FoundLease, Lease},
+    memory::Memory,
+    orders::Orders,
+};
+use std::{
+    cell::{Cell, RefCell},
+    ops::Deref,
+    rc::Rc,
+};
+
+/// How long after an act nobody else acts, unless whoever did is done: half a term is left when it happens, and what
+/// two clocks may lie apart comes on top.
+const WINDOW: SignedDuration = SignedDuration::from_mins(7);
+
+/// What all agents of an account share.
+pub(crate) struct Notebook {
+    text: RefCell<Option<String>>,
+    /// The account's guardrails, as a text; none at first.
+    pub(crate) guardrails: RefCell<Option<String>>,
+    pub(crate) orders: RefCell<Orders>,
+    pub(crate) lease: RefCell<FoundLease>,
+    /// Every lease that was written, with its version.
+    leases: RefCell<Vec<(u64, Lease)>>,
+    /// How often memory was written.
+    saves: Cell<u64>,
+    /// Who acted last, and when, while that counts.
+    acted: Cell<Option<(usize, Timestamp)>>,
+    /// Two who were at work at a time, and how that was seen.
+    pub(crate) together: RefCell<Option<String>>,
+    bug: Option<Bug>,
+}
+
+/// One agent's place at the notebook.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    /// Which agent.
+    agent: usize,
+    notebook: Rc<Notebook>,
+    /// How often memory had been written when this agent last read or wrote it.
+    seen: Rc<Cell<u64>>,
+}
+
+impl Notebook {
+    pub(crate) fn new(bug: Option<Bug>) -> Self {
+        let (text, guardrails, orders, lease, leases) = Default::default();
+        let (saves, acted, together) = Default::default();
+        Self { text, guardrails, orders, lease, leases, saves, acted, together, bug }
+    }
+
+    pub(crate) fn lose(&self) {
+        *self.text.borrow_mut() = None;
+    }
+
+    pub(crate) fn read(&self) -> Option<Memory> {
+        self.text.borrow().as_deref().map(|text| serde_json::from_str(text).unwrap())
+    }
+
+    fn note(&self, how: String) {
+        self.together.borrow_mut().get_or_insert(how);
+    }
+}
+
+impl Desk {
+    pub(crate) fn new(agent: usize, notebook: Rc<Notebook>) -> Self {
+        Self { agent, notebook, seen: Rc::default() }
+    }
+
+    /// The desk beside this one.
+    pub(crate) fn beside(&self) -> Self {
+        Self::new(self.agent + 1, Rc::clone(&self.notebook))
+    }
+
+    /// Its agent changes something in the account now.
+    pub(crate) fn acts(&self, now: Timestamp) {
+        if let Some((who, when)) = self.acted.get()
+            && who != self.agent
+            && now.duration_since(when) < WINDOW
+        {
+            self.note(format!("agent {} acts at {now}, and agent {who} has since {when}", self.agent));
+        }
+        self.acted.set(Some((self.agent, now)));
+    }
+
+    /// Its agent's turn is over.
+    pub(crate) fn rests(&self) {
+        self.acted.set(self.acted.get().filter(|(who, _)| *who != self.agent));
+    }
+}
+
+impl Deref for Desk {
+    type Target = Notebook;
+
+    fn deref(&self) -> &Notebook {
+        &self.notebook
+    }
+}
+
+impl Store for Desk {
+    async fn open(&self) -> Result<Kept, StoreError> {
+        self.seen.set(self.saves.get());
+        let mut memory = self.read();
+        if self.bug == Some(Bug::Amnesia) {
+            let accepted = memory.and_then(|memory| memory.accepted);
+            let mut anew = Memory::new("0".into());
+            anew.accepted = accepted;
+            memory = Some(anew);
+        }
+        let place = "guardrails.yaml".parse().unwrap();
+        let read = |text: &String| {
+            let read = manifests::guardrails::parse(&place, text.as_bytes());
+            read.map_err(|problems| problems[0].to_string())
+        };
+        let mut guardrails = self.guardrails.borrow().as_ref().map(read);
+        if let (Some(bug), Some(memory), Some(Ok(guardrails))) = (self.bug, &mut memory, &mut guardrails) {
+            bug.keep_in(memory, guardrails);
+        }
+        let lease = match self.bug {
+            Some(Bug::NoLease) => FoundLease::default(),
+            _ => self.lease.borrow().clone(),
+        };
+        Ok(Kept { memory, lost: false, guardrails, orders: Ok(self.orders.borrow().clone()), lease })
+    }
+
+    async fn lease(&self, lease: &Lease) -> Result<u64, StoreError> {
+        let mut found = self.notebook.lease.borrow_mut();
+        found.version += 1;
+        found.lease = Some(lease.clone());
+        self.leases.borrow_mut().push((found.version, lease.clone()));
+        Ok(if self.bug == Some(Bug::NoLease) { lease.over + 1 } else { found.version })
+    }
+
+    async fn leases(&self, since: u64) -> Result<Vec<(u64, Option<Lease>)>, StoreError> {
+        let leases = self.leases.borrow();
+        let since = leases.iter().filter(|(version, _)| *version > since);
+        Ok(since.map(|(version, lease)| (*version, Some(lease.clone()))).collect())
+    }
+
+    async fn save(&self, memory: &Memory) -> Result<(), StoreError> {
+        if self.saves.get() != self.seen.get() {
+            self.note(format!("agent {} writes over what another one wrote", self.agent));
+        }
+        self.saves.set(self.saves.get() + 1);
+        self.seen.set(self.saves.get());
+        *self.text.borrow_mut() = Some(serde_json::to_string(memory).unwrap());
+        Ok(())
+    }
+}
