@@ -147,7 +147,7 @@ async fn show<'a, W: World>(
         (Action::Create(_), Some(wanted)) => {
             let blob = world.source().blob(&reading.commit, &wanted.manifest.template, TEMPLATE_BYTES).await;
             let (changes, note) = match blob {
-                Ok(bytes) => template::read(&bytes),
+                Ok(bytes) => with_imports(template::read(&bytes), &wanted.manifest),
                 Err(error) => (Vec::new(), Some(error.to_string())),
             };
             Shown::New { changes, note }
@@ -158,8 +158,16 @@ async fn show<'a, W: World>(
                 change_set(world, settings, (step, &selected.account, &wanted.manifest), reading, &name).await;
             Shown::Previewed { made, values }
         }
-        (Action::Create(_) | Action::Update(_) | Action::Back(..), None) => only(Made::NoChanges),
+        (Action::Create(_) | Action::Update(_) | Action::Back(..), None) => only(Made::NoChanges { stack_id: None }),
     }
+}
+
+/// What is read from the template of a stack that may take in what exists: which that is, nobody asks before the turn.
+fn with_imports((changes, note): (Vec<Change>, Option<String>), manifest: &Stack) -> (Vec<Change>, Option<String>) {
+    let imports = "what exists already under a name of its template is taken in, and not made (`importExisting`)";
+    let imports = manifest.import_existing.then(|| imports.to_owned());
+    let notes: Vec<String> = imports.into_iter().chain(note).collect();
+    (changes, (!notes.is_empty()).then(|| notes.join("; ")))
 }
 
 /// Makes a change set of this name, has it described plainly and with values, and deletes it.
@@ -178,7 +186,9 @@ async fn change_set<'a, W: World>(
     let values = world.cloud().change_set(&step.key, name, true).await;
     let values = values.map(|set| set.changes).unwrap_or_default();
     let refused = match &set {
-        Ok(set) if matches!(outcome(set), Outcome::Refused(_)) => Some(refusal::why(world, &step.key, set).await),
+        Ok(set) if matches!(outcome(set), Outcome::Refused(_)) => {
+            Some(refusal::why(world.cloud(), &step.key, set).await)
+        }
         _ => None,
     };
     if let Err(error) = world.cloud().delete_change_set(&step.key, name).await {
@@ -186,7 +196,7 @@ async fn change_set<'a, W: World>(
     }
     let made = set.map(|set| match outcome(&set) {
         Outcome::Ready => Made::Ready(Preview { step, manifest, set, transforms }),
-        Outcome::NoChanges => Made::NoChanges,
+        Outcome::NoChanges => Made::NoChanges { stack_id: Some(set.stack_id) },
         Outcome::Refused(why) => Made::Refused(refused.unwrap_or(why)),
         Outcome::Pending | Outcome::Stale => Made::Refused("its change set could not be had in time".into()),
     });
@@ -227,7 +237,7 @@ impl Court<'_> {
                 let judgement = judge_whole(step, &law);
                 (Vec::new(), judgement.map_or(Verdict::Permitted, |judgement| self.verdict(judgement)))
             }
-            Made::NoChanges => (Vec::new(), Verdict::NoChanges),
+            Made::NoChanges { .. } => (Vec::new(), Verdict::NoChanges),
             Made::Refused(why) => (Vec::new(), Verdict::Not(why)),
             Made::Trouble(why) => (Vec::new(), Verdict::Not(why.to_string())),
         };
@@ -269,7 +279,7 @@ fn shelved(selected: &Selected, step: &Step) -> Vec<(RepoPath, String)> {
 }
 
 /// The plain description decides what is listed; the detailed one, which may lack resources, only adds values to it.
-fn beside(plain: Vec<Change>, values: Vec<Change>) -> Vec<Change> {
+pub(crate) fn beside(plain: Vec<Change>, values: Vec<Change>) -> Vec<Change> {
     let mut changes: Vec<Change> = plain
         .into_iter()
         .map(|mut change| {

@@ -2,13 +2,13 @@
 
 use crate::{
     cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Template, Trouble as Kind, trouble::why_of},
-    pace::Pace,
+    pace::{Pace, Pacing},
     reading::Reading,
     refusal, shelve,
     world::{Settings, World},
 };
 use jiff::SignedDuration;
-use manifests::stack::Stack;
+use manifests::{id::StackKey, stack::Stack};
 use plan::{
     facts::ChangeSet,
     preview::{Outcome, Preview, outcome},
@@ -16,6 +16,7 @@ use plan::{
     step::{Action, Step},
     why::Why,
 };
+use std::collections::BTreeSet;
 
 /// The most that travels inside a request (CloudFormation quotas); larger templates go through a bucket.
 pub(crate) const INLINE_BYTES: usize = 51_200;
@@ -30,7 +31,10 @@ pub(crate) enum Made<'a> {
     /// Nothing to preview: it is done to a whole stack.
     Whole,
     /// The stack is what is asked already.
-    NoChanges,
+    NoChanges {
+        /// The stack's ARN, if it was asked for.
+        stack_id: Option<String>,
+    },
     /// The request is wrong.
     Refused(String),
     /// It could not be had this time.
@@ -66,7 +70,7 @@ async fn change_set<'a, W: World>(
     (account, manifest): (&Account, &'a Stack),
     reading: &Reading,
 ) -> Result<Made<'a>, Made<'a>> {
-    let Some(asked) = step.action.asked() else { return Ok(Made::NoChanges) };
+    let Some(asked) = step.action.asked() else { return Ok(Made::NoChanges { stack_id: None }) };
     let name = asked.fingerprint().change_set();
     let transforms = request(world, settings, step, (account, manifest), reading, &name).await?;
     let set = described(world, settings, step, &name).await?;
@@ -75,10 +79,10 @@ async fn change_set<'a, W: World>(
         Outcome::Pending => Made::Trouble(Why::Trouble("its change set is still being made".into())),
         Outcome::NoChanges => {
             discard(world, step, &name).await;
-            Made::NoChanges
+            Made::NoChanges { stack_id: Some(set.stack_id) }
         }
         Outcome::Refused(_) => {
-            let why = refusal::why(world, &step.key, &set).await;
+            let why = refusal::why(world.cloud(), &step.key, &set).await;
             discard(world, step, &name).await;
             Made::Refused(why)
         }
@@ -112,14 +116,15 @@ pub(crate) async fn request<'a, W: World>(
         (None, url) => Template::Url(url.as_deref().unwrap_or_default()),
     };
     let description = format!("{} at {} ({})", manifest.name, reading.commit, manifest.at.file);
+    let kept = BTreeSet::new();
     let request = ChangeSetRequest {
         key: &step.key,
         create: matches!(step.action, Action::Create(_)),
-        import_existing: manifest.import_existing,
         nested: package.nested(),
         name,
         template,
         asked,
+        kept: &kept,
         description: &description,
     };
     world.cloud().create_change_set(&request).await.map_err(|error| made_of(&error))?;
@@ -133,15 +138,26 @@ pub(crate) async fn described<'a, W: World>(
     step: &Step,
     name: &str,
 ) -> Result<ChangeSet, Made<'a>> {
-    let mut pace = Pace::new(settings.poll);
-    let until = world.clock().now().checked_add(LONGEST).unwrap_or(jiff::Timestamp::MAX);
+    let set = waited_for(world.cloud(), world.clock(), settings.poll, &step.key, name).await;
+    set.map_err(|error| Made::Trouble(why_of(&error)))
+}
+
+/// A change set, once it is made, or after as long as that can take: plainly described.
+pub(crate) async fn waited_for<C: Cloud, K: Clock>(
+    cloud: &C,
+    clock: &K,
+    poll: Pacing,
+    key: &StackKey,
+    name: &str,
+) -> Result<ChangeSet, CloudError> {
+    let mut pace = Pace::new(poll);
+    let until = clock.now().checked_add(LONGEST).unwrap_or(jiff::Timestamp::MAX);
     loop {
-        let set = world.cloud().change_set(&step.key, name, false).await;
-        let set = set.map_err(|error| Made::Trouble(why_of(&error)))?;
-        if outcome(&set) != Outcome::Pending || world.clock().now() >= until {
+        let set = cloud.change_set(key, name, false).await?;
+        if outcome(&set) != Outcome::Pending || clock.now() >= until {
             return Ok(set);
         }
-        world.clock().sleep(pace.wait()).await;
+        clock.sleep(pace.wait()).await;
     }
 }
 

@@ -228,7 +228,8 @@ pub(crate) struct StackSpec {
     #[cfg_attr(feature = "schema", schemars(extend("default" = false)))]
     pub(crate) adopt: bool,
     /// Takes resources into the stack that exist already under the names which the template gives them, instead of
-    /// failing because of them.
+    /// failing because of them, if the account's guardrails let things be taken over. Such a resource needs a name that is
+    /// written out and `DeletionPolicy: Retain` or `RetainExceptOnCreate`, and may be in no other stack.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(extend("default" = false)))]
     pub(crate) import_existing: bool,

@@ -33,6 +33,8 @@ pub struct Asked {
     pub alarms: Vec<Arn>,
     /// Minutes for which they are watched.
     pub monitor_min: u64,
+    /// Whether resources that exist already are taken into the stack instead of being made.
+    pub import_existing: bool,
 }
 
 /// 128 bits of a SHA-256: of a request's canonical form, or of whatever else has to be told from its like.
@@ -43,7 +45,7 @@ impl Asked {
     /// Its fingerprint. The canonical form is a list of fields, each with its length in front, so that no two requests
     /// share one; its first line is the version of the form.
     pub fn fingerprint(&self) -> Fingerprint {
-        let Self { template, parameters, tags, capabilities, role, alarms, monitor_min } = self;
+        let Self { template, parameters, tags, capabilities, role, alarms, monitor_min, import_existing } = self;
         let mut form = Form(Vec::with_capacity(1024));
         form.put("holdfast/1");
         form.put(&template.to_string());
@@ -53,6 +55,10 @@ impl Asked {
         form.list(role.iter().len(), role.iter().map(Arn::as_str));
         form.list(alarms.len(), alarms.iter().map(Arn::as_str));
         form.put(&monitor_min.to_string());
+        // Only where it is asked for: a stack of which it never was has the fingerprint that it always had.
+        if *import_existing {
+            form.put("import-existing");
+        }
         Fingerprint::of(&form.0)
     }
 }

@@ -3,7 +3,11 @@
 //! None of it can be released by an approval or spelled out in a commit. What a change destroys is [`crate::guard`]'s
 //! business.
 
-use crate::{facts::Change, guard::is_code};
+use crate::{
+    facts::{Action, Change},
+    guard::is_code,
+    quote::quote,
+};
 use alloc::{format, string::String};
 use manifests::{
     guardrails::{Guardrails, Types},
@@ -35,12 +39,20 @@ pub(crate) fn manifest(guardrails: &Guardrails, stack: &Stack) -> Option<String>
 
 /// Why a change set that holds this may not be executed.
 pub(crate) fn change(guardrails: &Guardrails, change: &Change) -> Option<String> {
-    let Change { kind, logical, .. } = change;
+    let Change { kind, logical, action, physical, .. } = change;
     if let Some(pattern) = Types::fenced(&guardrails.types.denied, kind) {
         return Some(ends(&format!("would touch {logical} ({kind}), and this account denies `{pattern}`")));
     }
     if !guardrails.may.custom_resources && is_code(kind) {
         return Some(ends(&format!("would run the code behind {logical} ({kind}), and this account lets none run")));
+    }
+    // What is taken in is somebody else's so far, as a stack is that is taken over.
+    if !guardrails.may.adopt && *action == Some(Action::Import) {
+        let name = physical.as_deref().map(|name| format!(" {}", quote(name))).unwrap_or_default();
+        return Some(ends(&format!(
+            "would take in {logical} ({kind}{name}), which exists already, and this account lets nothing be taken over \
+             (`may.adopt`)"
+        )));
     }
     if !guardrails.may.nested_stacks && kind == "AWS::CloudFormation::Stack" {
         return Some(ends(&format!("holds the nested stack {logical}, and this account has none")));

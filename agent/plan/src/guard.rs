@@ -12,6 +12,7 @@
 //! | denied types, names, macros, 24 hours, windows | no | no | no |
 
 use crate::{
+    adopt,
     asked::Fingerprint,
     facts::{Action, Change, PolicyAction, Replacement},
     fence,
@@ -150,6 +151,10 @@ pub(crate) fn is_code(kind: &str) -> bool {
 /// Judges one change set.
 pub fn judge(preview: &Preview<'_>, law: &Law<'_>) -> Judgement {
     let changes = &preview.set.changes;
+    // Asked by name: between looking and asking, another stack of that name may have taken its place.
+    if preview.step.stack_id.as_ref().is_some_and(|looked_at| *looked_at != preview.set.stack_id) {
+        return Judgement::Later(Why::Trouble("another stack of its name has taken its place".into()));
+    }
     let forbidden = fence::transforms(law.guardrails, &preview.transforms)
         .or_else(|| changes.iter().find_map(|change| fence::change(law.guardrails, change)));
     if let Some(why) = forbidden.or_else(|| taken_over(preview)) {
@@ -224,16 +229,15 @@ pub fn a_day(limits: &Limits) -> Toll {
 
 /// Taking over a stack may change its tags and nothing else, or it is not the same stack afterwards.
 fn taken_over(preview: &Preview<'_>) -> Option<String> {
-    let only_tags = |change: &&Change| {
-        let tags = !change.details.is_empty() && change.details.iter().all(|detail| detail.attribute == "Tags");
-        matches!(change.action, Some(Action::Modify)) && change.replacement == Some(Replacement::False) && tags
-    };
-    let other = preview.set.changes.iter().find(|change| !only_tags(change)).filter(|_| preview.step.adopting)?;
-    Some(format!(
-        "taking it over would change {} ({}), and may change nothing but tags; ends with a commit that asks for the stack as \
-         it is (`holdfast adopt {}` writes it)",
-        other.logical, other.kind, preview.step.key.stack
-    ))
+    let beyond: Vec<&Change> = adopt::beyond_tags(&preview.set.changes).collect();
+    (preview.step.adopting && !beyond.is_empty()).then(|| {
+        format!(
+            "taking it over would change {}, and may change nothing but tags; ends with a commit that asks for the stack as \
+             it is (`holdfast adopt {}` writes it)",
+            named(&beyond),
+            preview.step.key.stack
+        )
+    })
 }
 
 /// Everything that the judgement of a change depends on. While it is the same, a held change stays held, and nobody

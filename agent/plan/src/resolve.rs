@@ -130,6 +130,7 @@ pub(crate) fn resolve(
         role: stack.role.clone(),
         alarms: stack.rollback.alarms.clone(),
         monitor_min: stack.rollback.monitor.as_secs().div_ceil(60),
+        import_existing: stack.import_existing,
     })
 }
 

@@ -77,6 +77,7 @@ pub(crate) fn step(facts: &Facts<'_>, key: &StackKey, row: &Row) -> Option<Step>
         key: key.clone(),
         manifest: row.manifest.clone(),
         action: action.clone(),
+        stack_id: touchable(found).and(found).map(|found| found.id.clone()),
         generation: touchable(found),
         case,
         attempt: before.saturating_add(1),

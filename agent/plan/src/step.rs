@@ -58,6 +58,8 @@ pub struct Step {
     pub manifest: Name,
     /// What.
     pub action: Action,
+    /// The stack's ARN; `None` when it is not there, or only a shell.
+    pub stack_id: Option<String>,
     /// The stack as it is now; `None` when it is not there, or only a shell.
     pub generation: Option<Fingerprint>,
     /// What its attempts are counted for, where no change set carries it.

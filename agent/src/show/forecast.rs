@@ -40,7 +40,9 @@ pub fn text(forecast: &Forecast, style: Style) -> String {
 /// How many resources are added, changed, replaced and removed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
-    /// Added, or imported.
+    /// Taken in, because they exist already.
+    pub import: usize,
+    /// Added.
     pub add: usize,
     /// Changed in place.
     pub change: usize,
@@ -57,7 +59,8 @@ pub fn counts(forecast: &Forecast) -> Counts {
         match (harm(change), change.action) {
             (Harm::Removes | Harm::Orphans, _) => counts.remove += 1,
             (Harm::Replaces, _) => counts.replace += 1,
-            (Harm::Nothing, Some(Action::Add | Action::Import)) => counts.add += 1,
+            (Harm::Nothing, Some(Action::Import)) => counts.import += 1,
+            (Harm::Nothing, Some(Action::Add)) => counts.add += 1,
             (Harm::Nothing, _) => counts.change += 1,
         }
     }
@@ -69,13 +72,14 @@ pub fn verdict(forecast: &Forecast) -> String {
     let Some(commit) = &forecast.commit else {
         return "Nothing is planned: there is no commit to plan for.".into();
     };
-    let Counts { add, change, replace, remove } = counts(forecast);
+    let Counts { import, add, change, replace, remove } = counts(forecast);
+    let import = if import > 0 { format!("{import} to import, ") } else { String::new() };
     let held = forecast.changes.iter().filter(|change| matches!(change.verdict, Verdict::Held(_))).count();
     let deleted = forecast.changes.iter().filter(|change| change.act == Started::Remove).count();
     let not = forecast.plan.rows.values().filter(|row| matches!(row.stand, Stand::Not(_))).count();
     let settled = forecast.plan.rows.values().filter(|row| row.stand == Stand::Settled).count();
     format!(
-        "Plan {}: {}; {} to add, {change} to change, {replace} to replace, {remove} to remove, {} to delete; \
+        "Plan {}: {}; {import}{} to add, {change} to change, {replace} to replace, {remove} to remove, {} to delete; \
          {settled} in sync, {held} held, {not} not planned. digest {}",
         commit.short(),
         counted(forecast.plan.rows.len(), "stack"),
@@ -145,14 +149,15 @@ fn waiting(text: &mut String, key: &StackKey, row: &Row, why: &Why, style: Style
     };
 }
 
-fn resource(text: &mut String, change: &Change, style: Style) {
+/// What is done to one resource, and to which of its properties.
+pub(super) fn resource(text: &mut String, change: &Change, style: Style) {
     let (ink, mark, note) = match (harm(change), change.action) {
         (Harm::Removes, _) => (Ink::Bad, "  -", " (removed)"),
         (Harm::Orphans, _) => (Ink::Change, "  -", " (leaves the stack, stays in the account)"),
         (Harm::Replaces, _) if change.replacement == Some(Replacement::True) => (Ink::Bad, "-/+", " (REPLACED)"),
         (Harm::Replaces, _) => (Ink::Bad, "-/+", " (may be replaced)"),
         (Harm::Nothing, Some(Action::Add)) => (Ink::Good, "  +", ""),
-        (Harm::Nothing, Some(Action::Import)) => (Ink::Good, "  ⇣", " (imported)"),
+        (Harm::Nothing, Some(Action::Import)) => (Ink::Good, "  ⇣", " (exists already and is taken into the stack)"),
         (Harm::Nothing, Some(Action::SyncWithActual)) => (Ink::Dim, "  ≈", " (metadata only)"),
         (Harm::Nothing, _) => (Ink::Change, "  ~", ""),
     };
@@ -226,7 +231,7 @@ fn value(value: Option<&str>) -> String {
 
 /// Somebody else's text for a terminal: what would move the cursor, colour, hide or turn round what stands there is
 /// shown as its escape.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         let formats = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -241,13 +246,13 @@ fn printable(text: &str) -> String {
 
 /// For machines: the same, with values as they are.
 pub fn json(forecast: &Forecast) -> serde_json::Value {
-    let Counts { add, change, replace, remove } = counts(forecast);
+    let Counts { import, add, change, replace, remove } = counts(forecast);
     json!({
         "commit": forecast.commit,
         "trouble": forecast.trouble,
         "problems": forecast.problems,
         "digest": forecast.digest.short(16),
-        "counts": { "add": add, "change": change, "replace": replace, "remove": remove },
+        "counts": { "import": import, "add": add, "change": change, "replace": replace, "remove": remove },
         "stacks": forecast.plan.rows.iter().map(|(key, row)| json!({
             "region": key.region,
             "stack": key.stack,
@@ -267,23 +272,6 @@ fn change_json(change: &StackChange) -> serde_json::Value {
         Verdict::Later(why) => ("later", Some(why)),
         Verdict::Not(why) => ("not-possible", Some(why)),
     };
-    let resource = |change: &Change| {
-        json!({
-            "action": change.action.map(Action::as_str),
-            "logicalId": change.logical,
-            "physicalId": change.physical,
-            "type": change.kind,
-            "replacement": change.replacement.map(Replacement::as_str),
-            "destroys": matches!(harm(change), Harm::Removes | Harm::Replaces),
-            "properties": distinct(&change.details).into_iter().map(|detail| json!({
-                "attribute": detail.attribute,
-                "name": detail.name,
-                "before": detail.before.as_deref().map(masked),
-                "after": detail.after.as_deref().map(masked),
-                "recreation": detail.recreation,
-            })).collect::<Vec<_>>(),
-        })
-    };
     json!({
         "region": change.key.region,
         "stack": change.key.stack,
@@ -292,7 +280,26 @@ fn change_json(change: &StackChange) -> serde_json::Value {
         "why": why,
         "objects": change.shelved.iter().map(|(path, key)| json!({ "path": path, "key": key })).collect::<Vec<_>>(),
         "note": change.note,
-        "resources": change.changes.iter().map(resource).collect::<Vec<_>>(),
+        "resources": change.changes.iter().map(resource_json).collect::<Vec<_>>(),
+    })
+}
+
+/// The same of one resource, for machines.
+pub(super) fn resource_json(change: &Change) -> serde_json::Value {
+    json!({
+        "action": change.action.map(Action::as_str),
+        "logicalId": change.logical,
+        "physicalId": change.physical,
+        "type": change.kind,
+        "replacement": change.replacement.map(Replacement::as_str),
+        "destroys": matches!(harm(change), Harm::Removes | Harm::Replaces),
+        "properties": distinct(&change.details).into_iter().map(|detail| json!({
+            "attribute": detail.attribute,
+            "name": detail.name,
+            "before": detail.before.as_deref().map(masked),
+            "after": detail.after.as_deref().map(masked),
+            "recreation": detail.recreation,
+        })).collect::<Vec<_>>(),
     })
 }
 

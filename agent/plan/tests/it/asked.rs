@@ -26,7 +26,7 @@ fn the_form_is_frozen() {
 
 #[test]
 fn every_field_is_in_it() {
-    let changes: [fn(&mut Asked); 14] = [
+    let changes: [fn(&mut Asked); 15] = [
         |_| (),
         |asked| asked.template = Digest::of(b"2"),
         |asked| drop(asked.parameters.insert("Image".into(), "ami-2".into())),
@@ -41,6 +41,7 @@ fn every_field_is_in_it() {
         |asked| asked.alarms.clear(),
         |asked| asked.alarms.push(word("arn:aws:cloudwatch:eu-central-1:111122223333:alarm:more")),
         |asked| asked.monitor_min = 11,
+        |asked| asked.import_existing = true,
     ];
     let all: BTreeSet<Fingerprint> = changes
         .iter()

@@ -53,14 +53,15 @@ pub(crate) struct Case {
 pub(crate) fn case(does: &str, written: impl FnOnce(&mut Stack)) -> Case {
     let mut manifest = crate::table::manifest("app");
     written(&mut manifest);
+    let step = World::of("app@2", "app@1 CREATE_COMPLETE ours").step("app");
     let set = ChangeSet {
         id: "arn:change-set".into(),
-        stack_id: "arn:stack".into(),
+        stack_id: step.stack_id.clone().expect("it is there"),
         status: ChangeSetStatus::Ready,
         reason: None,
         changes: changes(does),
     };
-    Case { step: World::of("app@2", "app@1 CREATE_COMPLETE ours").step("app"), manifest, set }
+    Case { step, manifest, set }
 }
 
 impl Case {

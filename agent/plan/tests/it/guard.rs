@@ -53,7 +53,20 @@ fn what_cant_be_seen_into_counts_as_replaced() {
 #[test]
 fn what_destroys_nothing_goes_ahead() {
     assert!(goes("", "", ""));
-    assert!(goes("Add A, Modify False B, Import C, SyncWithActual D, Remove Retain E", "", ""));
+    assert!(goes("Add A, Modify False B, SyncWithActual D, Remove Retain E", "", ""));
+}
+
+#[test]
+fn what_exists_is_taken_in_only_where_the_account_lets_things_be_taken_over() {
+    let mut court = Court::of(Limits::default());
+    let why = held(court.judge(&case("Add A, Import C, Import Child/D", |_| ()))).why;
+    assert_eq!(
+        why,
+        "would take in C (AWS::SNS::Topic physical), which exists already, and this account lets nothing be taken over \
+         (`may.adopt`); ends with a commit that asks for something else, or when the account's guardrails change"
+    );
+    court.guardrails.may.adopt = true;
+    permitted(court.judge(&case("Add A, Import C, Import Child/D", |_| ())));
 }
 
 #[test]
@@ -77,9 +90,19 @@ fn what_lies_in_a_nested_stack_is_named_by_its_way() {
 
 #[test]
 fn what_is_permitted_is_exactly_what_was_judged() {
-    let (permit, _) = permitted(Court::of(Limits::default()).judge(&case("Add A", |_| ())));
+    let case = case("Add A", |_| ());
+    let stack_id = case.set.stack_id.clone();
+    let (permit, _) = permitted(Court::of(Limits::default()).judge(&case));
     assert_eq!(*permit.key(), key("app"));
-    assert_eq!(*permit.act(), Act::Execute { change_set: "arn:change-set".into(), stack_id: "arn:stack".into() });
+    assert_eq!(*permit.act(), Act::Execute { change_set: "arn:change-set".into(), stack_id });
+}
+
+#[test]
+fn a_change_of_another_stack_than_the_one_that_was_looked_at_is_not_permitted() {
+    let mut case = case("Add A", |_| ());
+    case.set.stack_id.push('2');
+    let why = later(Court::of(Limits::default()).judge(&case));
+    assert_eq!(why.to_string(), "another stack of its name has taken its place; tried again next turn");
 }
 
 #[test]

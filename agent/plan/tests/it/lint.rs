@@ -10,7 +10,16 @@ use std::collections::BTreeSet;
 
 fn step(stack: &str, action: Action) -> Step {
     let manifest = stack.split('/').next().unwrap_or(stack).parse().expect("a name");
-    Step { key: key(stack), manifest, action, generation: None, case: None, attempt: 1, adopting: false }
+    Step {
+        key: key(stack),
+        manifest,
+        action,
+        stack_id: None,
+        generation: None,
+        case: None,
+        attempt: 1,
+        adopting: false,
+    }
 }
 
 fn delete(stack: &str) -> String {

@@ -101,7 +101,8 @@ pub(crate) fn asked(request: &str) -> Asked {
         }
     }
     let template = Digest::of(version.as_bytes());
-    Asked { template, parameters, tags, capabilities: BTreeSet::new(), role: None, alarms: vec![], monitor_min: 0 }
+    let (capabilities, alarms) = (BTreeSet::new(), vec![]);
+    Asked { template, parameters, tags, capabilities, role: None, alarms, monitor_min: 0, import_existing: false }
 }
 
 /// A manifest that asks for nothing special.

@@ -117,6 +117,8 @@ pub struct CreateChangeSet {
     pub client_token: Option<String>,
     pub description: Option<String>,
     pub resources_to_import: Vec<ResourceToImport>,
+    /// `ImportExistingResources`.
+    pub import_existing: bool,
     pub include_nested_stacks: bool,
     pub on_stack_failure: Option<OnFailure>,
     /// `DeploymentMode=REVERT_DRIFT`.

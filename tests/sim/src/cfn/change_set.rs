@@ -92,6 +92,7 @@ impl Cfn<'_> {
             token: request.client_token,
             changes: vec![],
             imports: request.resources_to_import,
+            import_existing: request.import_existing,
             on_stack_failure: request.on_stack_failure,
             revert_drift: request.revert_drift,
             stack_drift: None,
@@ -160,7 +161,12 @@ impl Cfn<'_> {
         if change_set.revert_drift {
             change_set.stack_drift = Some(stack.drift.status);
         }
-        let changes = self.changes(&stack, &change_set.goal, change_set.revert_drift, &change_set.imports);
+        let taken_in = match change_set.import_existing {
+            true => self.existing(&stack, &change_set.goal).map(|found| change_set.imports = found),
+            false => Ok(()),
+        };
+        let changes = taken_in
+            .and_then(|()| self.changes(&stack, &change_set.goal, change_set.revert_drift, &change_set.imports));
         change_set.hooks = self.hooked(&change_set.goal, &change_set.summary.change_set_id);
         let failed = match &changes {
             Err(why) => Some(why.clone()),
@@ -326,6 +332,7 @@ impl Cfn<'_> {
             root_change_set_id,
             on_stack_failure: set.on_stack_failure,
             revert_drift: set.revert_drift,
+            import_existing: set.import_existing,
         })
     }
 

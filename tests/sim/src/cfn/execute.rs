@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     store::{Key, Owner, Properties},
-    types::{self, life::For},
+    template::Policy,
+    types::{self, Reach, life::For},
 };
 use plan::facts::Status;
 use std::{collections::BTreeMap, time::Duration};
@@ -135,6 +136,50 @@ impl Cfn<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What a stack is to have and what exists already, as nobody's, under the very name that its template writes out
+    /// (user guide, "Import AWS resources automatically").
+    pub(crate) fn existing(&self, stack: &Stack, goal: &Goal) -> Result<Vec<ResourceToImport>, String> {
+        let (present, _) = self.evaluating(&stack.resources, goal, &Unknowns::default(), |e| e.present());
+        let mut found = vec![];
+        let mut unkept = vec![];
+        for logical in present? {
+            let has = stack.resources.get(&logical).is_some_and(|member| member.physical.is_some());
+            let declared = goal.template.resources.get(&logical).filter(|_| !has);
+            let named = declared.and_then(|declared| {
+                // Only a name that is the physical id and is written out can be looked for.
+                let kind = types::find(&declared.kind).filter(|kind| kind.drift && kind.id == "{name}")?;
+                let property = kind.named?;
+                let name = declared.properties.get(property)?.as_str()?.to_owned();
+                let live = match kind.reach {
+                    Reach::Region => self.account.store.get(&Key::new(&self.region, kind.name, &name)),
+                    Reach::Account | Reach::World => {
+                        self.account.store.anywhere(kind.name, &name).map(|(_, live)| live)
+                    }
+                };
+                Some((declared, property, name, live?))
+            });
+            let Some((declared, property, name, live)) = named else { continue };
+            if let Some(owner) = &live.owner {
+                return Err(format!("{name} already exists in stack {}", owner.stack));
+            }
+            if !matches!(declared.deletion, Some(Policy::Retain | Policy::RetainExceptOnCreate)) {
+                unkept.push(format!("{logical} ({{{property}={name}}})"));
+            }
+            found.push(ResourceToImport {
+                resource_type: declared.kind.clone(),
+                logical_resource_id: logical,
+                resource_identifier: BTreeMap::from([(property.to_owned(), name)]),
+            });
+        }
+        if unkept.is_empty() {
+            return Ok(found);
+        }
+        Err(format!(
+            "CloudFormation is attempting to import some resources because they already exist in your account. The resources must have the DeletionPolicy attribute set to 'Retain' or 'RetainExceptOnCreate' in the template for successful import. The affected resources are {}",
+            unkept.join(", ")
+        ))
     }
 
     pub(crate) fn start_import(

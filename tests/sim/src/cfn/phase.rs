@@ -312,7 +312,13 @@ fn undo_creation(stack: &Stack, operation: &Operation) -> Vec<Job> {
             logical: logical.to_owned(),
             kind: member.kind.clone(),
             physical: member.physical.clone()?,
-            policy: fresh_policy(operation, member.deletion),
+            policy: match done {
+                // It was there before, and nobody made it.
+                Done::Imported { .. } => Policy::Retain,
+                Done::Created { .. } | Done::Updated { .. } | Done::Replaced { .. } | Done::Child { .. } => {
+                    fresh_policy(operation, member.deletion)
+                }
+            },
         };
         Some((logical.to_owned(), Task::Drop(leftover)))
     });

@@ -160,6 +160,8 @@ pub(crate) struct ChangeSet {
     pub(crate) token: Option<String>,
     pub(crate) changes: Vec<Change>,
     pub(crate) imports: Vec<ResourceToImport>,
+    /// Whether what exists already is taken in.
+    pub(crate) import_existing: bool,
     pub(crate) on_stack_failure: Option<OnFailure>,
     pub(crate) revert_drift: bool,
     pub(crate) stack_drift: Option<StackDriftStatus>,

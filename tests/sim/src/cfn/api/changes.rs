@@ -33,6 +33,7 @@ pub struct ChangeSetDescription {
     pub on_stack_failure: Option<OnFailure>,
     /// `DeploymentMode=REVERT_DRIFT`.
     pub revert_drift: bool,
+    pub import_existing: bool,
 }
 
 /// One change (`ResourceChange`).

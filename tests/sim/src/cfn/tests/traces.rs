@@ -35,6 +35,7 @@ fn cloud(seed: u64) -> SimCloud {
 
 fn asked() -> Asked {
     Asked {
+        import_existing: false,
         template: Digest::of(SMALL.as_bytes()),
         parameters: BTreeMap::new(),
         tags: BTreeMap::new(),
@@ -55,12 +56,12 @@ fn propose(cloud: &SimCloud, stack: &str) -> Option<Result<(), agent::cloud::Clo
     let name = asked.fingerprint().change_set();
     let request = ChangeSetRequest {
         key: &key,
-        import_existing: false,
         nested: false,
         create: true,
         name: &name,
         template: Template::Inline(SMALL),
         asked: &asked,
+        kept: &BTreeSet::new(),
         description: "for a test",
     };
     now(cloud.create_change_set(&request))

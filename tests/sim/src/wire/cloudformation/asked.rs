@@ -68,6 +68,7 @@ pub(super) fn create_change_set(p: &Params) -> Result<CreateChangeSet, Refusal> 
         client_token: p.text("ClientToken"),
         description: p.text("Description"),
         resources_to_import: p.members("ResourcesToImport").iter().map(import).collect::<Result<_, Refusal>>()?,
+        import_existing: flag(p, "ImportExistingResources")?,
         include_nested_stacks: flag(p, "IncludeNestedStacks")?,
         on_stack_failure: word(p, "OnStackFailure", OnFailure::from_word)?,
         revert_drift,
@@ -147,8 +148,7 @@ pub(super) fn source(p: &Params) -> TemplateSource {
 }
 
 /// What would change the outcome and is not simulated is refused, so that nobody believes that it was tried.
-const NOT_SIMULATED: [&str; 5] =
-    ["DeploymentConfig", "ImportExistingResources", "StackPolicyURL", "StackPolicyDuringUpdateURL", "AliasName"];
+const NOT_SIMULATED: [&str; 4] = ["DeploymentConfig", "StackPolicyURL", "StackPolicyDuringUpdateURL", "AliasName"];
 
 /// Whether a deployment configuration asks for what is done without one.
 fn is_standard(config: &Params) -> bool {

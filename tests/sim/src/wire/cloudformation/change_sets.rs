@@ -29,6 +29,7 @@ pub(super) fn description(x: &mut Xml, c: &ChangeSetDescription) {
     x.maybe("ParentChangeSetId", c.parent_change_set_id.as_ref());
     x.maybe("RootChangeSetId", c.root_change_set_id.as_ref());
     x.maybe("OnStackFailure", c.on_stack_failure);
+    x.maybe("ImportExistingResources", c.import_existing.then_some(true));
     x.maybe("DeploymentMode", c.revert_drift.then_some("REVERT_DRIFT"));
 }
 
