@@ -1,6 +1,7 @@
 //! The command line: what there is to say, and what is done when it is said.
 
 use crate::{
+    adopt,
     cloud::count::Calls,
     config::{Config, ConfigError, Flags},
     error::{CommandError, Exit, chain},
@@ -38,7 +39,7 @@ pub struct Cli {
     pub log_json: bool,
 }
 
-const AFTER: &str = "Exit codes: 0 done or in sync · 1 something failed · 2 changes (plan --detailed-exitcode) · \
+const AFTER: &str = "Exit codes: 0 done or in sync · 1 something failed · 2 changes (plan --detailed-exitcode, adopt) · \
 3 held, or a person is needed · 4 not everything is in place yet · 64 usage · 75 repository or AWS could not be reached · \
 77 credentials, permission or account · 78 configuration";
 
@@ -96,6 +97,8 @@ pub enum Command {
         #[command(flatten)]
         said: Said,
     },
+    /// Write the manifest of a stack that is there already, and show what taking it over would change; changes nothing
+    Adopt(adopt::Said),
     /// Print the version
     Version,
 }
@@ -122,6 +125,7 @@ pub async fn execute(cli: Cli) -> Exit {
         Command::Pin { commit, said } => order(cli.flags, Order::Pin(commit, said), output).await,
         Command::Unpin => order(cli.flags, Order::Unpin, output).await,
         Command::Approve { plan, said } => order(cli.flags, Order::Approve(plan, said), output).await,
+        Command::Adopt(said) => adopt(cli.flags, &said, output).await,
         Command::Run => daemon(cli.flags).await,
         Command::Once => once(cli.flags, output).await,
         Command::Status => status(cli.flags, output).await,
@@ -212,6 +216,12 @@ async fn order(flags: Flags, order: Order, output: Output) -> Result<Exit, Comma
     say(&place, &calls, order, output).await
 }
 
+/// Needs no repository: it writes what is still to be committed.
+async fn adopt(flags: Flags, said: &adopt::Said, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = known(flags, |_| Ok(())).await?;
+    adopt::adopt(&config, &aws, said, output).await
+}
+
 async fn daemon(flags: Flags) -> Result<Exit, CommandError> {
     let (config, aws) = configured(flags).await?;
     let (world, settings) = Shipped::new(&config, &aws, Calls::default(), Log)?;
@@ -281,6 +291,14 @@ async fn world<V: Watcher>(flags: Flags, watcher: V) -> Result<(Shipped<V>, Sett
 /// Flags, environment, file or parameter, defaults. AWS is asked last, and only for what nobody said: finding out the
 /// region can take seconds on a machine that is not in AWS.
 async fn configured(flags: Flags) -> Result<(Config, aws_config::SdkConfig), CommandError> {
+    known(flags, |config| config.repository().map(drop)).await
+}
+
+/// The same, with another look at the configuration before AWS is asked.
+async fn known(
+    flags: Flags,
+    check: impl Fn(&Config) -> Result<(), ConfigError>,
+) -> Result<(Config, aws_config::SdkConfig), CommandError> {
     let place = flags.config.clone();
     if let Some(name) = place.as_deref().and_then(|place| place.strip_prefix("ssm:")) {
         let text = configuration(&aws(flags.region.as_deref()).await, name).await?;
@@ -296,7 +314,7 @@ async fn configured(flags: Flags) -> Result<(Config, aws_config::SdkConfig), Com
         }
     };
     let config = flags.over(place.as_deref().zip(text.as_deref()))?;
-    config.repository()?;
+    check(&config)?;
     let aws = aws(config.region.as_ref().map(AsRef::as_ref)).await;
     Ok((config, aws))
 }

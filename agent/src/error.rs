@@ -76,6 +76,12 @@ pub enum CommandError {
     /// The repository.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// A call to AWS.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// It can't be done as things are; the sentence says what would have to be otherwise.
+    #[error("{0}")]
+    Refused(String),
     /// Something on this machine.
     #[error("{what}")]
     Local {
@@ -92,7 +98,8 @@ impl CommandError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Config(ConfigError::Value { .. }) => Some("`holdfast help` lists every setting".into()),
-            Self::Config(_) | Self::Local { .. } => None,
+            Self::Config(_) | Self::Local { .. } | Self::Refused(_) => None,
+            Self::Cloud(error) => error.hint(),
             Self::Stopped(Stopped::Identity(error)) => error.hint(),
             Self::Stopped(Stopped::Memory(StoreError::Parameter { source, .. })) => source.hint(),
             Self::Stopped(Stopped::Memory(StoreError::File { .. } | StoreError::TooLarge { .. })) => {
@@ -115,7 +122,9 @@ impl CommandError {
             Self::Stopped(
                 Stopped::Memory(StoreError::File { .. } | StoreError::TooLarge { .. }) | Stopped::Unsound(_),
             )
-            | Self::Local { .. } => Exit::Failed,
+            | Self::Local { .. }
+            | Self::Refused(_) => Exit::Failed,
+            Self::Cloud(error) => of(error),
             Self::Stopped(Stopped::WrongAccount { .. }) => Exit::Denied,
             Self::Stopped(Stopped::Fenced { .. }) => Exit::Unreachable,
         }

@@ -5,7 +5,7 @@
 //! what a step would do; `plan` (a crate of its own) decides; [`git`] is where commits come from and [`accept`] the one
 //! door to believing one; [`cloud`] is everything that is ever asked of AWS; [`store`] what survives, [`send`] where
 //! reports go out. [`world`] names these doors, so that a test can build its own; [`shipped`] is the one that ships.
-//! Around that: [`run`] is the daemon, [`forecast`] is `holdfast plan`, [`cli`], [`config`], [`error`] and [`show`] are
+//! Around that: [`run`] is the daemon, [`forecast`] is `holdfast plan`, [`adopt`] writes manifests of what is there already, [`cli`], [`config`], [`error`] and [`show`] are
 //! what a person sees.
 //!
 //! What is deliberately not here:
@@ -42,6 +42,7 @@ pub mod clock;
 pub mod run;
 pub mod pace;
 pub mod forecast;
+pub mod adopt;
 pub mod people;
 pub mod cli;
 pub mod config;

@@ -2,10 +2,7 @@
 //!
 //! What can't be asked is no reason to be silent: then the change set's own reason is told, and why nobody said more.
 
-use crate::{
-    cloud::{Cloud, CloudError},
-    world::World,
-};
+use crate::cloud::{Cloud, CloudError};
 use manifests::id::StackKey;
 use plan::{
     facts::ChangeSet,
@@ -16,8 +13,7 @@ use plan::{
 const DEPTH: usize = 5;
 
 /// Why this change set, which failed, did.
-pub(crate) async fn why<W: World>(world: &W, key: &StackKey, set: &ChangeSet) -> String {
-    let cloud = world.cloud();
+pub(crate) async fn why<C: Cloud>(cloud: &C, key: &StackKey, set: &ChangeSet) -> String {
     let mut set = set.clone();
     for _ in 0..DEPTH {
         let Details::Nested(arn) = details(&set) else { break };

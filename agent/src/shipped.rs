@@ -182,7 +182,11 @@ fn missing(key: &'static str, why: &str) -> ConfigError {
     ConfigError::Value { key, why: why.into() }
 }
 
-fn home(config: &Config, aws: &SdkConfig) -> Result<Region, ConfigError> {
+/// The region that the account's agent is at home in.
+///
+/// # Errors
+/// When nobody said, or it is none.
+pub(crate) fn home(config: &Config, aws: &SdkConfig) -> Result<Region, ConfigError> {
     if let Some(region) = &config.region {
         return Ok(region.clone());
     }
@@ -191,8 +195,25 @@ fn home(config: &Config, aws: &SdkConfig) -> Result<Region, ConfigError> {
     region.as_ref().parse().map_err(|error: manifests::id::Malformed| missing("--region", &error.to_string()))
 }
 
+/// How soon, and how rarely at most, what CloudFormation is at work on is looked at again.
+pub(crate) const POLL: Pacing = Pacing { first: Duration::from_millis(200), most: Duration::from_secs(2), jitter: 0.3 };
+
+/// What is decided by, where the account has no guardrails.
+pub(crate) fn policy(config: &Config) -> Policy {
+    Policy {
+        owner: config.owner.clone(),
+        concurrency: config.concurrency,
+        attempts: config.attempts,
+        retry_after: signed(config.retry_after),
+        guardrails: Guardrails::default(),
+    }
+}
+
+fn signed(time: Duration) -> SignedDuration {
+    SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)
+}
+
 fn settings(config: &Config, url: &str, home: Region) -> Settings {
-    let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
     Settings {
         version: env!("CARGO_PKG_VERSION"),
         repository: without_secret(url),
@@ -201,20 +222,14 @@ fn settings(config: &Config, url: &str, home: Region) -> Settings {
         account: config.account.clone(),
         me: me(),
         guarded: config.guardrails.is_some(),
-        policy: Policy {
-            owner: config.owner.clone(),
-            concurrency: config.concurrency,
-            attempts: config.attempts,
-            retry_after: signed(config.retry_after),
-            guardrails: Guardrails::default(),
-        },
+        policy: policy(config),
         shelving: config.artifact_bucket.clone().map(|bucket| Rules {
             bucket,
             owner: config.owner.clone(),
             unused: signed(config.artifact_age),
         }),
         turn: signed(config.turn),
-        poll: Pacing { first: Duration::from_millis(200), most: Duration::from_secs(2), jitter: 0.3 },
+        poll: POLL,
         heartbeat: signed(config.heartbeat),
         rest: None,
     }

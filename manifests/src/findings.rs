@@ -86,7 +86,10 @@ impl<'a> Findings<'a> {
     /// The name of an SSM parameter.
     pub(crate) fn parameter(&mut self, name: &At<String>) {
         let fits = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
-        if name.value.is_empty() || name.value.len() > 1_011 || !name.value.chars().all(fits) {
+        if name.value.is_empty() {
+            let fault = Fault::new(name.at, "an SSM parameter's name is missing here");
+            self.fault(fault.hint("name the one that holds the value, such as `/team/value`"));
+        } else if name.value.len() > 1_011 || !name.value.chars().all(fits) {
             self.refuse(name.at, format!("`{}` is not the name of an SSM parameter", brief(&name.value)));
         }
     }

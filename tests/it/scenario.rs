@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! stack NAME value=TEXT [needs=OTHER] [output=OTHER] [regions=A,B] [prune] [allow=replace:P]
-//!     [two] [skip=P] [retain=P]      checks NAME "LIST" (of the stack that was just written)
+//!     [two] [skip=P] [retain=P] [adopt] [import]      checks NAME "LIST" (of the stack that was just written)
 //! edit FILE "from" "to"      remove FILE      commit      back-to N      unreachable      reachable
 //! break STACK LOGICAL create|update|delete "reason" [after N]      hook NAME TYPE "reason"      fault ACTION KIND [times]      deaf      hearing
-//! by-hand STACK "value" [without rollback]      foreign STACK      forget      pass 20m      guardrails "SPEC"
+//! by-hand STACK "value" [without rollback]      forget      pass 20m      guardrails "SPEC"
+//! foreign STACK (somebody else's, of another template)      foreign STACK "value" (of the very template)
+//! anew STACK "value" (deleted by somebody, and made again with its tags)      exists STACK "value" (its parameter, nobody's)
 //! vanish STACK      protect STACK      unprotect STACK      forbid-updates STACK      continue STACK
 //! web URL STATUS "text"      web URL silent      alarm NAME STATE      parameter NAME VALUE
 //! bucket (the artifact bucket is there)      write FILE "text"
@@ -16,7 +18,7 @@
 //! ```
 //!
 //! A `stack` is a manifest and a template of one SSM parameter `P`, named after the stack, and its value as an output;
-//! with `two`, a second parameter `Q` comes after it.
+//! with `two`, a second parameter `Q` comes after it; with `import`, what exists is taken in, and `P` is retained.
 
 use crate::world::{Everyone, HOME};
 use jiff::SignedDuration;
@@ -26,10 +28,10 @@ use manifests::{
 };
 use plan::shelf::Rules;
 use sim::{
-    cfn::api::{ContinueUpdateRollback, CreateStack, DeleteStack, Deployment, UpdateStack},
+    cfn::api::{ContinueUpdateRollback, CreateStack, DeleteStack, Deployment, Parameter, Tags, UpdateStack},
     fault::{Fault, Plant, Rule},
     services::{Place, s3::create_bucket},
-    store::{Break, Key, Work},
+    store::{Break, Key, Resource, Work},
     world::Timing,
 };
 use std::{fs, path::Path};
@@ -142,7 +144,10 @@ impl Scene {
             ["vanish" | "protect" | "unprotect" | "forbid-updates" | "continue", stack] => {
                 return self.operate(words[0], stack);
             }
-            ["foreign", stack] => return self.foreign(stack),
+            ["foreign", stack] => return self.foreign(stack, "Resources: {Q: {Type: AWS::SQS::Queue}}", None, None),
+            ["foreign", stack, value] => return self.foreign(stack, &template(stack, ""), Some(value), None),
+            ["anew", stack, value] => return self.anew(stack, value),
+            ["exists", stack, value] => self.exists(stack, value),
             ["checks", name, checks] => {
                 let file = format!("stacks/{name}.yaml");
                 self.all.commits.edit(&file, "spec:\n", &format!("spec:\n  checks: {checks}\n"));
@@ -179,6 +184,12 @@ impl Scene {
         if options.contains(&"prune") {
             spec += "  prune: true\n  deletionPolicy: delete\n";
         }
+        if options.contains(&"adopt") {
+            spec += "  adopt: true\n";
+        }
+        if options.contains(&"import") {
+            spec += "  importExisting: true\n";
+        }
         if let Some(name) = option("skip") {
             spec += &format!("  recovery: {{skip: [{name}]}}\n");
         }
@@ -187,7 +198,7 @@ impl Scene {
         }
         let manifest = format!("apiVersion: holdfast/v1\nkind: Stack\nmetadata: {{name: {name}}}\nspec:\n{spec}");
         self.all.commits.write(&format!("stacks/{name}.yaml"), &manifest);
-        self.all.commits.write(&format!("templates/{name}.yaml"), &template(name, options.contains(&"two")));
+        self.all.commits.write(&format!("templates/{name}.yaml"), &template(name, &options.join(" ")));
     }
 
     /// From now on this is what an address answers.
@@ -275,12 +286,8 @@ impl Scene {
     fn by_hand(&mut self, stack: &str, value: &str, disable_rollback: bool) -> Result<(), String> {
         let deployment = Deployment {
             stack_name: stack.into(),
-            template_body: Some(template(stack, false).replace("!Ref Value", value)),
-            parameters: vec![sim::cfn::api::Parameter {
-                key: "Value".into(),
-                value: Some("unused".into()),
-                ..Default::default()
-            }],
+            template_body: Some(template(stack, "").replace("!Ref Value", value)),
+            parameters: vec![Parameter { key: "Value".into(), value: Some("unused".into()), ..Parameter::default() }],
             ..Deployment::default()
         };
         let disable_rollback = Some(disable_rollback);
@@ -294,10 +301,14 @@ impl Scene {
     }
 
     /// Somebody else has a stack of this name.
-    fn foreign(&mut self, stack: &str) -> Result<(), String> {
+    fn foreign(&mut self, stack: &str, template: &str, value: Option<&str>, tags: Option<Tags>) -> Result<(), String> {
+        let value =
+            value.map(|value| Parameter { key: "Value".into(), value: Some(value.into()), ..Parameter::default() });
         let deployment = Deployment {
             stack_name: stack.into(),
-            template_body: Some("Resources: {Q: {Type: AWS::SQS::Queue}}".into()),
+            template_body: Some(template.into()),
+            parameters: value.into_iter().collect(),
+            tags,
             ..Deployment::default()
         };
         let mut world = self.all.accounts.borrow_mut();
@@ -305,6 +316,24 @@ impl Scene {
         made.map_err(|error| error.to_string())?;
         world.pass(std::time::Duration::from_secs(300));
         Ok(())
+    }
+
+    /// Somebody deletes a stack and makes it again, with this value and the tags that it had.
+    fn anew(&mut self, stack: &str, value: &str) -> Result<(), String> {
+        let page = self.all.accounts.borrow_mut().cfn(&me(), &home()).describe_stacks(Some(stack), None);
+        let tags = page.map_err(|error| error.to_string())?.items[0].tags.clone();
+        self.operate("vanish", stack)?;
+        self.foreign(stack, &template(stack, ""), Some(value), Some(tags))
+    }
+
+    /// There is an SSM parameter of the name that a stack's would have, and it is nobody's.
+    fn exists(&mut self, stack: &str, value: &str) {
+        let mut world = self.all.accounts.borrow_mut();
+        let (name, now) = (format!("/{stack}"), world.now());
+        let properties = [("Name", &*name), ("Type", "String"), ("Value", value)];
+        let properties = properties.map(|(property, text)| (property.to_owned(), text.into())).into_iter().collect();
+        let key = Key::new(&home(), "AWS::SSM::Parameter", &name);
+        world.account(&me()).store.insert(key, Resource::new(properties, now));
     }
 
     fn turn(&mut self) -> Result<(), String> {
@@ -411,14 +440,16 @@ impl Scene {
     }
 }
 
-fn template(name: &str, two: bool) -> String {
+fn template(name: &str, options: &str) -> String {
     let more = format!(
         "  Q:\n    Type: AWS::SSM::Parameter\n    DependsOn: P\n    Properties:\n      Name: /{name}/more\n      Type: String\n      Value: !Ref Value\n"
     );
-    let more = if two { more } else { String::new() };
+    let has = |option: &str| options.split(' ').any(|word| word == option);
+    let more = if has("two") { more } else { String::new() };
+    let kept = if has("import") { "    DeletionPolicy: Retain\n" } else { "" };
     format!(
         "Parameters: {{Value: {{Type: String}}}}\n\
-         Resources:\n  P:\n    Type: AWS::SSM::Parameter\n    Properties:\n      Name: /{name}\n      Type: String\n      Value: !Ref Value\n{more}\
+         Resources:\n  P:\n    Type: AWS::SSM::Parameter\n{kept}    Properties:\n      Name: /{name}\n      Type: String\n      Value: !Ref Value\n{more}\
          Outputs: {{Out: {{Value: !GetAtt P.Value}}}}\n"
     )
 }

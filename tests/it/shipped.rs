@@ -1,5 +1,6 @@
 //! The shipped programs over HTTP, against accounts that are simulated: what a user sees, and what an account sees.
 
+mod adopt;
 mod artifacts;
 mod convergence;
 mod daemon;
@@ -8,7 +9,9 @@ mod failure;
 mod faults;
 mod forecast;
 mod health;
+mod imports;
 mod killed;
+mod lease;
 mod people;
 mod refusals;
 mod reports;

@@ -3,7 +3,8 @@
 //! In the order of a turn: [`select`] says which manifests are for this account; [`resolve`] turns a wanted stack into a
 //! request; [`plan`] sets what is wanted against what was found, with [`stance`] as the one table of CloudFormation's
 //! statuses, [`leave`] for what nobody wants any more, [`recover`] for what was
-//! left half done, `order` for what is looked at first (with `along` to find it by) and `seat` for who begins first; a [`step`] is what comes of it, and
+//! left half done, [`adopt`] for what is somebody else's so far, `order` for what is looked at first (with `along` to find it by) and `seat` for
+//! who begins first; a [`step`] is what comes of it, and
 //! [`lint`] checks all of them from outside; [`preview`] reads what CloudFormation made of a request; [`guard`] judges
 //! that and alone can make a [`permit`]; [`watch`] says what became of what was started, [`health`] whether it is
 //! any good, by what each [`check`] says; [`shelf`] what of the artifact bucket is used; [`tell`] makes the report.
@@ -27,6 +28,7 @@ mod along;
 mod order;
 mod seat;
 mod window;
+pub mod adopt;
 pub mod step;
 pub mod lint;
 pub mod preview;

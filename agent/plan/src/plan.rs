@@ -5,6 +5,7 @@
 //! changed here, and nothing at all before [`crate::guard`] has judged it.
 
 use crate::{
+    adopt,
     along::Along,
     asked::{Asked, Fingerprint},
     check::Answers,
@@ -167,7 +168,7 @@ fn asked(facts: &Facts<'_>, key: &StackKey, wanted: &Wanted) -> Result<Asked, Wh
 fn left(facts: &Facts<'_>, key: &StackKey, found: &FoundStack) -> Option<Row> {
     let manifest = left_over(facts.selected, &facts.policy.owner, key, found)?;
     let stand = match facts.memory.owns(key, &found.id) {
-        Some(false) => Stand::Not(Why::Recreated),
+        Some(false) => Stand::Not(Why::Recreated { bar: adopt::Bar::Manifest }),
         Some(true) | None => gone(facts, key, found, &manifest),
     };
     Some(Row { manifest, status: Some(found.word()), fingerprint: None, stand })
@@ -252,28 +253,19 @@ fn ours(facts: &Facts<'_>, key: &StackKey, stack: &Stack, found: &FoundStack) ->
     if found.nested {
         return Err(Why::Nested);
     }
-    if is_taken_over(facts.policy, stack, found) {
-        return Ok(());
-    }
+    let Some(bar) = adopt::bar(facts.policy, Some(stack), found) else { return Ok(()) };
     if !tagged {
-        return Err(Why::Conflict { owner: owner.cloned() });
+        return Err(Why::Conflict { owner: owner.cloned(), bar });
     }
     // While we bring one up, its ARN is not known yet.
     let coming = facts.memory.of(key).and_then(|known| known.pending.as_ref());
     let coming = coming.is_some_and(|pending| pending.act == Started::Create);
-    if facts.memory.owns(key, &found.id) == Some(false) && !coming { Err(Why::Recreated) } else { Ok(()) }
+    if facts.memory.owns(key, &found.id) == Some(false) && !coming { Err(Why::Recreated { bar }) } else { Ok(()) }
 }
 
 /// Whether a stack is somebody else's so far: it has not our tag, or was not the one that was ours.
 pub fn is_strange(policy: &Policy, memory: &Memory, key: &StackKey, found: &FoundStack) -> bool {
     found.tags.get(OWNER) != Some(&policy.owner) || memory.owns(key, &found.id) == Some(false)
-}
-
-/// Whether a stack that is not ours yet may be taken over: nobody else's tag is on it, and both sides say so.
-pub fn is_taken_over(policy: &Policy, stack: &Stack, found: &FoundStack) -> bool {
-    let anothers = found.tags.get(OWNER).is_some_and(|owner| *owner != policy.owner);
-    let sound = matches!(found.stance(), Some(Stance::Ready | Stance::Undone));
-    stack.adopt && policy.guardrails.may.adopt && !anothers && sound
 }
 
 /// Whether CloudFormation is at work on it, or will be seen to be in a moment; and whether that takes too long.

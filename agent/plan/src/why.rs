@@ -1,7 +1,7 @@
 //! Every wait, hold and refusal is one sentence that says what ends it: the same in the terminal, the log, the report
 //! and the hub. This file is where those sentences are.
 
-use crate::{asked::Fingerprint, health::Health, memory::Started, quote::quote, stance::WayOut};
+use crate::{adopt::Bar, asked::Fingerprint, health::Health, memory::Started, quote::quote, stance::WayOut};
 use alloc::string::String;
 use core::fmt;
 use jiff::Timestamp;
@@ -170,9 +170,14 @@ pub enum Why {
     Conflict {
         /// Whose it is, if its tags say.
         owner: Option<String>,
+        /// Why it is not taken over.
+        bar: Bar,
     },
     /// A stack of that name carries our tags and is not the one that was ours.
-    Recreated,
+    Recreated {
+        /// Why it is not taken over.
+        bar: Bar,
+    },
     /// It is part of another stack.
     Nested,
     /// Its status is a word that this version does not know.
@@ -237,7 +242,7 @@ impl Why {
             | Self::Denied(_)
             | Self::ForRetry { .. }
             | Self::Failed { .. } => State::Failed,
-            Self::Late { .. } | Self::Stuck { .. } | Self::Conflict { .. } | Self::Recreated | Self::Nested => {
+            Self::Late { .. } | Self::Stuck { .. } | Self::Conflict { .. } | Self::Recreated { .. } | Self::Nested => {
                 State::NeedsAPerson
             }
         }
@@ -298,8 +303,8 @@ impl fmt::Display for Why {
             Self::Stuck { why, tried, way_out } => stuck(f, why, *tried, *way_out),
             Self::Protected { status } => protected(f, status),
             Self::Flapping { times, until } => flapping(f, *times, until),
-            Self::Conflict { owner } => conflict(f, owner.as_deref()),
-            Self::Recreated => f.write_str(RECREATED),
+            Self::Conflict { owner, bar } => conflict(f, owner.as_deref(), bar),
+            Self::Recreated { bar } => recreated(f, bar),
             Self::Nested => {
                 f.write_str("is part of another stack and left alone until the manifest takes another `stackName`")
             }
@@ -316,8 +321,13 @@ impl fmt::Display for Why {
     }
 }
 
-const RECREATED: &str = "a stack of this name carries our tags and is not the one that was ours: somebody made it anew; left \
-                         alone until it goes, or `holdfast adopt` takes it over";
+fn recreated(f: &mut fmt::Formatter<'_>, bar: &Bar) -> fmt::Result {
+    write!(
+        f,
+        "a stack of this name carries our tags and is not the one that was ours: somebody made it anew; left alone until it \
+         goes, {bar}"
+    )
+}
 
 fn on_hold(f: &mut fmt::Formatter<'_>, until: Timestamp, reason: &str, by: &str) -> fmt::Result {
     write!(f, "on hold: {} ({}); ends at {until:.0}, or with `holdfast release`", quote(reason), quote(by))
@@ -400,13 +410,13 @@ fn flapping(f: &mut fmt::Formatter<'_>, times: usize, until: &Timestamp) -> fmt:
     )
 }
 
-fn conflict(f: &mut fmt::Formatter<'_>, owner: Option<&str>) -> fmt::Result {
+fn conflict(f: &mut fmt::Formatter<'_>, owner: Option<&str>, bar: &Bar) -> fmt::Result {
     f.write_str("a stack of this name exists and ")?;
     match owner {
         Some(owner) => write!(f, "belongs to the installation `{owner}`")?,
         None => f.write_str("carries no `holdfast:owner` tag")?,
     }
-    f.write_str(": it is left alone until it goes or the manifest takes another `stackName`")
+    write!(f, ": it is left alone until it goes, the manifest takes another `stackName`, {bar}")
 }
 
 impl Started {

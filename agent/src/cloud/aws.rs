@@ -13,6 +13,7 @@ use cfn::types::ChangeSetType;
 use jiff::Timestamp;
 use manifests::id::{AccountId, Region, ResourcePath, StackKey};
 use plan::{
+    adopt::Existing,
     facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
     permit::{Act, Permit},
     shelf::{Object, Shelf},
@@ -79,9 +80,30 @@ impl Cloud for Aws {
         }
     }
 
+    async fn stack(&self, key: &StackKey) -> Result<Option<Existing>, CloudError> {
+        const CALL: &str = "cloudformation:DescribeStacks";
+        let page = match self.cfn(&key.region).describe_stacks().stack_name(key.stack.as_str()).send().await {
+            Ok(page) => page,
+            Err(error) => match trouble(CALL, &error) {
+                error if error.problem == Trouble::NotFound => return Ok(None),
+                error => return Err(error),
+            },
+        };
+        let existing = page.stacks().first().map(|stack| map::existing(&key.region, stack));
+        existing.transpose().map_err(|why| CloudError::odd(CALL, &why))
+    }
+
+    async fn template(&self, key: &StackKey, stack_id: &str) -> Result<String, CloudError> {
+        const CALL: &str = "cloudformation:GetTemplate";
+        let original = cfn::types::TemplateStage::Original;
+        let call = self.cfn(&key.region).get_template().stack_name(stack_id).template_stage(original);
+        let answer = call.send().await.map_err(|error| trouble(CALL, &error))?;
+        answer.template_body().map(ToOwned::to_owned).ok_or_else(|| CloudError::odd(CALL, &"the answer was empty"))
+    }
+
     async fn create_change_set(&self, request: &ChangeSetRequest<'_>) -> Result<(), CloudError> {
         const CALL: &str = "cloudformation:CreateChangeSet";
-        let ChangeSetRequest { key, create, import_existing, nested, name, template, asked, description } = *request;
+        let ChangeSetRequest { key, create, nested, name, template, asked, kept, description } = *request;
         // No `OnStackFailure`: it excludes `DisableRollback`, which execution always sends.
         let call = self
             .cfn(&key.region)
@@ -91,10 +113,10 @@ impl Cloud for Aws {
             .client_token(name)
             .description(description)
             .change_set_type(if create { ChangeSetType::Create } else { ChangeSetType::Update })
-            .set_import_existing_resources(import_existing.then_some(true))
+            .set_import_existing_resources(asked.import_existing.then_some(true))
             .set_include_nested_stacks(nested.then_some(true))
             .set_role_arn(asked.role.as_ref().map(ToString::to_string))
-            .set_parameters(Some(map::parameters(&asked.parameters)))
+            .set_parameters(Some(map::parameters(&asked.parameters, kept)))
             .set_tags(Some(map::tags(&asked.tags)))
             .set_capabilities(Some(map::capabilities(&asked.capabilities)))
             // Always sent, also when empty: a configuration that is left out stays as it was.
@@ -102,6 +124,7 @@ impl Cloud for Aws {
         let call = match template {
             Template::Inline(body) => call.template_body(body),
             Template::Url(url) => call.template_url(url),
+            Template::Kept => call.use_previous_template(true),
         };
         match call.send().await {
             Ok(_) => Ok(()),

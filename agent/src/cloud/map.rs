@@ -10,6 +10,7 @@ use manifests::{
     id::{Arn, Region, ResourcePath, StackKey},
     stack::Capability,
 };
+use plan::adopt::Existing;
 use plan::facts::{
     Action, Change, ChangeSet, ChangeSetStatus, Detail, FailedEvent, FailedHook, FoundStack, PolicyAction, Replacement,
     Status,
@@ -40,6 +41,25 @@ pub(super) fn stack(region: &Region, stack: &sdk::Stack) -> Result<(StackKey, Fo
     Ok((key, found))
 }
 
+/// The same, with all that a manifest of it has to say.
+pub(super) fn existing(region: &Region, described: &sdk::Stack) -> Result<Existing, String> {
+    let (_, found) = stack(region, described)?;
+    let rollback = described.rollback_configuration();
+    let triggers = rollback.map(sdk::RollbackConfiguration::rollback_triggers).unwrap_or_default();
+    let alarm = |one: &sdk::RollbackTrigger| Some((text(one.arn())?, one.r#type().unwrap_or_default().to_owned()));
+    Ok(Existing {
+        found,
+        root: text(described.root_id()).or_else(|| text(described.parent_id())),
+        capabilities: described.capabilities().iter().map(|word| word.as_str().to_owned()).collect(),
+        role: text(described.role_arn()),
+        alarms: triggers.iter().filter_map(alarm).collect(),
+        monitor_min: rollback
+            .and_then(sdk::RollbackConfiguration::monitoring_time_in_minutes)
+            .and_then(|minutes| u64::try_from(minutes).ok())
+            .unwrap_or_default(),
+    })
+}
+
 /// `arn:aws:cloudformation:<region>:<account>:changeSet/<name>/<uuid>` → name.
 fn change_set_name(arn: &str) -> Option<String> {
     let (_, rest) = arn.split_once(":changeSet/")?;
@@ -56,8 +76,15 @@ fn time(time: &aws_smithy_types::DateTime) -> Option<Timestamp> {
     Timestamp::new(time.secs(), nanos).ok()
 }
 
-pub(super) fn parameters(parameters: &BTreeMap<String, String>) -> Vec<sdk::Parameter> {
-    let parameter = |(key, value)| sdk::Parameter::builder().parameter_key(key).parameter_value(value).build();
+/// Parameters of a request; of those in `kept` the value stays what it is.
+pub(super) fn parameters(parameters: &BTreeMap<String, String>, kept: &BTreeSet<String>) -> Vec<sdk::Parameter> {
+    let parameter = |(key, value): (&String, &String)| {
+        let parameter = sdk::Parameter::builder().parameter_key(key);
+        match kept.contains(key) {
+            true => parameter.use_previous_value(true).build(),
+            false => parameter.parameter_value(value).build(),
+        }
+    };
     parameters.iter().map(parameter).collect()
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod trouble;
 use jiff::Timestamp;
 use manifests::id::{AccountId, Region, StackKey};
 use plan::{
+    adopt::Existing,
     asked::Asked,
     facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
     permit::Permit,
@@ -27,6 +28,13 @@ pub trait Cloud {
 
     /// Every stack of a region, all pages or an error (`cloudformation:DescribeStacks`).
     fn stacks(&self, region: &Region) -> impl Future<Output = Result<Vec<(StackKey, FoundStack)>, CloudError>>;
+
+    /// One stack by name, with all that a manifest of it has to say; `None` when there is none
+    /// (`cloudformation:DescribeStacks`).
+    fn stack(&self, key: &StackKey) -> impl Future<Output = Result<Option<Existing>, CloudError>>;
+
+    /// A stack's template, as it was given (`cloudformation:GetTemplate`).
+    fn template(&self, key: &StackKey, stack_id: &str) -> impl Future<Output = Result<String, CloudError>>;
 
     /// Asks for a change set. One of the same name that exists already is the same request: its name is its
     /// fingerprint (`cloudformation:CreateChangeSet`).
@@ -109,8 +117,6 @@ pub struct ChangeSetRequest<'a> {
     pub key: &'a StackKey,
     /// `CREATE` for a stack that is not there (or is only a shell), `UPDATE` for one that is.
     pub create: bool,
-    /// Whether resources that exist already are taken into the stack.
-    pub import_existing: bool,
     /// Whether the template has stacks nested in it, whose changes are asked for too.
     pub nested: bool,
     /// The change set's name.
@@ -119,6 +125,8 @@ pub struct ChangeSetRequest<'a> {
     pub template: Template<'a>,
     /// Everything else.
     pub asked: &'a Asked,
+    /// Parameters of it that keep the value which the stack has, whatever stands there.
+    pub kept: &'a BTreeSet<String>,
     /// For people: commit and manifest, at most 1,024 characters.
     pub description: &'a str,
 }
@@ -143,6 +151,8 @@ pub enum Template<'a> {
     Inline(&'a str),
     /// From an S3 object, up to 1 MB.
     Url(&'a str),
+    /// Not at all: the stack keeps the one that it has.
+    Kept,
 }
 
 /// What stands in place of a secret's value.

@@ -3,6 +3,7 @@
 //! Results go to standard output, everything about getting them to standard error. Colour is for terminals, never
 //! needed to understand, and off with `NO_COLOR`. Every text here is a rendering of what `-o json` gives whole.
 
+pub mod adopt;
 pub mod forecast;
 pub mod progress;
 pub mod report;

@@ -3,21 +3,21 @@
 //! Refusals become [`Trouble`] by the table in reference/cloudformation.md 1.8. An answer that never comes is
 //! [`Trouble::Unavailable`] at once, as after the SDK's own timeout; a crash never comes back at all.
 
+mod map;
+
 use crate::{
-    cfn::api::{
-        self, CfnError, CreateChangeSet, DeleteStack, Deployment, DescribeChangeSet, ExecuteChangeSet, Page,
-        StackDescription,
-    },
-    cfn::words::{ChangeSetStatus, ChangeSetType, ExecutionStatus},
+    cfn::api::{self, CfnError, DeleteStack, DescribeChangeSet, ExecuteChangeSet, Page, StackDescription},
     services::{Place, cloudwatch, s3},
     store::Key,
     world::{Reply, World},
 };
-use agent::cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Put, Template, Trouble, is_secret};
+use agent::cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Put, Trouble, is_secret};
 use jiff::Timestamp;
 use manifests::id::{AccountId, Region, StackKey};
+pub use map::trouble;
 use plan::{
-    facts::{Change, ChangeSet, ChangeSetStatus as Stage, Detail, FailedEvent, FailedHook, FoundStack},
+    adopt::Existing,
+    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
     permit::{Act, Permit},
     shelf::{Object, Shelf},
 };
@@ -70,83 +70,6 @@ impl SimCloud {
     }
 }
 
-/// What a refusal means: reference/cloudformation.md 1.8.
-pub fn trouble(refusal: &CfnError) -> Trouble {
-    let says = |text: &str| refusal.message.contains(text);
-    match refusal.code {
-        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" => Trouble::Unavailable,
-        "AccessDenied" | "AccessDeniedException" => Trouble::Denied,
-        "ExpiredToken"
-        | "ExpiredTokenException"
-        | "UnrecognizedClientException"
-        | "RequestExpired"
-        | "InvalidClientTokenId" => Trouble::Credentials,
-        "AlreadyExistsException" | "TokenAlreadyExistsException" => Trouble::AlreadyExists,
-        "LimitExceededException" => Trouble::Limit,
-        "ChangeSetNotFound" => Trouble::NotFound,
-        // The change set can't be executed any more: plan again.
-        "InvalidChangeSetStatus" => Trouble::Busy,
-        "InsufficientCapabilitiesException" => Trouble::Invalid,
-        "ValidationError" if says(" state and can not ") || says("while in status") => Trouble::Busy,
-        // A listing that was stale: the stack is there, and the next look will show it.
-        "ValidationError" if says("already exists and cannot be created again") => Trouble::Busy,
-        "ValidationError" if says("Stack") && says("does not exist") => Trouble::NotFound,
-        "ValidationError" => Trouble::Invalid,
-        _ if refusal.status >= 500 => Trouble::Unavailable,
-        _ => Trouble::Other,
-    }
-}
-
-fn found(stack: StackDescription) -> FoundStack {
-    // …:changeSet/<name>/<uuid>
-    let change_set = stack.change_set_id.as_deref().and_then(|arn| arn.split('/').nth(1)).map(str::to_owned);
-    FoundStack {
-        id: stack.stack_id,
-        status: Ok(stack.stack_status),
-        reason: stack.stack_status_reason,
-        change_set,
-        created: Some(stack.creation_time),
-        updated: stack.last_updated_time,
-        tags: stack.tags,
-        outputs: stack.outputs.into_iter().map(|output| (output.key, output.value)).collect(),
-        protected: stack.enable_termination_protection,
-        parameters: stack.parameters.into_iter().filter_map(|one| Some((one.key, one.value?))).collect(),
-        nested: stack.parent_id.is_some(),
-    }
-}
-
-fn change(change: api::Change) -> Option<Change> {
-    Some(Change {
-        action: Some(change.action),
-        logical: change.logical_resource_id.parse().ok()?,
-        physical: change.physical_resource_id,
-        kind: change.resource_type,
-        replacement: change.replacement,
-        policy: change.policy_action,
-        details: change
-            .details
-            .into_iter()
-            .map(|detail| Detail {
-                attribute: detail.target.attribute.to_string(),
-                name: detail.target.name,
-                before: detail.target.before_value,
-                after: detail.target.after_value,
-                recreation: Some(detail.target.requires_recreation.to_string()),
-            })
-            .collect(),
-        walked: false,
-    })
-}
-
-fn stage(status: ChangeSetStatus, execution: ExecutionStatus) -> Stage {
-    match (status, execution) {
-        (ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress, _) => Stage::Pending,
-        (ChangeSetStatus::Failed, _) => Stage::Failed,
-        (ChangeSetStatus::CreateComplete, ExecutionStatus::Available) => Stage::Ready,
-        (ChangeSetStatus::CreateComplete, _) => Stage::Gone,
-    }
-}
-
 impl Cloud for SimCloud {
     async fn account(&self) -> Result<AccountId, CloudError> {
         let account = self.account.clone();
@@ -165,7 +88,7 @@ impl Cloud for SimCloud {
                 .await?;
             for stack in page.items {
                 let Ok(name) = stack.stack_name.parse() else { continue };
-                all.push((StackKey { region: region.clone(), stack: name }, found(stack)));
+                all.push((StackKey { region: region.clone(), stack: name }, map::found(stack)));
             }
             token = page.next_token;
             if token.is_none() {
@@ -174,40 +97,26 @@ impl Cloud for SimCloud {
         }
     }
 
+    async fn stack(&self, key: &StackKey) -> Result<Option<Existing>, CloudError> {
+        let page = self.call("cloudformation:DescribeStacks", |world| {
+            world.cfn(&self.account, &key.region).describe_stacks(Some(key.stack.as_str()), None)
+        });
+        match page.await {
+            Ok(page) => Ok(page.items.into_iter().next().map(map::existing)),
+            Err(error) if error.problem == Trouble::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn template(&self, key: &StackKey, stack_id: &str) -> Result<String, CloudError> {
+        self.call("cloudformation:GetTemplate", |world| {
+            world.cfn(&self.account, &key.region).get_template(Some(stack_id), None)
+        })
+        .await
+    }
+
     async fn create_change_set(&self, request: &ChangeSetRequest<'_>) -> Result<(), CloudError> {
-        let asked = request.asked;
-        let (template_body, template_url) = match request.template {
-            Template::Inline(body) => (Some(body.to_owned()), None),
-            Template::Url(url) => (None, Some(url.to_owned())),
-        };
-        let parameter = |(key, value): (&String, &String)| api::Parameter {
-            key: key.clone(),
-            value: Some(value.clone()),
-            ..api::Parameter::default()
-        };
-        let triggers = asked.alarms.iter().map(|arn| (arn.to_string(), "AWS::CloudWatch::Alarm".to_owned())).collect();
-        let rollback =
-            api::RollbackConfiguration { triggers, monitoring_time_in_minutes: u32::try_from(asked.monitor_min).ok() };
-        let deployment = Deployment {
-            stack_name: request.key.stack.to_string(),
-            template_body,
-            template_url,
-            parameters: asked.parameters.iter().map(parameter).collect(),
-            capabilities: asked.capabilities.iter().map(|capability| capability.as_str().to_owned()).collect(),
-            role_arn: asked.role.as_ref().map(ToString::to_string),
-            rollback_configuration: Some(rollback),
-            tags: Some(asked.tags.clone()),
-            ..Deployment::default()
-        };
-        let create = CreateChangeSet {
-            deployment,
-            change_set_name: request.name.to_owned(),
-            change_set_type: Some(if request.create { ChangeSetType::Create } else { ChangeSetType::Update }),
-            description: Some(request.description.to_owned()),
-            client_token: Some(request.name.to_owned()),
-            include_nested_stacks: request.nested,
-            ..CreateChangeSet::default()
-        };
+        let create = map::create_change_set(request);
         self.call("cloudformation:CreateChangeSet", |world| {
             world.cfn(&self.account, &request.key.region).create_change_set(create).map(drop)
         })
@@ -228,13 +137,13 @@ impl Cloud for SimCloud {
                     world.cfn(&self.account, &key.region).describe_change_set(&request)
                 })
                 .await?;
-            changes.extend(page.changes.into_iter().filter_map(change));
+            changes.extend(page.changes.into_iter().filter_map(map::change));
             request.next_token = page.next_token;
             if request.next_token.is_none() {
                 return Ok(ChangeSet {
                     id: page.change_set_id,
                     stack_id: page.stack_id,
-                    status: stage(page.status, page.execution_status),
+                    status: map::stage(page.status, page.execution_status),
                     reason: page.status_reason,
                     changes,
                 });

@@ -194,7 +194,7 @@ fn a_pinned_account_deletes_nothing() {
 #[test]
 fn a_stack_that_was_made_anew_by_somebody_is_not_ours_whatever_its_tags_say() {
     let anew = "a stack of this name carries our tags and is not the one that was ours: somebody made it anew; left alone until \
-                it goes, or `holdfast adopt` takes it over";
+                it goes, or a manifest takes it over with `adopt: true` (`holdfast adopt` writes one)";
     let world = noticing(World::of("net@1", HERE));
     let mut other = World { memory: world.memory, ..World::of("net@2", HERE) };
     for stack in other.found.stacks.values_mut() {
@@ -207,19 +207,4 @@ fn a_stack_that_was_made_anew_by_somebody_is_not_ours_whatever_its_tags_say() {
     // Without a memory of it, the tag is all there is.
     World { memory: plan::memory::Memory::new("e2".into()), ..other }
         .reads("update net\nold: pending: is removed once every stack that is wanted here is in sync");
-}
-
-#[test]
-fn a_stack_of_somebody_else_is_taken_over_only_when_both_sides_say_so() {
-    let world = |adopt: bool, may: bool, there: &str| {
-        let mut world = guarded("net@1", there, &format!("{{may: {{adopt: {may}}}}}"));
-        world = world.with("net", |net| net.adopt = adopt);
-        world.plan().steps.len()
-    };
-    assert_eq!(world(true, true, "net@- CREATE_COMPLETE"), 1);
-    assert_eq!(world(true, false, "net@- CREATE_COMPLETE"), 0);
-    assert_eq!(world(false, true, "net@- CREATE_COMPLETE"), 0);
-    assert_eq!(world(true, true, "net@- CREATE_COMPLETE theirs"), 0, "another installation's");
-    assert_eq!(world(true, true, "net@- CREATE_COMPLETE nested"), 0);
-    assert_eq!(world(true, true, "net@- UPDATE_ROLLBACK_FAILED"), 0);
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a test that can't go on says why")]
 
 mod account;
+mod adopt;
 mod always;
 mod court;
 mod asked;

@@ -159,6 +159,11 @@ fn taking_over_changes_tags_and_nothing_else() {
     assert!(!goes("Modify False A", &[]), "what changes is not said");
     assert!(!goes("Modify True A", &["Tags"]));
     assert!(!goes("Add A", &["Tags"]));
+    let (child, inside) = ("Child AWS::CloudFormation::Stack", "Modify False Child/Topic");
+    assert!(!goes(&format!("Modify False {child}, {inside}"), &["Tags", "Properties"]), "nobody has looked into it");
+    assert!(!goes(&format!("Modify True walked {child}"), &["Tags"]));
+    assert!(goes(&format!("Modify False walked {child}"), &["Properties"]), "and nothing changes inside");
+    assert!(!goes(&format!("Modify False walked {child}, {inside}"), &["Properties"]), "what changes inside is no tag");
 }
 
 #[test]

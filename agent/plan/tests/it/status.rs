@@ -98,13 +98,14 @@ fn a_stack_with_no_owner_is_nobodys_to_change() {
         "app@1",
         "app@- CREATE_COMPLETE",
         "app: needs a person: a stack of this name exists and carries no `holdfast:owner` tag: it is left alone until it \
-         goes or the manifest takes another `stackName`",
+         goes, the manifest takes another `stackName`, or a manifest takes it over with `adopt: true` (`holdfast adopt` \
+         writes one)",
     );
     crate::table::check(
         "app@1",
         "app@- CREATE_COMPLETE theirs",
         "app: needs a person: a stack of this name exists and belongs to the installation `other`: it is left alone until \
-         it goes or the manifest takes another `stackName`",
+         it goes, the manifest takes another `stackName`, or the other installation lets go of it",
     );
 }
 

@@ -77,7 +77,7 @@ fn the_worst_stack_speaks_for_the_account() {
         "app@1 CREATE_COMPLETE theirs",
         State::NeedsAPerson,
         "eu-central-1/app: a stack of this name exists and belongs to the installation `other`: it is left alone until it \
-         goes or the manifest takes another `stackName`",
+         goes, the manifest takes another `stackName`, or the other installation lets go of it",
     );
     check(
         "net@1, app@1 T=label:nope, web@1 suspended",
