@@ -327,6 +327,7 @@ impl<'a, C: Cloud> Here<'a, C> {
             approvals: &[],
             memory: &self.memory,
             begun: Begun::default(),
+            commit: None,
             now: self.now,
         };
         match judge(preview, &law) {

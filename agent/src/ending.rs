@@ -1,33 +1,42 @@
 //! What is said of something that was started and has ended: the root cause asked of CloudFormation, in one sentence.
 //!
-//! `DescribeStackEvents` is asked and not the younger `DescribeEvents`: every event carries the token of the operation
-//! that it belongs to, so both know the same, and `ExecuteChangeSet` answers no `OperationId` to ask the other by.
+//! Not here: what events mean ([`plan::events`]).
 
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, CloudError};
+use jiff::{SignedDuration, Timestamp};
 use manifests::report::What;
 use plan::{
+    events,
+    facts::FailedEvent,
     memory::Started,
     watch::{End, Ended, orphaned, root_cause},
 };
 
 /// Why it failed, if it did; and what it left behind, if it went well and left something.
 pub(crate) async fn told<C: Cloud>(cloud: &C, ended: &Ended) -> (Option<String>, Option<String>) {
-    let token = &ended.pending.token;
     match &ended.end {
         End::Never | End::Done { orphans: None, .. } => (None, None),
         End::Done { orphans: Some((reason, stack_id)), .. } => {
-            let events = cloud.failed_events(&ended.key, stack_id, token).await.unwrap_or_default();
+            let events = failed(cloud, ended, stack_id).await.unwrap_or_default();
             (None, Some(orphaned(reason, &events)))
         }
         End::Failed { status, reason, stack_id } => {
             let id = stack_id.as_deref().unwrap_or_default();
-            let why = match cloud.failed_events(&ended.key, id, token).await {
+            let why = match failed(cloud, ended, id).await {
                 Ok(events) => root_cause(status, reason.as_deref(), &events),
                 Err(error) => format!("{} ({})", root_cause(status, reason.as_deref(), &[]), error.said()),
             };
             (Some(why), None)
         }
     }
+}
+
+/// What went wrong in it, oldest first.
+async fn failed<C: Cloud>(cloud: &C, ended: &Ended, stack_id: &str) -> Result<Vec<FailedEvent>, CloudError> {
+    // The two clocks may differ by this much.
+    let since = ended.pending.since.checked_sub(SignedDuration::from_mins(10)).unwrap_or(Timestamp::MIN);
+    let events = cloud.events(&ended.key.region, stack_id, Some(since)).await?;
+    Ok(events::failed(&events, &ended.pending.token))
 }
 
 /// What the report says of something that ended.

@@ -223,7 +223,7 @@ impl Court<'_> {
                 return StackChange { key, act, changes, shelved, note, verdict };
             }
         };
-        let law = self.law.judges(&self.memory, self.selected, self.now);
+        let law = self.law.judges((&self.memory, self.selected), None, self.now);
         let (changes, verdict) = match made {
             Made::Ready(preview) => {
                 self.destroyed.push(digest(&preview).to_string());
@@ -251,7 +251,7 @@ impl Court<'_> {
         let (id, stack_id, reason) = (String::new(), String::new(), None);
         let set = ChangeSet { id, stack_id, status: ChangeSetStatus::Ready, reason, changes: changes.to_vec() };
         let preview = Preview { step, manifest: &wanted.manifest, set, transforms: Vec::new() };
-        let judgement = judge(&preview, &self.law.judges(&self.memory, self.selected, self.now));
+        let judgement = judge(&preview, &self.law.judges((&self.memory, self.selected), None, self.now));
         self.verdict(judgement)
     }
 

@@ -4,7 +4,7 @@
 
 use crate::{store::Kept, world::Settings};
 use jiff::Timestamp;
-use manifests::id::Digest;
+use manifests::id::{CommitId, Digest};
 use plan::{
     guard::{self, Begun},
     memory::Memory,
@@ -60,13 +60,19 @@ impl Law {
     }
 
     /// The same, for the guard.
-    pub(crate) fn judges<'a>(&'a self, memory: &'a Memory, selected: &'a Selected, now: Timestamp) -> guard::Law<'a> {
+    pub(crate) fn judges<'a>(
+        &'a self,
+        (memory, selected): (&'a Memory, &'a Selected),
+        commit: Option<&'a CommitId>,
+        now: Timestamp,
+    ) -> guard::Law<'a> {
         guard::Law {
             guardrails: &self.policy.guardrails,
             orders: &self.orders,
             approvals: &selected.approvals,
             memory,
             begun: self.begun,
+            commit,
             now,
         }
     }

@@ -217,7 +217,7 @@ impl<'a, W: World> Rounds<'a, W> {
 
     /// What comes of one preview: a permit, or a place in memory that says why not.
     fn judge(&mut self, step: &Step, made: Made<'_>, selected: &Selected, commit: &CommitId) -> Option<Permit> {
-        let law = self.law.judges(&self.memory, selected, now(self.world));
+        let law = self.law.judges((&self.memory, selected), Some(commit), now(self.world));
         let key = &step.key;
         let judgement = match made {
             Made::Ready(preview) => judge(&preview, &law),

@@ -13,7 +13,7 @@ use manifests::{
 };
 use plan::{
     adopt::Existing,
-    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
+    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack, StackEvent},
     memory::Memory,
     permit::{Act, Permit},
     resolve::{OWNER, PRUNE},
@@ -224,8 +224,8 @@ impl Cloud for Doctored {
         done
     }
 
-    async fn failed_events(&self, key: &StackKey, id: &str, token: &str) -> Result<Vec<FailedEvent>, CloudError> {
-        self.cloud.failed_events(key, id, token).await
+    async fn events(&self, region: &Region, id: &str, since: Option<Timestamp>) -> Result<Vec<StackEvent>, CloudError> {
+        self.cloud.events(region, id, since).await
     }
 
     async fn parameters(

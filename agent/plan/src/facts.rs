@@ -10,6 +10,7 @@ use alloc::{
 };
 use jiff::Timestamp;
 use manifests::id::{Region, ResourcePath, StackKey};
+use serde::Serialize;
 
 /// Declares an enum of CloudFormation's words, both ways, from one list.
 macro_rules! words {
@@ -199,6 +200,30 @@ pub struct ChangeSet {
     pub reason: Option<String>,
     /// What it does, resource by resource.
     pub changes: Vec<Change>,
+}
+
+/// One event of a stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StackEvent {
+    /// When.
+    pub at: Timestamp,
+    /// The resource's name in the template; the stack's own for the stack itself.
+    pub logical: String,
+    /// The resource's name in the account, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub physical: Option<String>,
+    /// `AWS::…::…`.
+    pub kind: String,
+    /// CloudFormation's word for how it stands.
+    pub status: String,
+    /// CloudFormation's own sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The `ClientRequestToken` of the operation, if it was given one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Whether it tells of the stack itself, and not of a resource.
+    pub itself: bool,
 }
 
 /// One failed event of a stack operation.

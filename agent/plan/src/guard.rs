@@ -35,7 +35,7 @@ use jiff::Timestamp;
 use manifests::{
     approval::Approval,
     guardrails::{Guardrails, Limits, TypePattern, Types},
-    id::{Digest, ResourcePath, StackKey},
+    id::{CommitId, Digest, ResourcePath, StackKey},
     stack::Stack,
 };
 
@@ -52,6 +52,8 @@ pub struct Law<'a> {
     pub memory: &'a Memory,
     /// What this turn has begun.
     pub begun: Begun,
+    /// For which commit it would be done; `None` where nothing will be.
+    pub commit: Option<&'a CommitId>,
     /// Now, by AWS's clock.
     pub now: Timestamp,
 }
@@ -175,7 +177,7 @@ pub fn judge(preview: &Preview<'_>, law: &Law<'_>) -> Judgement {
     }
     let allowed = kinds.iter().flat_map(|kind| kind.spelled.values().copied()).collect();
     let act = Act::Execute { change_set: preview.set.id.clone(), stack_id: preview.set.stack_id.clone() };
-    Judgement::Permitted(permit(preview.step, act), Cost { toll, allowed })
+    Judgement::Permitted(permit(preview.step, act, law), Cost { toll, allowed })
 }
 
 /// Judges what is done to a whole stack without a change set: one whose manifest left is deleted, one that never came up
@@ -205,7 +207,7 @@ pub fn judge_whole(step: &Step, law: &Law<'_>) -> Option<Judgement> {
     }
     Some(match later(law, toll) {
         Some(why) => Judgement::Later(why),
-        None => Judgement::Permitted(permit(step, act), Cost { toll, allowed: Vec::new() }),
+        None => Judgement::Permitted(permit(step, act, law), Cost { toll, allowed: Vec::new() }),
     })
 }
 
@@ -386,16 +388,20 @@ pub fn digest(preview: &Preview<'_>) -> Digest {
     Digest::of(lines.join("\n").as_bytes())
 }
 
-fn permit(step: &Step, act: Act) -> Permit {
-    Permit::new(step.key.clone(), act, token(step))
+fn permit(step: &Step, act: Act, law: &Law<'_>) -> Permit {
+    Permit::new(step.key.clone(), act, token(step, law.commit))
 }
 
 /// The `ClientRequestToken` of a step: the same for the same request on the same stack at the same attempt, so that an
-/// answer lost after the work was done can't make CloudFormation do it twice.
-pub fn token(step: &Step) -> String {
+/// answer lost after the work was done can't make CloudFormation do it twice. Its end says for which commit it is done,
+/// where everybody finds it again: in the stack's events.
+pub fn token(step: &Step, commit: Option<&CommitId>) -> String {
     let asked = step.action.asked().map(|asked| asked.fingerprint());
     let text = format!("{}|{:?}|{asked:?}|{:?}|{}", step.key, step.action.started(), step.generation, step.attempt);
-    format!("holdfast-{}", Fingerprint::of(text.as_bytes()))
+    let commit = commit
+        .map(|commit| format!("-{}", AsRef::<str>::as_ref(commit).get(..12).unwrap_or_default()))
+        .unwrap_or_default();
+    format!("holdfast-{}{commit}", Fingerprint::of(text.as_bytes()))
 }
 
 fn tighter(manifest: Option<u32>, account: u32) -> u32 {

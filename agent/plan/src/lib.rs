@@ -36,6 +36,7 @@ pub mod shelf;
 pub mod guard;
 pub mod permit;
 pub mod watch;
+pub mod events;
 pub mod check;
 pub mod health;
 pub mod tell;

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use manifests::id::{AccountId, Region, ResourcePath, StackKey};
 use plan::{
     adopt::Existing,
-    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
+    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack, StackEvent},
     permit::{Act, Permit},
     shelf::{Object, Shelf},
 };
@@ -214,23 +214,29 @@ impl Cloud for Aws {
         }
     }
 
-    async fn failed_events(&self, key: &StackKey, stack_id: &str, token: &str) -> Result<Vec<FailedEvent>, CloudError> {
+    async fn events(
+        &self,
+        region: &Region,
+        stack: &str,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<StackEvent>, CloudError> {
         const CALL: &str = "cloudformation:DescribeStackEvents";
-        // Newest first. The operation's own events are on the first pages; a stack's whole history is not needed.
-        const PAGES: usize = 5;
-        let client = self.cfn(&key.region);
-        let mut events = Vec::new();
+        // A hundred events each.
+        const PAGES: usize = 20;
+        let client = self.cfn(region);
+        let mut events: Vec<StackEvent> = Vec::new();
         let mut next: Option<String> = None;
         for _ in 0..PAGES {
-            let request = client.describe_stack_events().stack_name(stack_id).set_next_token(next.take());
+            let request = client.describe_stack_events().stack_name(stack).set_next_token(next.take());
             let page = request.send().await.map_err(|error| trouble(CALL, &error))?;
-            events.extend(page.stack_events().iter().cloned());
-            next = page.next_token().map(ToOwned::to_owned);
-            if next.is_none() {
+            events.extend(page.stack_events().iter().filter_map(map::event));
+            next = page.next_token().filter(|next| !next.is_empty()).map(ToOwned::to_owned);
+            let enough = since.is_some_and(|since| events.last().is_some_and(|oldest| oldest.at < since));
+            if next.is_none() || enough {
                 break;
             }
         }
-        Ok(map::failed_events(&events, token))
+        Ok(events)
     }
 
     async fn parameters(

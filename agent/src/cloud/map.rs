@@ -3,7 +3,7 @@
 
 use aws_sdk_cloudformation::{
     operation::describe_change_set::DescribeChangeSetOutput,
-    types::{self as sdk, ChangeSetStatus as SdkStatus, ExecutionStatus, ResourceStatus},
+    types::{self as sdk, ChangeSetStatus as SdkStatus, ExecutionStatus},
 };
 use jiff::Timestamp;
 use manifests::{
@@ -13,7 +13,7 @@ use manifests::{
 use plan::adopt::Existing;
 use plan::facts::{
     Action, Change, ChangeSet, ChangeSetStatus, Detail, FailedEvent, FailedHook, FoundStack, PolicyAction, Replacement,
-    Status,
+    StackEvent, Status,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -174,57 +174,17 @@ fn detail(target: &sdk::ResourceTargetDefinition) -> Detail {
     }
 }
 
-/// The failed events of one operation, oldest first; where nothing failed, why the stack went back all the same. An emulator that copies no token gives all of the newest
-/// operation: those since the stack itself was last said to begin something.
-pub(super) fn failed_events(newest_first: &[sdk::StackEvent], token: &str) -> Vec<FailedEvent> {
-    let tokens = newest_first.iter().any(|event| event.client_request_token() == Some(token));
-    let ours: Vec<&sdk::StackEvent> = match tokens {
-        true => newest_first.iter().filter(|event| event.client_request_token() == Some(token)).collect(),
-        false => newest_first.iter().take_while(|event| !begins(event)).collect(),
-    };
-    let failed = |event: &&&sdk::StackEvent| {
-        matches!(
-            event.resource_status(),
-            Some(ResourceStatus::CreateFailed | ResourceStatus::UpdateFailed | ResourceStatus::DeleteFailed)
-        )
-    };
-    let events: Vec<FailedEvent> = ours.iter().rev().filter(failed).filter_map(|event| failed_event(event)).collect();
-    if events.is_empty() {
-        return ours.iter().rev().filter(|event| turns_back(event)).filter_map(|event| failed_event(event)).collect();
-    }
-    events
-}
-
-/// Whether a stack says with this event that it goes back, and why: a rollback trigger fails no resource.
-fn turns_back(event: &sdk::StackEvent) -> bool {
-    let back = matches!(
-        event.resource_status(),
-        Some(
-            ResourceStatus::RollbackInProgress
-                | ResourceStatus::UpdateRollbackInProgress
-                | ResourceStatus::ImportRollbackInProgress
-        )
-    );
-    back && event.resource_status_reason().is_some()
-}
-
-/// Whether an operation (not its rollback) begins with this event.
-fn begins(event: &sdk::StackEvent) -> bool {
-    let itself = event.physical_resource_id().is_some() && event.physical_resource_id() == event.stack_id();
-    let begun = matches!(
-        event.resource_status(),
-        Some(ResourceStatus::CreateInProgress | ResourceStatus::UpdateInProgress | ResourceStatus::DeleteInProgress)
-    );
-    itself && begun
-}
-
-fn failed_event(event: &sdk::StackEvent) -> Option<FailedEvent> {
-    Some(FailedEvent {
+/// One event of a stack.
+pub(super) fn event(event: &sdk::StackEvent) -> Option<StackEvent> {
+    Some(StackEvent {
         at: event.timestamp().and_then(time)?,
         logical: event.logical_resource_id().unwrap_or_default().to_owned(),
+        physical: text(event.physical_resource_id()),
         kind: event.resource_type().unwrap_or_default().to_owned(),
-        reason: event.resource_status_reason().unwrap_or_default().to_owned(),
-        path: None,
+        status: event.resource_status().map_or_else(String::new, |word| word.as_str().to_owned()),
+        reason: text(event.resource_status_reason()),
+        token: text(event.client_request_token()),
+        itself: event.physical_resource_id().is_some() && event.physical_resource_id() == event.stack_id(),
     })
 }
 

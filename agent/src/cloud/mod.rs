@@ -15,7 +15,7 @@ use manifests::id::{AccountId, Region, StackKey};
 use plan::{
     adopt::Existing,
     asked::Asked,
-    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
+    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack, StackEvent},
     permit::Permit,
     shelf::{Object, Shelf},
 };
@@ -68,14 +68,14 @@ pub trait Cloud {
     /// `cloudformation:ContinueUpdateRollback`, `cloudformation:RollbackStack`).
     fn act(&self, permit: &Permit) -> impl Future<Output = Result<(), CloudError>>;
 
-    /// The failed events of the operation that carried this token, oldest first; where nothing failed, why it went back
-    /// (`cloudformation:DescribeStackEvents`).
-    fn failed_events(
+    /// What happened to a stack, by ARN or name, newest first: whole pages, until one reaches back to `since`, and at most
+    /// some 2,000 events (`cloudformation:DescribeStackEvents`).
+    fn events(
         &self,
-        key: &StackKey,
-        stack_id: &str,
-        token: &str,
-    ) -> impl Future<Output = Result<Vec<FailedEvent>, CloudError>>;
+        region: &Region,
+        stack: &str,
+        since: Option<Timestamp>,
+    ) -> impl Future<Output = Result<Vec<StackEvent>, CloudError>>;
 
     /// Values of `String` and `StringList` parameters; a name that is absent from the answer does not exist
     /// (`ssm:GetParameters`). A `SecureString` is never read: in its place stands a sentence that says so.

@@ -17,7 +17,7 @@ use manifests::id::{AccountId, Region, StackKey};
 pub use map::trouble;
 use plan::{
     adopt::Existing,
-    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack},
+    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack, StackEvent},
     permit::{Act, Permit},
     shelf::{Object, Shelf},
 };
@@ -243,37 +243,27 @@ impl Cloud for SimCloud {
         }
     }
 
-    async fn failed_events(&self, key: &StackKey, stack_id: &str, token: &str) -> Result<Vec<FailedEvent>, CloudError> {
+    async fn events(
+        &self,
+        region: &Region,
+        stack: &str,
+        _since: Option<Timestamp>,
+    ) -> Result<Vec<StackEvent>, CloudError> {
         let mut events = vec![];
         let mut next: Option<String> = None;
         loop {
             let at = next.clone();
             let page = self
                 .call("cloudformation:DescribeStackEvents", |world| {
-                    world.cfn(&self.account, &key.region).describe_stack_events(stack_id, at.as_deref())
+                    world.cfn(&self.account, region).describe_stack_events(stack, at.as_deref())
                 })
                 .await?;
-            events.extend(page.items);
+            events.extend(page.items.into_iter().map(map::event));
             next = page.next_token;
             if next.is_none() {
-                break;
+                return Ok(events);
             }
         }
-        events.retain(|event| event.client_request_token.as_deref() == Some(token));
-        let failed = events.iter().any(|event| event.resource_status.ends_with("_FAILED"));
-        let end = if failed { "_FAILED" } else { "ROLLBACK_IN_PROGRESS" };
-        events
-            .retain(|event| event.resource_status.ends_with(end) && (failed || event.resource_status_reason.is_some()));
-        let told = events.into_iter().rev();
-        Ok(told
-            .map(|event| FailedEvent {
-                at: event.timestamp,
-                logical: event.logical_resource_id,
-                kind: event.resource_type,
-                reason: event.resource_status_reason.unwrap_or_default(),
-                path: None,
-            })
-            .collect())
     }
 
     async fn parameters(

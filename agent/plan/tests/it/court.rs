@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use manifests::{
     approval::Approval,
     guardrails::{Guardrails, Limits},
-    id::{Digest, ResourcePath},
+    id::{CommitId, Digest, ResourcePath},
     stack::Stack,
 };
 use plan::{
@@ -82,6 +82,7 @@ pub(crate) struct Court {
     pub(crate) approvals: Vec<Approval>,
     pub(crate) memory: Memory,
     pub(crate) begun: Begun,
+    pub(crate) commit: CommitId,
     pub(crate) now: Timestamp,
 }
 
@@ -93,13 +94,14 @@ impl Court {
             approvals: vec![],
             memory: Memory::new("e1".into()),
             begun: Begun::default(),
+            commit: word(&"c".repeat(40)),
             now: at(0),
         }
     }
 
     pub(crate) fn law(&self) -> Law<'_> {
-        let Self { guardrails, orders, approvals, memory, begun, now } = self;
-        Law { guardrails, orders, approvals, memory, begun: *begun, now: *now }
+        let Self { guardrails, orders, approvals, memory, begun, commit, now } = self;
+        Law { guardrails, orders, approvals, memory, begun: *begun, commit: Some(commit), now: *now }
     }
 
     /// Judges, and writes down what it takes, as a turn does before it acts.

@@ -2,7 +2,7 @@
 
 use crate::{
     court::{Case, Court, allows, case, change, goes, held, later, permitted},
-    table::{World, at, key},
+    table::{World, at, key, word},
 };
 use jiff::SignedDuration;
 use manifests::{guardrails::Limits, stack::Stack};
@@ -290,7 +290,10 @@ fn the_digest_is_of_the_destruction_and_of_nothing_else() {
 fn a_token_is_the_same_for_one_attempt_and_for_no_other() {
     let there = "app@1 CREATE_COMPLETE ours";
     let step = World::of("app@2", there).step("app");
+    let commit = word(&"c0ffee".repeat(7)[..40]);
+    let token = |step: &Step| token(step, Some(&commit));
     let one = token(&step);
+    assert!(one.ends_with("-c0ffeec0ffee"), "{one}");
     assert_eq!(one, token(&World::of("app@2", there).step("app")));
     assert!(one.len() <= 128 && one.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'), "{one}");
     let mut touched = World::of("app@2", there);

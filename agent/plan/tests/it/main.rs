@@ -5,6 +5,7 @@ mod account;
 mod adopt;
 mod always;
 mod court;
+mod events;
 mod asked;
 mod guard;
 mod health;

@@ -7,7 +7,7 @@ use crate::cfn::{
 use agent::cloud::{ChangeSetRequest, Template, Trouble};
 use plan::{
     adopt::Existing,
-    facts::{Change, ChangeSetStatus as Stage, Detail, FoundStack},
+    facts::{Change, ChangeSetStatus as Stage, Detail, FoundStack, StackEvent},
 };
 
 /// What a refusal means: reference/cloudformation.md 1.8.
@@ -52,6 +52,19 @@ pub(super) fn found(stack: StackDescription) -> FoundStack {
         protected: stack.enable_termination_protection,
         parameters: stack.parameters.into_iter().filter_map(|one| Some((one.key, one.value?))).collect(),
         nested: stack.parent_id.is_some(),
+    }
+}
+
+pub(super) fn event(event: api::StackEvent) -> StackEvent {
+    StackEvent {
+        at: event.timestamp,
+        logical: event.logical_resource_id,
+        itself: event.physical_resource_id.as_ref() == Some(&event.stack_id),
+        physical: event.physical_resource_id,
+        kind: event.resource_type,
+        status: event.resource_status,
+        reason: event.resource_status_reason,
+        token: event.client_request_token,
     }
 }
 
