@@ -30,10 +30,39 @@ pub struct Aws {
     clients: RefCell<BTreeMap<Region, cfn::Client>>,
 }
 
+/// Whose credentials there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The account.
+    pub account: AccountId,
+    /// The user, or the role with its session: who it was, as CloudTrail has it too.
+    pub arn: String,
+}
+
+impl Caller {
+    /// The last part of the ARN: a user's name, a role's session (often an address), or `root`.
+    pub fn name(&self) -> &str {
+        self.arn.rsplit(['/', ':']).next().filter(|name| !name.is_empty()).unwrap_or("somebody")
+    }
+}
+
 impl Aws {
     /// An account over this configuration.
     pub fn new(config: SdkConfig, calls: Calls) -> Self {
         Self { config, calls, clients: RefCell::default() }
+    }
+
+    /// Whose credentials these are (`sts:GetCallerIdentity`).
+    ///
+    /// # Errors
+    /// When AWS can't be asked, or answers no account.
+    pub async fn caller(&self) -> Result<Caller, CloudError> {
+        const CALL: &str = "sts:GetCallerIdentity";
+        let config = aws_sdk_sts::config::Builder::from(&self.config).interceptor(self.calls.clone());
+        let sts = aws_sdk_sts::Client::from_conf(config.build());
+        let answer = sts.get_caller_identity().send().await.map_err(|error| trouble(CALL, &error))?;
+        let account = answer.account().unwrap_or_default().parse().map_err(|error| CloudError::odd(CALL, &error))?;
+        Ok(Caller { account, arn: answer.arn().unwrap_or_default().to_owned() })
     }
 
     fn cfn(&self, region: &Region) -> cfn::Client {
@@ -50,12 +79,7 @@ impl Aws {
 
 impl Cloud for Aws {
     async fn account(&self) -> Result<AccountId, CloudError> {
-        const CALL: &str = "sts:GetCallerIdentity";
-        let config = aws_sdk_sts::config::Builder::from(&self.config).interceptor(self.calls.clone());
-        let sts = aws_sdk_sts::Client::from_conf(config.build());
-        let answer = sts.get_caller_identity().send().await.map_err(|error| trouble(CALL, &error))?;
-        let account = answer.account().unwrap_or_default();
-        account.parse().map_err(|error| CloudError::odd(CALL, &error))
+        Ok(self.caller().await?.account)
     }
 
     async fn stacks(&self, region: &Region) -> Result<Vec<(StackKey, FoundStack)>, CloudError> {
