@@ -78,6 +78,12 @@ pub struct Report {
     /// The commit that people told the agent to stay at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<PinReport>,
+    /// What people in the account let go ahead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<ApprovalReport>,
+    /// The stacks that people sent back to an earlier form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollbacks: Vec<RollbackReport>,
     /// What could not be read in the repository; at most 50, `problems_total` says how many there are.
     #[serde(default)]
     pub problems: Vec<Problem>,
@@ -271,6 +277,38 @@ pub struct HoldReport {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PinReport {
     /// Which.
+    pub commit: CommitId,
+    /// Until when.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Who said so.
+    pub by: String,
+}
+
+/// A change that a person in the account let go ahead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ApprovalReport {
+    /// The first digits of the digest of what it destroys.
+    pub plan: String,
+    /// Until when.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Who said so.
+    pub by: String,
+}
+
+/// A stack that a person sent back to the form which an earlier commit asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RollbackReport {
+    /// Which stack, by CloudFormation's name, in every region.
+    pub stack: StackName,
+    /// The commit whose form it has.
     pub commit: CommitId,
     /// Until when.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]

@@ -15,6 +15,7 @@ use alloc::{
     vec::Vec,
 };
 use jiff::Timestamp;
+use manifests::id::CommitId;
 use serde::Serialize;
 
 /// One thing that was done to a stack.
@@ -71,8 +72,8 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
-    /// An agent, for the commit that begins with these digits.
-    Commit(String),
+    /// An agent, for this commit.
+    Commit(CommitId),
     /// Somebody else, with this token if any.
     Other(Option<String>),
 }
@@ -129,9 +130,9 @@ impl Outcome {
 impl By {
     /// Whoever gave an operation this token: ours are `holdfast-<digest>-<commit>`.
     fn of(token: Option<&str>) -> Self {
-        let commit = token.and_then(|token| token.strip_prefix("holdfast-")?.split_once('-'));
+        let commit = token.and_then(|token| token.strip_prefix("holdfast-")?.split_once('-')?.1.parse().ok());
         match commit {
-            Some((_, commit)) => Self::Commit(commit.to_string()),
+            Some(commit) => Self::Commit(commit),
             None => Self::Other(token.map(ToString::to_string)),
         }
     }

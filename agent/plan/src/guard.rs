@@ -398,9 +398,7 @@ fn permit(step: &Step, act: Act, law: &Law<'_>) -> Permit {
 pub fn token(step: &Step, commit: Option<&CommitId>) -> String {
     let asked = step.action.asked().map(|asked| asked.fingerprint());
     let text = format!("{}|{:?}|{asked:?}|{:?}|{}", step.key, step.action.started(), step.generation, step.attempt);
-    let commit = commit
-        .map(|commit| format!("-{}", AsRef::<str>::as_ref(commit).get(..12).unwrap_or_default()))
-        .unwrap_or_default();
+    let commit = commit.map(|commit| format!("-{commit}")).unwrap_or_default();
     format!("holdfast-{}{commit}", Fingerprint::of(text.as_bytes()))
 }
 

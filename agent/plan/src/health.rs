@@ -19,6 +19,7 @@ use crate::{
     facts::FoundStack,
     fence,
     memory::Memory,
+    orders::Orders,
     plan::{Facts, Request, is_settled, stand},
     quote::quote,
     resolve::{Values, resolve},
@@ -129,9 +130,10 @@ pub(crate) fn well(
             Stand::Not(Why::Health(Health::Fell { words, back: Back::Nowhere }))
         }
         (Some(Fell { to: Some(commit), why, done, .. }), _) => {
-            let back = match done {
-                true => Err(Back::Done(commit.clone())),
-                false => back(facts, key, commit, (found, fingerprint)),
+            let back = match (done, facts.orders.pin.is_some()) {
+                (true, _) => Err(Back::Done(commit.clone())),
+                (false, true) => Err(pinned(commit)),
+                (false, false) => back(facts, key, commit, (found, Some(fingerprint))),
             };
             back.unwrap_or_else(|back| Stand::Not(Why::Health(Health::Fell { words: why.clone(), back })))
         }
@@ -141,25 +143,28 @@ pub(crate) fn well(
 }
 
 /// Whether there is something that could go back: what is not there, or never came up, is made as it is asked for.
-fn is_there(found: &FoundStack) -> bool {
+pub(crate) fn is_there(found: &FoundStack) -> bool {
     match found.stance() {
         Some(Stance::Ready | Stance::Undone | Stance::Stuck(_)) => !found.is_unborn(),
         Some(Stance::Absent | Stance::Shell | Stance::Busy | Stance::Stillborn) | None => false,
     }
 }
 
-/// What is done to bring a stack back to the form that it had at a commit, or what became of that.
-fn back(
+/// People pinned the account, and it stays there.
+fn pinned(commit: &CommitId) -> Back {
+    let pinned = "people pinned this account to a commit, and it stays there; ends with `holdfast unpin`";
+    Back::Not(commit.clone(), Box::new(Why::Closed(pinned.into())))
+}
+
+/// What is done to bring a stack back to the form that it had at a commit, or what became of that. `failed` is the form
+/// that it is to get away from, where there is one.
+pub(crate) fn back(
     facts: &Facts<'_>,
     key: &StackKey,
     commit: &CommitId,
-    (found, failed): (&FoundStack, Fingerprint),
+    (found, failed): (&FoundStack, Option<Fingerprint>),
 ) -> Result<Stand, Back> {
     let not = |why: Why| Back::Not(commit.clone(), Box::new(why));
-    if facts.orders.pin.is_some() {
-        let pinned = "people pinned this account to a commit, and it stays there; ends with `holdfast unpin`";
-        return Err(not(Why::Closed(pinned.into())));
-    }
     let past = match facts.pasts.get(commit) {
         Some(Ok(past)) => past,
         Some(Err(why)) => return Err(not(Why::Trouble(format!("that commit can't be read: {}", quote(why))))),
@@ -172,7 +177,7 @@ fn back(
     }
     let asked = resolve(&past.selected, key, form, facts.found, &past.values, &facts.policy.owner).map_err(not)?;
     let request = Request::from(asked);
-    if request.fingerprint == failed {
+    if Some(request.fingerprint) == failed {
         let same = "what failed comes from no commit: it is the same form that was good then";
         return Err(not(Why::Broken(same.into())));
     }
@@ -368,9 +373,14 @@ fn of(memory: &mut Memory, key: &StackKey, change: impl FnOnce(&mut Trial)) {
     });
 }
 
-/// The commits that stacks are to go back to, each with the stacks.
-pub fn wayback(memory: &Memory, selected: &Selected) -> BTreeMap<CommitId, Vec<StackKey>> {
+/// The commits that stacks are to go back to, each with the stacks: because their checks failed, or a person says so.
+pub fn wayback(memory: &Memory, selected: &Selected, orders: &Orders) -> BTreeMap<CommitId, Vec<StackKey>> {
     let mut commits: BTreeMap<CommitId, Vec<StackKey>> = BTreeMap::new();
+    for key in selected.wanted.keys() {
+        if let Some(rollback) = orders.rollback(key) {
+            commits.entry(rollback.commit.clone()).or_default().push(key.clone());
+        }
+    }
     for (key, known) in memory.stacks() {
         let checks = selected.wanted.get(key).map_or(&[][..], |wanted| &wanted.manifest.checks);
         let fell = known.trial.as_ref().and_then(|trial| trial.fell(checks)).filter(|fell| !fell.done);

@@ -39,6 +39,7 @@ pub mod watch;
 pub mod events;
 pub mod check;
 pub mod health;
+pub mod rollback;
 pub mod tell;
 
 pub mod facts;

@@ -18,7 +18,7 @@ use alloc::{
     vec::Vec,
 };
 use manifests::{
-    id::{LogicalId, Name, StackKey},
+    id::{CommitId, LogicalId, Name, StackKey},
     report::State,
 };
 
@@ -104,7 +104,9 @@ fn wrong(action: &Action, key: &StackKey, facts: &Facts<'_>) -> Option<&'static 
         Action::Update(_) if adopts && !found.nested && (!ours || another) => None,
         _ if !ours => Some("it is not ours"),
         _ if another => Some("it is not the one that was ours"),
-        Action::Back(..) if !fell(key, facts) => Some("it is to go back, and no change of it failed its checks"),
+        Action::Back(_, commit) if !fell(key, facts) && !is_sent_back(key, commit, facts) => {
+            Some("it is to go back, and neither did a change of it fail its checks nor did a person say so")
+        }
         Action::Update(_) | Action::Back(..) => {
             let can = matches!(stance, Some(Stance::Ready | Stance::Undone));
             (!can).then_some("it is to be updated, and can't be as it is")
@@ -140,6 +142,11 @@ fn wrong(action: &Action, key: &StackKey, facts: &Facts<'_>) -> Option<&'static 
 fn fell(key: &StackKey, facts: &Facts<'_>) -> bool {
     let trial = facts.memory.of(key).and_then(|known| known.trial.as_ref());
     trial.and_then(|trial| trial.fell.as_ref()).is_some_and(|fell| !fell.done && fell.to.is_some())
+}
+
+/// Whether a person sent it back to what this commit asked.
+fn is_sent_back(key: &StackKey, commit: &CommitId, facts: &Facts<'_>) -> bool {
+    facts.orders.rollback(key).is_some_and(|rollback| rollback.commit == *commit)
 }
 
 /// What is wrong with giving something up for it.
@@ -205,10 +212,10 @@ fn unmet(plan: &Plan, facts: &Facts<'_>, key: &StackKey) -> Option<String> {
     Some(format!("it depends on {unmet}, which is not in sync"))
 }
 
-/// Whether what depends on this stack may begin: it is in sync, or suspended or held by a person while it stood.
+/// Whether what depends on this stack may begin: it is in sync, or suspended, held or sent back by a person while it stood.
 fn is_met(row: &Row, facts: &Facts<'_>, on: &StackKey) -> bool {
     let suspended = facts.selected.wanted.get(on).is_some_and(|wanted| wanted.manifest.suspend.is_some());
-    let on_hold = facts.orders.hold(on).is_some();
+    let on_hold = facts.orders.hold(on).is_some() || facts.orders.rollback(on).is_some();
     let stance = facts.found.stacks.get(on).and_then(FoundStack::stance);
     let stands = matches!(stance, Some(Stance::Ready | Stance::Undone));
     row.state() == State::InSync || (row.state() == State::Excepted && (suspended || on_hold) && stands)

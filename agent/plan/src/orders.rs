@@ -1,16 +1,21 @@
 //! What people told this account's agent, outside the repository: leave something alone (a hold), stay at a commit (a pin),
-//! go ahead with exactly that (an approval). Each has a reason, an author and an end.
+//! go ahead with exactly that (an approval), let one stack stay as an earlier commit asked for it (a rollback). Each has a
+//! reason, an author and an end.
 //!
-//! They are the account's own, written by `holdfast hold`, `pin` and `approve`; the agent reads them and writes none.
+//! They are the account's own, written by `holdfast hold`, `pin`, `approve` and `rollback`; the agent reads them and writes
+//! none.
 //! What has ended no longer holds, whether anybody has tidied it away or not.
 
 use crate::why::Why;
-use alloc::{string::String, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 use jiff::Timestamp;
 use manifests::{
     approval,
     id::{CommitId, Digest, PlanDigest, StackKey, StackName},
-    report::{HoldReport, PinReport},
+    report::{ApprovalReport, HoldReport, PinReport, RollbackReport},
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +28,8 @@ pub struct Orders {
     pub pin: Option<Pin>,
     /// What may go ahead.
     pub approvals: Vec<Approval>,
+    /// What stays at an earlier form.
+    pub rollbacks: Vec<Rollback>,
 }
 
 /// A stack, or the whole account, that is left alone.
@@ -68,6 +75,35 @@ pub struct Approval {
     pub by: String,
 }
 
+/// A stack that stays as an earlier commit asked for it, whatever the branch does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    /// Which stack, by CloudFormation's name, in every region.
+    pub stack: StackName,
+    /// The commit whose form it has.
+    pub commit: CommitId,
+    /// Until when.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Who said so.
+    pub by: String,
+}
+
+/// The same, as the report tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// What is left alone.
+    pub holds: Vec<HoldReport>,
+    /// Where the account stays.
+    pub pin: Option<PinReport>,
+    /// What may go ahead.
+    pub approvals: Vec<ApprovalReport>,
+    /// What stays at an earlier form.
+    pub rollbacks: Vec<RollbackReport>,
+}
+
 /// Whose leave a plan has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -96,6 +132,7 @@ impl Orders {
             holds: self.holds.iter().filter(|hold| hold.until > now).cloned().collect(),
             pin: self.pin.clone().filter(|pin| pin.until > now),
             approvals: self.approvals.iter().filter(|approval| approval.until > now).cloned().collect(),
+            rollbacks: self.rollbacks.iter().filter(|rollback| rollback.until > now).cloned().collect(),
         }
     }
 
@@ -116,10 +153,34 @@ impl Orders {
         }
     }
 
+    /// The earlier form that a stack stays at.
+    pub fn rollback(&self, key: &StackKey) -> Option<&Rollback> {
+        self.rollbacks.iter().find(|rollback| rollback.stack == key.stack)
+    }
+
     /// As the report tells them.
-    pub fn told(&self) -> (Vec<HoldReport>, Option<PinReport>) {
+    pub fn told(&self) -> Told {
         let hold = |Hold { stack, until, reason, by }: Hold| HoldReport { stack, until, reason, by };
         let pin = |Pin { commit, until, reason, by }: Pin| PinReport { commit, until, reason, by };
-        (self.holds.iter().cloned().map(hold).collect(), self.pin.clone().map(pin))
+        let approval = |Approval { plan, until, reason, by }: Approval| ApprovalReport {
+            plan: plan.to_string(),
+            until,
+            reason,
+            by,
+        };
+        let rollback = |Rollback { stack, commit, until, reason, by }: Rollback| RollbackReport {
+            stack,
+            commit,
+            until,
+            reason,
+            by,
+        };
+        let Self { holds, pin: stays, approvals, rollbacks } = self.clone();
+        Told {
+            holds: holds.into_iter().map(hold).collect(),
+            pin: stays.map(pin),
+            approvals: approvals.into_iter().map(approval).collect(),
+            rollbacks: rollbacks.into_iter().map(rollback).collect(),
+        }
     }
 }

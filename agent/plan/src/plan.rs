@@ -19,6 +19,7 @@ use crate::{
     orders::Orders,
     recover::{self, Stuck},
     resolve::{OWNER, Values, dependencies, resolve},
+    rollback::rolled_back,
     seat::{seat, step, touchable},
     select::{Selected, Wanted},
     stance::{Stance, stance},
@@ -132,7 +133,8 @@ fn row(
         Err(why) => Stand::Not(why),
         Ok(request) => {
             row.fingerprint = Some(request.fingerprint);
-            unless_stopped(facts, key, well(facts, key, wanted, found, request))
+            let stand = rolled_back(facts, key, found).unwrap_or_else(|| well(facts, key, wanted, found, request));
+            unless_stopped(facts, key, stand)
         }
     };
     row
@@ -234,6 +236,7 @@ fn can_be_built_on(row: &Row, found: Option<&FoundStack>) -> bool {
     match &row.stand {
         Stand::Settled => true,
         Stand::Due(_) => false,
+        Stand::Not(Why::RolledBack(rolled_back)) => rolled_back.not_yet.is_none() && stands(),
         Stand::Not(why) => matches!(why, Why::Suspended { .. } | Why::OnHold { .. }) && stands(),
     }
 }

@@ -51,7 +51,7 @@ pub fn references(selected: &Selected) -> BTreeMap<Region, BTreeSet<String>> {
 }
 
 /// Where the stacks are that this one waits for, or why that can't be said.
-pub(crate) fn dependencies<'a>(
+pub fn dependencies<'a>(
     selected: &'a Selected,
     key: &StackKey,
     stack: &'a Stack,

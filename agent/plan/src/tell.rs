@@ -2,7 +2,7 @@
 
 use crate::{
     memory::Memory,
-    orders::Orders,
+    orders::{Orders, Told},
     quote::quote,
     select::Account,
     step::{Plan, Row, Stand},
@@ -65,7 +65,7 @@ pub fn tell(turn: &Turn<'_>) -> Report {
     let worst = worst.map(|stack| (stack.state, format!("{}/{}: {}", stack.region, stack.stack, why_of(stack))));
     let (state, why) = [source, problem, unseen, worst].into_iter().flatten().max_by_key(|(state, _)| *state).unzip();
     let happened = &turn.memory.outbox;
-    let (holds, pin) = turn.orders.told();
+    let Told { holds, pin, approvals, rollbacks } = turn.orders.told();
     Report {
         account: turn.account.id.clone(),
         account_name: turn.account.name.clone(),
@@ -79,6 +79,8 @@ pub fn tell(turn: &Turn<'_>) -> Report {
         stacks,
         holds,
         pin,
+        approvals,
+        rollbacks,
         problems: turn.problems.iter().take(PROBLEMS).cloned().collect(),
         problems_total: turn.problems.len() as u64,
         happened: happened.iter().take(HAPPENINGS).cloned().collect(),
@@ -119,12 +121,25 @@ fn first_line(problem: &Problem, total: usize) -> String {
 /// The digest of what a report says of the account: what changes with every turn (numbers, times) left out.
 pub fn said(report: &Report) -> String {
     let Report {
-        account, account_name, epoch, source, state, why, stacks, holds, pin, problems, problems_total, ..
+        account,
+        account_name,
+        epoch,
+        source,
+        state,
+        why,
+        stacks,
+        holds,
+        pin,
+        approvals,
+        rollbacks,
+        problems,
+        problems_total,
+        ..
     } = report;
     let Source { repository, branch, applied, attempted, answered: _, signature, trouble } = source;
     let text = format!(
         "{account:?}{account_name:?}{epoch:?}{repository:?}{branch:?}{applied:?}{attempted:?}{signature:?}{trouble:?}\
-         {state:?}{why:?}{stacks:?}{holds:?}{pin:?}{problems:?}{problems_total}"
+         {state:?}{why:?}{stacks:?}{holds:?}{pin:?}{approvals:?}{rollbacks:?}{problems:?}{problems_total}"
     );
     Digest::of(text.as_bytes()).short(16)
 }

@@ -1,7 +1,9 @@
 //! Every wait, hold and refusal is one sentence that says what ends it: the same in the terminal, the log, the report
 //! and the hub. This file is where those sentences are.
 
-use crate::{adopt::Bar, asked::Fingerprint, health::Health, memory::Started, quote::quote, stance::WayOut};
+use crate::{
+    adopt::Bar, asked::Fingerprint, health::Health, memory::Started, quote::quote, rollback::RolledBack, stance::WayOut,
+};
 use alloc::string::String;
 use core::fmt;
 use jiff::Timestamp;
@@ -67,6 +69,8 @@ pub enum Why {
         /// Who said so.
         by: String,
     },
+    /// A person sent it back to an earlier form.
+    RolledBack(RolledBack),
     /// Changes may not begin at this time.
     ForWindow {
         /// When they may.
@@ -217,6 +221,7 @@ impl Why {
         match self {
             Self::Applying { .. } => State::Applying,
             Self::Health(health) => health.state(),
+            Self::RolledBack(rolled_back) => rolled_back.state(),
             Self::Busy { .. }
             | Self::ForSeat
             | Self::ForStack { .. }
@@ -279,6 +284,7 @@ impl fmt::Display for Why {
             }
             Self::Held(why) => f.write_str(why),
             Self::Health(health) => health.fmt(f),
+            Self::RolledBack(rolled_back) => rolled_back.fmt(f),
             Self::Broken(why) => write!(f, "{why}; ends with a commit that mends it"),
             Self::ForBudget { until } => budget(f, *until),
             Self::ForTurn { most, what } => turn(f, *most, what),
@@ -429,7 +435,7 @@ impl Started {
             Self::Continue => "having its rollback continued",
             Self::RollBack => "being rolled back",
             Self::Remove => "being deleted",
-            Self::Back => "being brought back to its last good form",
+            Self::Back => "being brought back to an earlier form",
         }
     }
 }

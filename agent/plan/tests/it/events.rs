@@ -33,12 +33,12 @@ fn event(minute: usize, line: &str) -> StackEvent {
     }
 }
 
-const OURS: &str = "holdfast-0123-c0ffeec0ffee";
+const OURS: &str = "holdfast-0123-c0ffeec0ffeec0ffeec0ffeec0ffeec0ffeec0ff";
 
-/// `update done UPDATE_COMPLETE by c0ffeec0ffee: why`.
+/// `update done UPDATE_COMPLETE by c0ffeec: why`.
 fn told(operation: &Operation) -> String {
     let by = match &operation.by {
-        plan::events::By::Commit(commit) => commit.clone(),
+        plan::events::By::Commit(commit) => commit.short().to_owned(),
         plan::events::By::Other(token) => token.clone().unwrap_or_else(|| "somebody".into()),
     };
     let why = operation.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
@@ -63,7 +63,7 @@ fn a_stack_that_is_made_and_changed_has_two_operations() {
          Console-1 Topic UPDATE_COMPLETE
          Console-1 stack UPDATE_COMPLETE_CLEANUP_IN_PROGRESS
          Console-1 stack UPDATE_COMPLETE",
-        &["update done UPDATE_COMPLETE by Console-1", "create done CREATE_COMPLETE by c0ffeec0ffee"],
+        &["update done UPDATE_COMPLETE by Console-1", "create done CREATE_COMPLETE by c0ffeec"],
     );
 }
 
@@ -77,7 +77,7 @@ fn a_change_that_goes_back_is_one_operation_with_its_cause() {
          OURS stack UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS
          OURS stack UPDATE_ROLLBACK_COMPLETE",
         &[
-            "update undone UPDATE_ROLLBACK_COMPLETE by c0ffeec0ffee: UPDATE_ROLLBACK_COMPLETE: Topic (AWS::SNS::Topic): no topics today",
+            "update undone UPDATE_ROLLBACK_COMPLETE by c0ffeec: UPDATE_ROLLBACK_COMPLETE: Topic (AWS::SNS::Topic): no topics today",
         ],
     );
 }
@@ -93,7 +93,7 @@ fn a_rollback_that_somebody_goes_on_with_is_an_operation_of_its_own() {
          - stack UPDATE_ROLLBACK_COMPLETE",
         &[
             "roll back done UPDATE_ROLLBACK_COMPLETE by somebody",
-            "update failed UPDATE_ROLLBACK_FAILED by c0ffeec0ffee: UPDATE_ROLLBACK_FAILED: Topic (AWS::SNS::Topic): stuck",
+            "update failed UPDATE_ROLLBACK_FAILED by c0ffeec: UPDATE_ROLLBACK_FAILED: Topic (AWS::SNS::Topic): stuck",
         ],
     );
 }

@@ -200,7 +200,7 @@ fn one_that_is_bad_when_its_time_is_over_goes_back_to_the_last_good_form_once_an
     assert!(made.steps.is_empty() && made.rows[&key("app")].in_flight());
     assert_eq!(fallen, [words]);
     let selected = world.selected();
-    assert_eq!(wayback(&world.memory, &selected).into_keys().collect::<Vec<_>>(), [commit("a")]);
+    assert_eq!(wayback(&world.memory, &selected, &Orders::default()).into_keys().collect::<Vec<_>>(), [commit("a")]);
     // Until that commit is read nothing is done, and when it can't be, that is said.
     let not = format!("app: failed: {words}; it is not back at its form at aaaaaaa, the last good one: ");
     world.reads(&format!("{not}that commit was not read yet; tried again next turn"));
@@ -221,7 +221,7 @@ fn one_that_is_bad_when_its_time_is_over_goes_back_to_the_last_good_form_once_an
         world.answers.insert((key("app"), 0), status(code));
         world.reads(&held);
         let (_, fallen) = round(&mut world, "b");
-        assert_eq!((fallen.len(), wayback(&world.memory, &selected).len()), (0, 0));
+        assert_eq!((fallen.len(), wayback(&world.memory, &selected, &Orders::default()).len()), (0, 0));
     }
     assert_eq!(world.memory.proven(&key("app")), Some(&commit("a")));
     // Another commit, or other checks, are another matter.

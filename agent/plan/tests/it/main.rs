@@ -19,6 +19,7 @@ mod reach;
 mod recover;
 mod release;
 mod remembered;
+mod rollback;
 mod select;
 mod shelf;
 mod status;
