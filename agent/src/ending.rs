@@ -45,7 +45,7 @@ pub(crate) fn sentence(ended: &Ended, why: Option<&str>) -> Option<(What, String
         (End::Never, _) | (End::Done { .. }, Started::Clear) => return None,
         (End::Done { .. }, Started::Create) => (What::Created, "was created".into()),
         (End::Done { .. }, Started::Update) => (What::Updated, "was updated".into()),
-        (End::Done { .. }, Started::Back) => (What::Recovered, "was brought back to its last good form".into()),
+        (End::Done { .. }, Started::Back) => (What::Recovered, "was brought back to an earlier form".into()),
         (End::Done { .. }, Started::Remove) => (What::Deleted, "was deleted".into()),
         (End::Done { .. }, Started::Continue) => (What::Recovered, "its rollback went on and is finished".into()),
         (End::Done { .. }, Started::RollBack) => (What::Recovered, "was rolled back".into()),

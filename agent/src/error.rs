@@ -3,7 +3,7 @@
 use crate::{
     cloud::{CloudError, Trouble as Kind},
     config::ConfigError,
-    git::error::FetchError,
+    git::error::{Fault, FetchError},
     stop::Stopped,
     store::StoreError,
 };
@@ -64,6 +64,12 @@ impl Exit {
     }
 }
 
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        Self::Stopped(error.into())
+    }
+}
+
 /// Why a command could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -102,6 +108,7 @@ impl CommandError {
             Self::Cloud(error) => error.hint(),
             Self::Stopped(Stopped::Identity(error)) => error.hint(),
             Self::Stopped(Stopped::Memory(StoreError::Parameter { source, .. })) => source.hint(),
+            Self::Stopped(Stopped::Memory(StoreError::Garbled(_) | StoreError::Crossed { .. })) => None,
             Self::Stopped(Stopped::Memory(StoreError::File { .. } | StoreError::TooLarge { .. })) => {
                 Some("`--memory file:PATH` takes another place".into())
             }
@@ -115,12 +122,29 @@ impl CommandError {
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            // A remote that can't be read is in the report: what stops the program is an address that can't be used.
-            Self::Config(_) | Self::Fetch(_) => Exit::Config,
+            Self::Config(_) => Exit::Config,
+            Self::Fetch(error) => match error.kind {
+                Fault::Refused | Fault::NoBranch | Fault::Local => Exit::Config,
+                Fault::Unauthorized => Exit::Denied,
+                Fault::Unreachable
+                | Fault::Busy
+                | Fault::Slow
+                | Fault::TooMuch
+                | Fault::NotFound
+                | Fault::Broken
+                | Fault::Empty
+                | Fault::Protocol => Exit::Unreachable,
+            },
             Self::Stopped(Stopped::Identity(error)) => of(error),
             Self::Stopped(Stopped::Memory(StoreError::Parameter { source, .. })) => of(source),
             Self::Stopped(
-                Stopped::Memory(StoreError::File { .. } | StoreError::TooLarge { .. }) | Stopped::Unsound(_),
+                Stopped::Memory(
+                    StoreError::File { .. }
+                    | StoreError::TooLarge { .. }
+                    | StoreError::Garbled(_)
+                    | StoreError::Crossed { .. },
+                )
+                | Stopped::Unsound(_),
             )
             | Self::Local { .. }
             | Self::Refused(_) => Exit::Failed,

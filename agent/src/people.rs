@@ -1,31 +1,65 @@
-//! What people tell their account's agent, from a terminal: `hold`, `release`, `pin`, `unpin`, `approve`.
+//! What people tell their account's agent, from a terminal: `hold`, `release`, `pin`, `unpin`, `approve`, `rollback`.
 //!
-//! Each is written where the agent reads it with its next turn, has a reason and an end, and tidies away what has ended.
-//! The agent itself writes none of it.
+//! Each is written where the agent reads it with its next turn, carries a reason, an end and the name that AWS knows its
+//! author by, and tidies away what has ended. The agent itself writes none of it.
+//!
+//! Not here: how two who speak at once are kept apart ([`crate::store`]), and what an order does ([`plan::orders`]).
 
 use crate::{
     clock::SystemClock,
-    cloud::{Clock, count::Calls},
-    config::ConfigError,
+    cloud::{Clock, aws::Aws, count::Calls},
+    config::{Config, ConfigError},
     error::{CommandError, Exit},
-    show::{self, Output},
+    history,
+    reading::Reading,
+    revision,
+    shipped::{Shipped, Watcher, place},
+    show::{self, Output, orders::in_force},
     stop::Stopped,
-    store::{Document, Place},
+    store::{Document, Place, Store},
+    world::World,
 };
+use aws_config::SdkConfig;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use manifests::id::{CommitId, PlanDigest, StackName};
-use plan::orders::{Approval, Hold, Orders, Pin};
+use plan::orders::{Approval, Hold, Orders, Pin, Rollback};
 
-/// Why, and for how long.
+/// Why, and until when.
 #[derive(Debug, Clone, Args)]
 pub struct Said {
+    /// Why, for whoever wonders
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Until when.
+    #[command(flatten)]
+    pub end: End,
+}
+
+/// Until when.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub struct End {
+    /// For how long, such as `90m`, `4h` or `7d`
+    #[arg(long = "for", value_name = "TIME")]
+    pub time: Option<String>,
+    /// Until when, such as `2026-12-24T18:00Z`
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+}
+
+/// What goes with an approval.
+#[derive(Debug, Clone, Args)]
+pub struct Leave {
     /// Why, for whoever wonders
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
     /// For how long, such as `90m`, `4h` or `7d`
     #[arg(long = "for", value_name = "TIME", default_value = "24h")]
     pub time: String,
+    /// Approve what is not held here yet
+    #[arg(long)]
+    pub ahead: bool,
 }
 
 /// What is said.
@@ -37,126 +71,230 @@ pub enum Order {
     Release(Option<String>),
     /// Stay at this commit.
     Pin(String, Said),
-    /// Do so no longer.
-    Unpin,
+    /// Follow the branch again, with everything or with one stack.
+    Unpin(Option<String>),
     /// Go ahead with exactly this.
-    Approve(String, Said),
+    Approve(String, Leave),
+    /// Let one stack stay as an earlier commit asked for it; without one, as the change before the last one did.
+    RollBack(String, Option<String>, Said),
+}
+
+/// The same, understood: what becomes of the orders.
+#[derive(Debug, Clone)]
+enum Change {
+    Hold(Hold),
+    Release(Option<StackName>),
+    Pin(Pin),
+    Unpin,
+    Approve(Approval),
+    RollBack(Rollback),
+    Unroll(StackName),
 }
 
 /// Says it, and shows what is in force then.
 ///
 /// # Errors
 /// When it makes no sense, or can't be read or written.
-pub(crate) async fn say(place: &Place, calls: &Calls, order: Order, output: Output) -> Result<Exit, CommandError> {
-    let stood = place.orders().await.map_err(Stopped::from)?;
-    // What can't be understood is not written over: somebody may have meant it.
-    let stood = stood.map_err(|why| mistake("orders", why))?;
+pub(crate) async fn say(config: &Config, aws: &SdkConfig, order: Order, output: Output) -> Result<Exit, CommandError> {
+    let calls = Calls::default();
+    let place = place(config, aws, &calls)?;
+    let caller = Aws::new(aws.clone(), calls.clone()).caller().await.map_err(Stopped::Identity)?;
+    if let Some(configured) = config.account.as_ref().filter(|configured| **configured != caller.account) {
+        let (configured, found) = (configured.clone(), caller.account);
+        return Err(Stopped::WrongAccount { configured, found }.into());
+    }
     // The agent counts by AWS's clock, so what it is told ends by that one too.
     let now = calls.time().unwrap_or_else(|| SystemClock.now());
-    let (document, orders) = changed(stood.in_force(now), order, now)?;
-    let written = match document {
-        Document::Hold => place.say(document, &orders.holds).await,
-        Document::Pin => place.say(document, &orders.pin).await,
-        Document::Approvals => place.say(document, &orders.approvals).await,
-        Document::Memory | Document::Guardrails | Document::Lease => Ok(()),
-    };
-    written.map_err(Stopped::from)?;
+    let desk = Desk { config, aws, place: &place, now, by: caller.name().to_owned() };
+    let change = desk.understood(order).await?;
+    let told = place.tell(change.document(), |orders| change.apply(orders.in_force(now))).await?;
     match output {
-        Output::Text => show::out(&in_force(&orders)),
+        Output::Text => show::out(&in_force(&told.told())),
         Output::Json => {
-            let Orders { holds, pin, approvals } = &orders;
-            show::json(&serde_json::json!({ "holds": holds, "pin": pin, "approvals": approvals }));
+            let Orders { holds, pin, approvals, rollbacks } = &told;
+            show::json(&serde_json::json!({
+                "holds": holds, "pin": pin, "approvals": approvals, "rollbacks": rollbacks,
+            }));
         }
     }
     Ok(Exit::Done)
 }
 
-/// The orders with one more, or one fewer, and which document that changes.
-fn changed(mut orders: Orders, order: Order, now: Timestamp) -> Result<(Document, Orders), CommandError> {
-    let document = match order {
-        Order::Hold(stack, said) => {
-            let (stack, (until, reason, by)) = (name(stack)?, said.parts(now)?);
-            orders.holds.retain(|hold| hold.stack != stack);
-            orders.holds.push(Hold { stack, until, reason, by });
-            Document::Hold
-        }
-        Order::Release(stack) => {
-            let stack = name(stack)?;
-            orders.holds.retain(|hold| hold.stack != stack);
-            Document::Hold
-        }
-        Order::Pin(commit, said) => {
-            let commit: CommitId = commit.parse().map_err(|error| mistake("REV", error))?;
-            let (until, reason, by) = said.parts(now)?;
-            orders.pin = Some(Pin { commit, until, reason, by });
-            Document::Pin
-        }
-        Order::Unpin => {
-            orders.pin = None;
-            Document::Pin
-        }
-        Order::Approve(plan, said) => {
-            let plan: PlanDigest = plan.parse().map_err(|error| mistake("DIGEST", error))?;
-            let (until, reason, by) = said.parts(now)?;
-            orders.approvals.retain(|approval| approval.plan != plan);
-            orders.approvals.push(Approval { plan, until, reason, by });
-            Document::Approvals
-        }
-    };
-    Ok((document, orders))
+/// Where what a person says is understood.
+struct Desk<'a> {
+    config: &'a Config,
+    aws: &'a SdkConfig,
+    place: &'a Place,
+    now: Timestamp,
+    by: String,
 }
 
-impl Said {
-    /// Until when, why, and who says so.
-    fn parts(self, now: Timestamp) -> Result<(Timestamp, String, String), CommandError> {
-        let Self { reason, time } = self;
-        let time = manifests::id::duration(&time).map_err(|error| mistake("--for", error))?;
-        let until = SignedDuration::try_from(time).ok().and_then(|time| now.checked_add(time).ok());
-        if reason.trim().is_empty() || reason.chars().count() > 256 || reason.contains(char::is_control) {
-            return Err(mistake("--reason", "has to say something, on one line of at most 256 characters"));
+impl Desk<'_> {
+    async fn understood(&self, order: Order) -> Result<Change, CommandError> {
+        Ok(match order {
+            Order::Hold(stack, said) => {
+                let (stack, (until, reason)) = (stack.map(|stack| name(&stack)).transpose()?, said.parts(self.now)?);
+                Change::Hold(Hold { stack, until, reason, by: self.by.clone() })
+            }
+            Order::Release(stack) => Change::Release(stack.map(|stack| name(&stack)).transpose()?),
+            Order::Pin(revision, said) => {
+                let (until, reason) = said.parts(self.now)?;
+                let commit = self.commit(&revision, None).await?;
+                Change::Pin(Pin { commit, until, reason, by: self.by.clone() })
+            }
+            Order::Unpin(None) => Change::Unpin,
+            Order::Unpin(Some(stack)) => Change::Unroll(name(&stack)?),
+            Order::Approve(plan, leave) => {
+                let plan: PlanDigest = plan.parse().map_err(|error| mistake("DIGEST", error))?;
+                let until = later(self.now, &leave.time)?;
+                if !leave.ahead {
+                    self.is_held(&plan).await?;
+                }
+                Change::Approve(Approval { plan, until, reason: sensible(leave.reason)?, by: self.by.clone() })
+            }
+            Order::RollBack(stack, revision, said) => {
+                let (stack, (until, reason)) = (name(&stack)?, said.parts(self.now)?);
+                let revision = match revision {
+                    Some(revision) => revision,
+                    None => history::before(self.config, self.aws, self.place, &stack).await?.to_string(),
+                };
+                let commit = self.commit(&revision, Some(&stack)).await?;
+                Change::RollBack(Rollback { stack, commit, until, reason, by: self.by.clone() })
+            }
+        })
+    }
+
+    /// The commit that is meant, which can be read, and asks for this stack.
+    async fn commit(&self, revision: &str, stack: Option<&StackName>) -> Result<CommitId, CommandError> {
+        let (world, settings) = Shipped::new(self.config, self.aws, Calls::default(), Nobody)?;
+        let commit = revision::named(world.source(), &settings.branch, revision).await?;
+        let unreadable = |why: String| CommandError::Refused(format!("{} can't be gone to: {why}", commit.short()));
+        let reading = Reading::read(world.source(), &commit).await.map_err(|error| unreadable(error.to_string()))?;
+        let asks = |stack: &&StackName| !reading.repository.stacks.values().any(|asked| asked.stack_name == **stack);
+        match stack.filter(asks) {
+            Some(stack) => Err(unreadable(format!("no manifest asks for a stack `{stack}` there"))),
+            None => Ok(commit),
         }
-        let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-        Ok((until.unwrap_or(Timestamp::MAX), reason, user.unwrap_or_else(|| "somebody".into())))
+    }
+
+    /// An approval of what nobody holds is most often a digest with a slip in it.
+    async fn is_held(&self, plan: &PlanDigest) -> Result<(), CommandError> {
+        let memory = self.place.open().await?.memory;
+        let held = memory.iter().flat_map(|memory| memory.stacks()).filter_map(|(key, known)| {
+            let held = known.held.as_ref()?;
+            Some((key, held.plan.get(..16)?, held.plan.starts_with(plan.as_str())))
+        });
+        let held: Vec<_> = held.collect();
+        if held.iter().any(|(_, _, is_meant)| *is_meant) {
+            return Ok(());
+        }
+        let all: Vec<String> = held.iter().map(|(key, digest, _)| format!("{digest} ({key})")).collect();
+        let all = if all.is_empty() { "nothing is".to_owned() } else { format!("held are {}", all.join(", ")) };
+        Err(CommandError::Refused(format!(
+            "no change is held here under the digest {plan}: {all}; `--ahead` approves what is still to come"
+        )))
     }
 }
 
-fn name(stack: Option<String>) -> Result<Option<StackName>, CommandError> {
-    stack.map(|stack| stack.parse().map_err(|error| mistake("STACK", error))).transpose()
+impl Said {
+    /// Until when, and why.
+    fn parts(self, now: Timestamp) -> Result<(Timestamp, String), CommandError> {
+        let until = match (&self.end.time, &self.end.until) {
+            (Some(time), _) => later(now, time)?,
+            (None, Some(until)) => until.parse().map_err(|error: jiff::Error| mistake("--until", error))?,
+            (None, None) => return Err(mistake("--for", "an end has to be said")),
+        };
+        if until <= now {
+            return Err(mistake("--until", format!("{until:.0} is over")));
+        }
+        Ok((until, sensible(self.reason)?))
+    }
+}
+
+impl Change {
+    fn document(&self) -> Document {
+        match self {
+            Self::Hold(_) | Self::Release(_) => Document::Hold,
+            Self::Pin(_) | Self::Unpin => Document::Pin,
+            Self::Approve(_) => Document::Approvals,
+            Self::RollBack(_) | Self::Unroll(_) => Document::Rollbacks,
+        }
+    }
+
+    /// The orders with one more, or one fewer.
+    fn apply(&self, mut orders: Orders) -> Result<Orders, CommandError> {
+        let nothing = |what: &str| Err(CommandError::Refused(format!("{what}, so there is nothing to end")));
+        match self {
+            Self::Hold(hold) => {
+                orders.holds.retain(|other| other.stack != hold.stack);
+                orders.holds.push(hold.clone());
+            }
+            Self::Release(stack) if !orders.holds.iter().any(|hold| hold.stack == *stack) => {
+                let what = stack.as_ref().map_or("the whole account".into(), |stack| format!("the stack `{stack}`"));
+                return nothing(&format!("{what} is not on hold"));
+            }
+            Self::Release(stack) => orders.holds.retain(|hold| hold.stack != *stack),
+            Self::Pin(pin) => orders.pin = Some(pin.clone()),
+            Self::Unpin if orders.pin.is_none() => return nothing("the account is not pinned"),
+            Self::Unpin => orders.pin = None,
+            Self::Approve(approval) => {
+                orders.approvals.retain(|other| other.plan != approval.plan);
+                orders.approvals.push(approval.clone());
+            }
+            Self::RollBack(rollback) => {
+                orders.rollbacks.retain(|other| other.stack != rollback.stack);
+                orders.rollbacks.push(rollback.clone());
+            }
+            Self::Unroll(stack) if !orders.rollbacks.iter().any(|rollback| rollback.stack == *stack) => {
+                return nothing(&format!("the stack `{stack}` is not rolled back"));
+            }
+            Self::Unroll(stack) => orders.rollbacks.retain(|rollback| rollback.stack != *stack),
+        }
+        Ok(orders)
+    }
+}
+
+/// Nobody watches.
+struct Nobody;
+
+impl Watcher for Nobody {
+    fn see(&self, _: &crate::world::Sight<'_>) {}
+}
+
+fn later(now: Timestamp, time: &str) -> Result<Timestamp, CommandError> {
+    let time = manifests::id::duration(time).map_err(|error| mistake("--for", error))?;
+    let until = SignedDuration::try_from(time).ok().and_then(|time| now.checked_add(time).ok());
+    Ok(until.unwrap_or(Timestamp::MAX))
+}
+
+fn sensible(reason: String) -> Result<String, CommandError> {
+    if reason.trim().is_empty() || reason.chars().count() > 256 || reason.contains(char::is_control) {
+        return Err(mistake("--reason", "has to say something, on one line of at most 256 characters"));
+    }
+    Ok(reason)
+}
+
+fn name(stack: &str) -> Result<StackName, CommandError> {
+    stack.parse().map_err(|error| mistake("STACK", error))
 }
 
 fn mistake(key: &'static str, why: impl std::fmt::Display) -> CommandError {
     ConfigError::Value { key, why: why.to_string() }.into()
 }
 
-/// Everything that is in force, a line each.
-fn in_force(orders: &Orders) -> String {
-    let Orders { holds, pin, approvals } = orders;
-    let mut lines = Vec::new();
-    for Hold { stack, until, reason, by } in holds {
-        let what = stack.as_ref().map_or_else(|| "the whole account".to_owned(), ToString::to_string);
-        lines.push(format!("on hold: {what}: {reason} ({by}); ends at {until:.0}"));
-    }
-    if let Some(Pin { commit, until, reason, by }) = pin {
-        lines.push(format!("pinned to {}: {reason} ({by}); ends at {until:.0}", commit.short()));
-    }
-    for Approval { plan, until, reason, by } in approvals {
-        lines.push(format!("approved: {plan}: {reason} ({by}); ends at {until:.0}"));
-    }
-    if lines.is_empty() { "nothing is on hold, pinned or approved".into() } else { lines.join("\n") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn said(time: &str) -> Said {
-        Said { reason: "incident".into(), time: time.into() }
+    fn hold(stack: &str) -> Change {
+        let stack = (!stack.is_empty()).then(|| stack.parse().unwrap());
+        Change::Hold(Hold { stack, until: Timestamp::MAX, reason: "incident".into(), by: "alice".into() })
     }
 
     #[track_caller]
-    fn check(order: Order, expect: Result<&str, &str>) {
-        let done = changed(Orders::default(), order, Timestamp::UNIX_EPOCH);
-        match (done.map(|(_, orders)| in_force(&orders)), expect) {
+    fn check(changes: &[Change], expect: Result<&str, &str>) {
+        let all = changes.iter().try_fold(Orders::default(), |orders, change| change.apply(orders));
+        match (all.map(|orders| in_force(&orders.told())), expect) {
             (Ok(text), Ok(expect)) => assert!(text.starts_with(expect), "{text}"),
             (Err(error), Err(expect)) => assert!(error.to_string().contains(expect), "{error}"),
             (done, expect) => panic!("{done:?} for {expect:?}"),
@@ -164,18 +302,36 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_is_shown_with_its_end_and_what_makes_no_sense_is_refused() {
-        check(Order::Hold(Some("net".into()), said("4h")), Ok("on hold: net: incident ("));
-        check(Order::Hold(None, said("4h")), Ok("on hold: the whole account: incident ("));
-        check(Order::Hold(Some("n_t".into()), said("4h")), Err("is not a stack name"));
-        check(Order::Hold(None, said("soon")), Err("is not a duration"));
-        check(Order::Hold(None, Said { reason: " ".into(), time: "4h".into() }), Err("has to say something"));
-        check(Order::Hold(None, Said { reason: "a\nb".into(), time: "4h".into() }), Err("on one line"));
-        check(Order::Pin("a".repeat(40), said("7d")), Ok("pinned to aaaaaaa: incident ("));
-        check(Order::Pin("HEAD".into(), said("7d")), Err("is not a commit id"));
-        check(Order::Approve("0123456789abcdef".into(), said("1h")), Ok("approved: 0123456789abcdef: incident ("));
-        check(Order::Approve("0123".into(), said("1h")), Err("is not a plan's digest"));
-        check(Order::Release(None), Ok("nothing is on hold, pinned or approved"));
-        check(Order::Unpin, Ok("nothing is on hold, pinned or approved"));
+    fn one_order_for_one_thing_and_what_is_not_there_can_not_be_ended() {
+        check(&[hold("net"), hold("net")], Ok("on hold: net: incident (alice)"));
+        check(&[hold("")], Ok("on hold: the whole account: incident (alice)"));
+        check(&[hold("net"), Change::Release(Some("net".parse().unwrap()))], Ok("nothing is on hold"));
+        check(&[hold("net"), Change::Release(None)], Err("the whole account is not on hold"));
+        check(&[Change::Release(Some("net".parse().unwrap()))], Err("the stack `net` is not on hold"));
+        check(&[Change::Unpin], Err("the account is not pinned"));
+        check(&[Change::Unroll("net".parse().unwrap())], Err("the stack `net` is not rolled back"));
+    }
+
+    #[track_caller]
+    fn ends(time: Option<&str>, until: Option<&str>, reason: &str, expect: Result<&str, &str>) {
+        let end = End { time: time.map(Into::into), until: until.map(Into::into) };
+        let said = Said { reason: reason.into(), end };
+        match (said.parts(Timestamp::UNIX_EPOCH), expect) {
+            (Ok((until, _)), Ok(expect)) => assert_eq!(until.to_string(), expect),
+            (Err(error), Err(expect)) => assert!(error.to_string().contains(expect), "{error}"),
+            (done, expect) => panic!("{done:?} for {expect:?}"),
+        }
+    }
+
+    #[test]
+    fn an_end_is_a_time_or_a_moment_that_is_still_to_come_and_a_reason_is_a_line() {
+        ends(Some("4h"), None, "r", Ok("1970-01-01T04:00:00Z"));
+        ends(None, Some("2026-12-24T18:00Z"), "r", Ok("2026-12-24T18:00:00Z"));
+        ends(None, Some("1969-12-24T18:00Z"), "r", Err("is over"));
+        ends(None, Some("tomorrow"), "r", Err("--until"));
+        ends(Some("soon"), None, "r", Err("is not a duration"));
+        ends(Some("0s"), None, "r", Err("is over"));
+        ends(Some("4h"), None, " ", Err("has to say something"));
+        ends(Some("4h"), None, "a\nb", Err("on one line"));
     }
 }

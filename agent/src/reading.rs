@@ -101,6 +101,18 @@ impl Reading {
         })
     }
 
+    /// The same, for a commit that a local copy which began after it may not hold: proving how the branch relates to a commit
+    /// brings the history up to it.
+    pub(crate) async fn reach<S: Source>(source: &S, commit: &CommitId) -> Result<Self, String> {
+        match Self::read(source, commit).await {
+            Err(ReadingError::Files(ReadError::NoCommit(_))) => {
+                source.offered(Some(commit)).await.map_err(|error| error.to_string())?;
+                Self::read(source, commit).await.map_err(|error| error.to_string())
+            }
+            read => read.map_err(|error| error.to_string()),
+        }
+    }
+
     /// Reads the templates of these stacks, with all that is nested in them, and packs their artifacts, unless that was
     /// done already.
     pub(crate) async fn packages<'s, S: Source>(&self, source: &S, stacks: impl Iterator<Item = &'s Stack>) {

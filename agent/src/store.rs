@@ -17,14 +17,19 @@ use manifests::guardrails::{self, Guardrails};
 use plan::{
     lease::{FoundLease, Lease},
     memory::Memory,
-    orders::{Approval, Hold, Orders, Pin},
+    orders::{Approval, Hold, Orders, Pin, Rollback},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use std::{
     collections::BTreeMap,
     io::Write,
     path::{Path, PathBuf},
 };
+
+mod document;
+mod said;
+
+pub use document::Document;
 
 /// Keeps what is the agent's business between turns.
 pub trait Store {
@@ -79,6 +84,19 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// What people told the agent is no such thing.
+    #[error("what people told this account can't be understood, and is not written over: {0}; mend it, or remove it")]
+    Garbled(String),
+    /// Others wrote at the same time, again and again.
+    #[error(
+        "the agent's {what} `{parameter}` was written by others at the same time, again and again; say it once more"
+    )]
+    Crossed {
+        /// What is kept there.
+        what: &'static str,
+        /// Which parameter.
+        parameter: String,
+    },
     /// It does not fit where it is kept.
     #[error(
         "the agent's memory `{parameter}` would take {bytes} bytes and a parameter holds {MOST}: too many stacks are under \
@@ -94,46 +112,6 @@ pub enum StoreError {
 
 /// The most that a parameter holds.
 const MOST: usize = 8192;
-
-/// One of the documents that are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Document {
-    /// What the agent remembers.
-    Memory,
-    /// What the account allows.
-    Guardrails,
-    /// Whose turn it is.
-    Lease,
-    /// What people hold.
-    Hold,
-    /// Where people pinned the account.
-    Pin,
-    /// What people approved.
-    Approvals,
-}
-
-impl Document {
-    const ALL: [Self; 6] = [Self::Memory, Self::Guardrails, Self::Lease, Self::Hold, Self::Pin, Self::Approvals];
-
-    /// The last part of its name, beside memory's.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Guardrails => "guardrails",
-            Self::Lease => "lease",
-            Self::Hold => "hold",
-            Self::Pin => "pin",
-            Self::Approvals => "approvals",
-        }
-    }
-
-    fn ending(self) -> &'static str {
-        match self {
-            Self::Guardrails => "yaml",
-            Self::Memory | Self::Lease | Self::Hold | Self::Pin | Self::Approvals => "json",
-        }
-    }
-}
 
 /// The two places.
 pub enum Place {
@@ -247,23 +225,6 @@ impl Place {
             }
         }
     }
-
-    /// What people told the agent, for those who are about to say more.
-    ///
-    /// # Errors
-    /// When it can't be read, or not understood.
-    pub async fn orders(&self) -> Result<Result<Orders, String>, StoreError> {
-        Ok(orders(&self.read().await?, self))
-    }
-
-    /// Writes what people told the agent: only people do.
-    ///
-    /// # Errors
-    /// When it can't be written.
-    pub async fn say<T: Serialize>(&self, document: Document, said: &T) -> Result<(), StoreError> {
-        let text = serde_json::to_string(said).unwrap_or_default();
-        self.write(document, &text).await.map(drop)
-    }
 }
 
 impl Store for Place {
@@ -273,7 +234,8 @@ impl Store for Place {
         let remembered = text(Document::Memory).map(memory::open);
         if matches!(remembered, Some(None)) {
             tracing::warn!(
-                "the agent's memory can't be understood and begins anew; nothing is lost but a few change sets"
+                "the agent's memory can't be understood and begins anew: a few change sets are made again, and what was destroyed in \
+                 the last 24 hours is taken for as much as the account allows"
             );
         }
         let found = texts.get(&Document::Lease);
@@ -336,11 +298,7 @@ impl Store for Place {
 
 /// Writes a lease over the version that it names. What SSM does by counting, a lock does here: two can't write at once.
 fn exchange(path: &Path, over: u64, bytes: &[u8]) -> std::io::Result<u64> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
-    }
-    let lock = std::fs::File::create(path.with_extension("lock"))?;
-    lock.lock()?;
+    let _lock = locked(path)?;
     let now = std::fs::read(path).ok().and_then(|text| serde_json::from_slice::<Lease>(&text).ok());
     let version = now.map_or(0, |lease| lease.over.wrapping_add(1));
     if version == over {
@@ -349,6 +307,16 @@ fn exchange(path: &Path, over: u64, bytes: &[u8]) -> std::io::Result<u64> {
     }
     // Somebody else's stands: it is left as it is.
     Ok(version.wrapping_add(2))
+}
+
+/// A file, for one process at a time, until this is dropped.
+fn locked(path: &Path) -> std::io::Result<std::fs::File> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let lock = std::fs::File::create(path.with_extension("lock"))?;
+    lock.lock()?;
+    Ok(lock)
 }
 
 /// The guardrails in a text.
@@ -367,6 +335,7 @@ fn orders(texts: &Texts, place: &Place) -> Result<Orders, String> {
         holds: order::<Vec<Hold>>(texts, place, Document::Hold)?.unwrap_or_default(),
         pin: order::<Option<Pin>>(texts, place, Document::Pin)?.flatten(),
         approvals: order::<Vec<Approval>>(texts, place, Document::Approvals)?.unwrap_or_default(),
+        rollbacks: order::<Vec<Rollback>>(texts, place, Document::Rollbacks)?.unwrap_or_default(),
     })
 }
 
@@ -434,11 +403,19 @@ mod tests {
         let place = Place::files(&folder.path().join("memory.json"));
         let (until, reason, by) = (jiff::Timestamp::MAX, "incident".to_owned(), "alice".to_owned());
         let hold = Hold { stack: None, until, reason, by };
-        place.say(Document::Hold, &vec![hold.clone()]).await.unwrap();
-        assert_eq!(place.orders().await.unwrap().unwrap().holds, [hold]);
+        let say = |hold: &Hold| {
+            let hold = hold.clone();
+            place.tell::<StoreError>(Document::Hold, move |mut orders| {
+                orders.holds.push(hold.clone());
+                Ok(orders)
+            })
+        };
+        say(&hold).await.unwrap();
+        assert_eq!(place.orders().await.unwrap().holds, std::slice::from_ref(&hold));
         std::fs::write(folder.path().join("hold.json"), "nonsense").unwrap();
-        let told = place.orders().await.unwrap().unwrap_err();
-        assert!(told.contains("hold.json` can't be understood"), "{told}");
+        let told = say(&hold).await.unwrap_err().to_string();
+        assert!(told.contains("hold.json` can't be understood") && told.contains("is not written over"), "{told}");
+        assert_eq!(std::fs::read_to_string(folder.path().join("hold.json")).unwrap(), "nonsense");
     }
 
     #[tokio::test]

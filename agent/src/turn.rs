@@ -20,10 +20,17 @@ use crate::{
 };
 use jiff::Timestamp;
 use manifests::{
-    id::{AccountId, CommitId},
+    id::{AccountId, CommitId, StackKey},
     report::{Happening, Report, What},
 };
-use plan::{guard::a_day, memory::Memory, select::Account, tell};
+use plan::{
+    guard::a_day,
+    memory::Memory,
+    resolve::dependencies,
+    select::{Account, Wanted},
+    tell,
+};
+use std::collections::BTreeMap;
 
 /// What stays in the process between two turns. All of it can be made again; a Lambda that is new has none.
 #[derive(Debug, Default)]
@@ -51,17 +58,33 @@ pub async fn turn<W: World>(world: &W, settings: &Settings, standing: &mut Stand
     Ok(told)
 }
 
+/// What a turn would find.
+#[derive(Debug)]
+pub struct Survey {
+    /// How everything stands.
+    pub report: Report,
+    /// What each stack builds on.
+    pub needs: BTreeMap<StackKey, Vec<StackKey>>,
+}
+
 /// What a turn would find: the account and the repository as they are, with nothing changed, remembered or sent.
 ///
 /// # Errors
 /// As [`turn`].
-pub async fn survey<W: World>(world: &W, settings: &Settings, standing: &mut Standing) -> Result<Report, Stopped> {
+pub async fn survey<W: World>(world: &W, settings: &Settings, standing: &mut Standing) -> Result<Survey, Stopped> {
     let (Start { account, begin, reading }, trouble) = start(world, settings, standing).await?;
     let mut rounds = Rounds::new(world, settings, begin);
+    let mut needs = BTreeMap::new();
     if let Some(reading) = reading {
-        rounds.survey(reading, &account).await?;
+        let (selected, _) = rounds.survey(reading, &account).await?;
+        let on = |(key, wanted): (&StackKey, &Wanted)| {
+            let on = dependencies(&selected, key, &wanted.manifest).unwrap_or_default();
+            (key.clone(), on.into_iter().cloned().collect())
+        };
+        needs = selected.wanted.iter().map(on).collect();
     }
-    Ok(rounds.report(&account, reading.map_or(&[][..], Reading::problems), trouble))
+    let report = rounds.report(&account, reading.map_or(&[][..], Reading::problems), trouble);
+    Ok(Survey { report, needs })
 }
 
 /// What a turn begins with.
@@ -85,12 +108,12 @@ pub(crate) async fn start<'s, W: World>(
     let found = world.store().open().await?;
     let began = now(world);
     let mut memory = found.memory.clone().unwrap_or_else(|| Memory::new(epoch(world.clock().now())));
-    if found.lost {
-        // Nobody knows what was destroyed today, so it is taken for as much as may be.
-        memory.spent.add(began, a_day(&settings.policy.guardrails.limits));
-    }
     let mut kept = memory.clone();
     let mut law = Law::of(&found, settings, &mut memory, began);
+    if found.lost {
+        // Nobody knows what was destroyed today, so it is taken for as much as the account allows.
+        memory.spent.add(began, a_day(&law.policy.guardrails.limits));
+    }
     let trouble = fetch(world, standing, &mut memory, began).await.err();
     if let Some(Trouble::Fetch(error)) = trouble.as_ref().filter(|trouble| trouble.is_denial()) {
         world.show(&Sight::Denied(&error.message));
@@ -168,7 +191,7 @@ async fn remembered<'s, W: World>(
     if standing.reading.as_ref().map(|reading| &reading.commit) == Some(commit) {
         return standing.reading.as_ref();
     }
-    let read = Reading::read(world.source(), commit).await;
+    let read = Reading::reach(world.source(), commit).await;
     if let (Err(error), Some(_)) = (&read, pinned) {
         let why =
             format!("the commit to which the account is pinned can't be read: {error}; ends with `holdfast unpin`");

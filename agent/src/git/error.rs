@@ -67,6 +67,14 @@ pub enum ReadError {
     /// The objects of that commit are not here.
     #[error("commit {} is not in the local copy of the repository", .0.short())]
     NoCommit(CommitId),
+    /// These digits don't name a commit.
+    #[error("`{digits}` {why}")]
+    Unnamed {
+        /// What was said.
+        digits: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The configured path is not in the commit.
     #[error("commit {} has no folder `{path}`", .commit.short())]
     NoPath {

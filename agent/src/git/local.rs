@@ -37,6 +37,11 @@ impl Local {
         work.await.unwrap_or_else(|stopped| Err(FetchError::new(Fault::Broken, stopped.to_string())))
     }
 
+    pub(super) async fn named(&self, digits: &str) -> Result<CommitId, ReadError> {
+        let digits = digits.to_owned();
+        self.read(move |repository, _| tree::named(repository, &digits)).await
+    }
+
     pub(super) async fn tree(&self, commit: &CommitId) -> Result<Tree, ReadError> {
         let commit = commit.clone();
         self.read(move |repository, origin| tree::read(repository, &commit, origin.path.as_ref(), &origin.limits)).await

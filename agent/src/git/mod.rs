@@ -32,6 +32,9 @@ pub trait Source {
     /// Asks for the branch's head, and fetches what is new about it. `last` is the commit that was accepted last.
     fn offered(&self, last: Option<&CommitId>) -> impl Future<Output = Result<Offered, FetchError>>;
 
+    /// The commit of the local copy whose id begins with these digits.
+    fn named(&self, digits: &str) -> impl Future<Output = Result<CommitId, ReadError>>;
+
     /// What a commit holds: the bytes of its manifests, the sizes of all its files.
     fn tree(&self, commit: &CommitId) -> impl Future<Output = Result<Tree, ReadError>>;
 
@@ -186,6 +189,13 @@ impl<K: Keyring> Source for Repository<K> {
         match &self.0 {
             Place::Local(local) => local.offered(last).await,
             Place::Remote(remote) => remote.offered(last).await,
+        }
+    }
+
+    async fn named(&self, digits: &str) -> Result<CommitId, ReadError> {
+        match &self.0 {
+            Place::Local(local) => local.named(digits).await,
+            Place::Remote(remote) => remote.named(digits).await,
         }
     }
 

@@ -105,6 +105,11 @@ impl<K: Keyring> Remote<K> {
         FetchError::new(kind, format!("{}: {what}", self.site.origin.url))
     }
 
+    pub(super) async fn named(&self, digits: &str) -> Result<CommitId, ReadError> {
+        let digits = digits.to_owned();
+        self.read(move |repository, _| tree::named(repository, &digits)).await
+    }
+
     pub(super) async fn tree(&self, commit: &CommitId) -> Result<Tree, ReadError> {
         let (commit, path) = (commit.clone(), self.site.origin.path.clone());
         self.read(move |repository, limits| tree::read(repository, &commit, path.as_ref(), limits)).await

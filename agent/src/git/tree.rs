@@ -6,7 +6,7 @@
 use super::{
     Limits,
     error::{ReadError, Unusable, cause},
-    remote::object_id,
+    remote::{commit_id, object_id},
 };
 use gix::{
     ObjectId, Repository,
@@ -37,6 +37,23 @@ impl manifests::parse::Tree for Tree {
 
     fn below(&self, folder: &RepoPath) -> Below {
         Below::of(&self.sizes, folder)
+    }
+}
+
+/// The commit whose id begins with these digits.
+pub(super) fn named(repository: &Repository, digits: &str) -> Result<CommitId, ReadError> {
+    let unnamed = |why| ReadError::Unnamed { digits: digits.to_owned(), why };
+    let prefix = gix::hash::Prefix::from_hex(digits).map_err(|_| unnamed("is no beginning of a commit's id"))?;
+    let found = repository.objects.lookup_prefix(prefix, None).map_err(|error| ReadError::Broken(cause(&error)))?;
+    let id = match found {
+        None => return Err(unnamed("begins no commit of the local copy; the full id names every one")),
+        Some(Err(())) => return Err(unnamed("begins more than one id; more digits tell them apart")),
+        Some(Ok(id)) => id,
+    };
+    match repository.find_header(id).map(|header| header.kind()) {
+        Ok(Kind::Commit) => Ok(commit_id(id)),
+        Ok(Kind::Tree | Kind::Blob | Kind::Tag) => Err(unnamed("is no commit")),
+        Err(error) => Err(ReadError::Broken(cause(&error))),
     }
 }
 

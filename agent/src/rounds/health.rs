@@ -5,9 +5,8 @@
 use super::Rounds;
 use crate::{
     checks::{self, Gathered},
-    git::{Source, error::ReadError},
     look,
-    reading::{Reading, ReadingError},
+    reading::Reading,
     stop::Stopped,
     world::{World, now},
 };
@@ -58,7 +57,7 @@ impl<W: World> Rounds<'_, W> {
 
     /// Reads the commits that stacks go back to, each once a turn.
     async fn recall(&self, selected: &Selected, gathered: &mut Gathered) {
-        for (commit, keys) in health::wayback(&self.memory, selected) {
+        for (commit, keys) in health::wayback(&self.memory, selected, &self.law.orders) {
             if !gathered.pasts.contains_key(&commit) {
                 let past = self.past(&commit, &selected.account).await;
                 let past = past.map(|(past, reading)| {
@@ -75,14 +74,7 @@ impl<W: World> Rounds<'_, W> {
 
     /// What an earlier commit asked.
     async fn past(&self, commit: &CommitId, account: &Account) -> Result<(Past, Reading), String> {
-        let source = self.world.source();
-        let mut reading = Reading::read(source, commit).await;
-        if let Err(ReadingError::Files(ReadError::NoCommit(_))) = reading {
-            // A local copy that began after it. Proving how the branch relates to a commit brings the history up to it.
-            source.offered(Some(commit)).await.map_err(|error| error.to_string())?;
-            reading = Reading::read(source, commit).await;
-        }
-        let reading = reading.map_err(|error| error.to_string())?;
+        let reading = Reading::reach(self.world.source(), commit).await?;
         let selected = look::selected(self.world, self.settings, &reading, account).await;
         let values = look::values(self.world, &selected).await;
         Ok((Past { selected: Rc::unwrap_or_clone(selected), values }, reading))

@@ -1,0 +1,45 @@
+//! What is kept, document by document: who writes which, and what each is called.
+
+/// One of the documents that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Document {
+    /// What the agent remembers.
+    Memory,
+    /// What the account allows.
+    Guardrails,
+    /// Whose turn it is.
+    Lease,
+    /// What people hold.
+    Hold,
+    /// Where people pinned the account.
+    Pin,
+    /// What people approved.
+    Approvals,
+    /// What people sent back to an earlier form.
+    Rollbacks,
+}
+
+impl Document {
+    pub(super) const ALL: [Self; 7] =
+        [Self::Memory, Self::Guardrails, Self::Lease, Self::Hold, Self::Pin, Self::Approvals, Self::Rollbacks];
+
+    /// The last part of its name, beside memory's.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Guardrails => "guardrails",
+            Self::Lease => "lease",
+            Self::Hold => "hold",
+            Self::Pin => "pin",
+            Self::Approvals => "approvals",
+            Self::Rollbacks => "rollbacks",
+        }
+    }
+
+    pub(super) fn ending(self) -> &'static str {
+        match self {
+            Self::Guardrails => "yaml",
+            Self::Memory | Self::Lease | Self::Hold | Self::Pin | Self::Approvals | Self::Rollbacks => "json",
+        }
+    }
+}
