@@ -5,16 +5,17 @@ use crate::{
     cloud::count::Calls,
     config::{Config, ConfigError, Flags},
     error::{CommandError, Exit, chain},
-    folder,
     forecast::{self, Verdict, forecast},
-    people::{Order, Said, say},
+    history::{self, EventsOf, HistoryOf},
+    people::{Leave, Order, Said, say},
     run::run,
-    shipped::{Shipped, Watcher, aws, configuration, place},
+    shipped::{Shipped, Watcher, aws, configuration},
     show::{self, Output, Style, progress::Progress},
-    turn::{Standing, survey, turn},
+    turn::{Standing, Survey, survey, turn},
+    validate,
     world::{Settings, Sight},
 };
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 use std::{cell::Cell, path::PathBuf, rc::Rc};
 
 /// Brings one AWS account to what a git repository of CloudFormation stack manifests says, and keeps it there.
@@ -37,6 +38,9 @@ pub struct Cli {
     /// Log as JSON
     #[arg(long, global = true, env = "HOLDFAST_LOG_JSON")]
     pub log_json: bool,
+    /// Whether `--guardrails` stands on the command line itself.
+    #[arg(skip)]
+    pub names_guardrails: bool,
 }
 
 const AFTER: &str = "Exit codes: 0 done or in sync · 1 something failed · 2 changes (plan --detailed-exitcode, adopt) · \
@@ -56,8 +60,18 @@ pub enum Command {
         #[arg(long)]
         detailed_exitcode: bool,
     },
-    /// Show how every stack stands; changes nothing
-    Status,
+    /// Show how every stack stands, and what people told this account; changes nothing
+    Status {
+        /// List every stack that is in sync, and not only thirty
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show the stacks as they build on each other; changes nothing
+    Tree,
+    /// Show what was done to a stack, by whom, for which commit, and what came of it
+    History(HistoryOf),
+    /// Show what CloudFormation told of a stack, or of all of this installation
+    Events(EventsOf),
     /// Check a folder of manifests without an account; with `--guardrails FILE`, that file instead
     Validate {
         /// The folder
@@ -68,7 +82,7 @@ pub enum Command {
     Hold {
         /// The stack, by CloudFormation's name; the whole account when there is none
         stack: Option<String>,
-        /// Why, and for how long.
+        /// Why, and until when.
         #[command(flatten)]
         said: Said,
     },
@@ -79,21 +93,36 @@ pub enum Command {
     },
     /// Tell this account's agent to stay at a commit, whatever the branch does; nothing is deleted meanwhile
     Pin {
-        /// The commit, by its full id
+        /// The commit of the branch, by its id or the first seven digits of it or more
         #[arg(value_name = "REV")]
         commit: String,
-        /// Why, and for how long.
+        /// Why, and until when.
         #[command(flatten)]
         said: Said,
     },
-    /// Follow the branch again
-    Unpin,
+    /// Follow the branch again, with everything or with a stack that was rolled back
+    Unpin {
+        /// The stack, by CloudFormation's name
+        stack: Option<String>,
+    },
     /// Let a held change go ahead, by the digest that it is reported with
     Approve {
         /// The digest
         #[arg(value_name = "DIGEST")]
         plan: String,
-        /// Why, and for how long.
+        /// Why, and until when.
+        #[command(flatten)]
+        leave: Leave,
+    },
+    /// Send a stack back to the form that an earlier commit asked, and let it stay there, whatever the branch does
+    Rollback {
+        /// The stack, by CloudFormation's name
+        stack: String,
+        /// The commit of the branch, by its id or the first seven digits of it or more [default: the one that the stack was
+        /// at before]
+        #[arg(value_name = "REV")]
+        commit: Option<String>,
+        /// Why, and until when.
         #[command(flatten)]
         said: Said,
     },
@@ -104,6 +133,17 @@ pub enum Command {
 }
 
 impl Cli {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// When it makes no sense, or asks for help.
+    pub fn read() -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches()?;
+        let command = matches.subcommand().map_or(&matches, |(_, command)| command);
+        let names_guardrails = command.value_source("guardrails") == Some(ValueSource::CommandLine);
+        Ok(Self { names_guardrails, ..Self::from_arg_matches(&matches)? })
+    }
+
     /// What is logged. A daemon has no result to print: its log is all that shows that it works.
     pub fn log(&self) -> &str {
         let default = if matches!(self.command, Command::Run) { "info" } else { "warn" };
@@ -116,19 +156,25 @@ pub async fn execute(cli: Cli) -> Exit {
     let output = cli.output;
     let done = match cli.command {
         Command::Version => Ok(version(output)),
-        Command::Validate { folder } => match guardrails_file(&cli.flags) {
-            Some(file) => validate_guardrails(file, output),
-            None => validate(&folder, output).await,
+        Command::Validate { folder } => match cli.flags.guardrails.filter(|_| cli.names_guardrails) {
+            Some(file) => validate::guardrails(file.as_ref(), output),
+            None => validate::folder(&folder, output).await,
         },
         Command::Hold { stack, said } => order(cli.flags, Order::Hold(stack, said), output).await,
         Command::Release { stack } => order(cli.flags, Order::Release(stack), output).await,
         Command::Pin { commit, said } => order(cli.flags, Order::Pin(commit, said), output).await,
-        Command::Unpin => order(cli.flags, Order::Unpin, output).await,
-        Command::Approve { plan, said } => order(cli.flags, Order::Approve(plan, said), output).await,
+        Command::Unpin { stack } => order(cli.flags, Order::Unpin(stack), output).await,
+        Command::Approve { plan, leave } => order(cli.flags, Order::Approve(plan, leave), output).await,
+        Command::Rollback { stack, commit, said } => {
+            order(cli.flags, Order::RollBack(stack, commit, said), output).await
+        }
         Command::Adopt(said) => adopt(cli.flags, &said, output).await,
         Command::Run => daemon(cli.flags).await,
         Command::Once => once(cli.flags, output).await,
-        Command::Status => status(cli.flags, output).await,
+        Command::Status { all } => status(cli.flags, output, all).await,
+        Command::Tree => tree(cli.flags, output).await,
+        Command::History(of) => history(cli.flags, &of, output).await,
+        Command::Events(of) => events(cli.flags, &of, output).await,
         Command::Plan { detailed_exitcode } => plan(cli.flags, output, detailed_exitcode).await,
     };
     done.unwrap_or_else(|error| {
@@ -159,61 +205,20 @@ fn version(output: Output) -> Exit {
     Exit::Done
 }
 
-async fn validate(path: &std::path::Path, output: Output) -> Result<Exit, CommandError> {
-    let what = || format!("the folder {} can't be read", path.display());
-    let mut repository = folder::read(path).map_err(|source| CommandError::Local { what: what(), source })?;
-    repository.problems.extend(folder::nested(path, &repository).await);
-    repository.problems.sort();
-    let problems = &repository.problems;
-    let accounts = repository.fleet.as_ref().map_or(0, |fleet| fleet.accounts.len());
-    match output {
-        Output::Json => show::json(&serde_json::json!({
-            "stacks": repository.stacks.keys().collect::<Vec<_>>(),
-            "accounts": accounts,
-            "problems": problems,
-        })),
-        Output::Text => {
-            for problem in problems {
-                show::out(&format!("{} {problem}", Style::stdout().paint(show::Ink::Bad, "problem:")));
-            }
-            let (stacks, accounts) = (repository.stacks.len(), show::counted(accounts, "account"));
-            let problems = show::counted(problems.len(), "problem");
-            show::out(&format!("{}, {accounts}, {problems}", show::counted(stacks, "stack manifest")));
-        }
-    }
-    Ok(if problems.is_empty() { Exit::Done } else { Exit::Failed })
-}
-
-/// The guardrails that `validate` was given to check, where it was given any on the command line.
-fn guardrails_file(flags: &Flags) -> Option<&std::path::Path> {
-    let set = std::env::var_os("HOLDFAST_GUARDRAILS");
-    flags.guardrails.as_deref().map(std::path::Path::new).filter(|file| set.as_deref() != Some(file.as_os_str()))
-}
-
-fn validate_guardrails(path: &std::path::Path, output: Output) -> Result<Exit, CommandError> {
-    let what = || format!("the file {} can't be read", path.display());
-    let bytes = std::fs::read(path).map_err(|source| CommandError::Local { what: what(), source })?;
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let place = name.parse().map_err(|error| ConfigError::Value { key: "--guardrails", why: format!("{error}") })?;
-    let problems = manifests::guardrails::parse(&place, &bytes).err().unwrap_or_default();
-    match output {
-        Output::Json => show::json(&serde_json::json!({ "problems": problems })),
-        Output::Text => {
-            for problem in &problems {
-                show::out(&format!("{} {problem}", Style::stdout().paint(show::Ink::Bad, "problem:")));
-            }
-            show::out(&format!("guardrails, {}", show::counted(problems.len(), "problem")));
-        }
-    }
-    Ok(if problems.is_empty() { Exit::Done } else { Exit::Failed })
-}
-
 /// Tells the account's agent something, as a person.
 async fn order(flags: Flags, order: Order, output: Output) -> Result<Exit, CommandError> {
-    let (config, aws) = configured(flags).await?;
-    let calls = Calls::default();
-    let place = place(&config, &aws, &calls)?;
-    say(&place, &calls, order, output).await
+    let (config, aws) = known(flags, |_| Ok(())).await?;
+    say(&config, &aws, order, output).await
+}
+
+async fn history(flags: Flags, of: &HistoryOf, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = known(flags, |_| Ok(())).await?;
+    history::history(&config, &aws, of, output).await
+}
+
+async fn events(flags: Flags, of: &EventsOf, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = known(flags, |_| Ok(())).await?;
+    history::events(&config, &aws, of, output).await
 }
 
 /// Needs no repository: it writes what is still to be committed.
@@ -237,21 +242,39 @@ async fn once(flags: Flags, output: Output) -> Result<Exit, CommandError> {
     };
     let (world, settings) = world(flags, Attentive { watcher, denied: Rc::clone(&denied) }).await?;
     let report = turn(&world, &settings, &mut Standing::default()).await?;
-    print(&report, output, false);
+    print(&report, output, 0);
     Ok(Exit::of(&report, denied.get()))
 }
 
-async fn status(flags: Flags, output: Output) -> Result<Exit, CommandError> {
+async fn status(flags: Flags, output: Output, all: bool) -> Result<Exit, CommandError> {
+    // As many as fit on a screen.
+    const SCREEN: usize = 30;
+    let (Survey { report, needs: _ }, denied) = look(flags).await?;
+    print(&report, output, if all { usize::MAX } else { SCREEN });
+    Ok(Exit::of(&report, denied))
+}
+
+async fn tree(flags: Flags, output: Output) -> Result<Exit, CommandError> {
+    let (survey, denied) = look(flags).await?;
+    match output {
+        Output::Text => show::out(&show::tree::tree(&survey, Style::stdout())),
+        Output::Json => show::json(&show::tree::json(&survey)),
+    }
+    Ok(Exit::of(&survey.report, denied))
+}
+
+/// How everything stands, and whether a call was denied.
+async fn look(flags: Flags) -> Result<(Survey, bool), CommandError> {
     let denied = Rc::new(Cell::new(false));
     let (world, settings) = world(flags, Attentive { watcher: Box::new(Log), denied: Rc::clone(&denied) }).await?;
-    let report = survey(&world, &settings, &mut Standing::default()).await?;
-    print(&report, output, true);
-    Ok(Exit::of(&report, denied.get()))
+    let survey = survey(&world, &settings, &mut Standing::default()).await?;
+    Ok((survey, denied.get()))
 }
 
-fn print(report: &manifests::report::Report, output: Output, all: bool) {
+/// Stacks in sync are listed up to so many.
+fn print(report: &manifests::report::Report, output: Output, shown: usize) {
     match output {
-        Output::Text => show::out(&show::report::report(report, Style::stdout(), all)),
+        Output::Text => show::out(&show::report::report(report, Style::stdout(), shown)),
         Output::Json => show::json(report),
     }
 }

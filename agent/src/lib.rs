@@ -1,12 +1,12 @@
 //! Brings one AWS account to what a commit says, and reports what came of it.
 //!
-//! Read in this order: [`turn`] is the product on one screen, `rounds` its inside, `look` what it reads, [`checks`] what it asks
-//! about health, `preview` how CloudFormation is asked
-//! what a step would do; `plan` (a crate of its own) decides; [`git`] is where commits come from and [`accept`] the one
+//! Read in this order: [`turn`] is the product on one screen, `rounds` its inside, `look` what it reads, [`checks`] what it
+//! asks about health, `preview` how CloudFormation is asked what a step would do; `plan` (a crate of its own) decides; [`git`] is where commits come from and [`accept`] the one
 //! door to believing one; [`cloud`] is everything that is ever asked of AWS; [`store`] what survives, [`send`] where
 //! reports go out. [`world`] names these doors, so that a test can build its own; [`shipped`] is the one that ships.
-//! Around that: [`run`] is the daemon, [`forecast`] is `holdfast plan`, [`adopt`] writes manifests of what is there already, [`cli`], [`config`], [`error`] and [`show`] are
-//! what a person sees.
+//! Around that: [`run`] is the daemon, [`forecast`] is `holdfast plan`, [`people`] writes what people tell their account,
+//! [`history`] tells what was done to a stack, [`adopt`] writes manifests of what is there already; [`cli`], [`config`],
+//! [`error`] and [`show`] are what a person sees.
 //!
 //! What is deliberately not here:
 //! * no way in — nothing listens, and a hub can't make an agent do anything;
@@ -44,6 +44,9 @@ pub mod pace;
 pub mod forecast;
 pub mod adopt;
 pub mod people;
+mod revision;
+pub mod history;
+mod validate;
 pub mod cli;
 pub mod config;
 pub mod error;

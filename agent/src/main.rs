@@ -5,12 +5,11 @@ use agent::{
     error::Exit,
     show,
 };
-use clap::Parser;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => {
             // `--help` and `--version` come this way too, and are no mistake.

@@ -174,6 +174,14 @@ impl Checkout {
         fs::remove_file(self.folder.join(path)).unwrap();
     }
 
+    /// A commit that only another branch has; the files stay as they are.
+    pub(crate) fn aside(&self, branch: &str) -> String {
+        git(&self.folder, &["checkout", "--quiet", "-b", branch]);
+        let commit = self.commit();
+        git(&self.folder, &["checkout", "--quiet", "main"]);
+        commit
+    }
+
     /// Commits everything as it is, and answers the commit's id.
     pub(crate) fn commit(&self) -> String {
         git(&self.folder, &["add", "--all"]);

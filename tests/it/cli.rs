@@ -6,8 +6,10 @@ use crate::binary::{Ran, holdfast, hub};
 use agent::error::Exit;
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-const COMMANDS: [&str; 13] =
-    ["", "run", "once", "plan", "status", "validate", "hold", "release", "pin", "unpin", "approve", "adopt", "version"];
+const COMMANDS: [&str; 17] = [
+    "", "run", "once", "plan", "status", "tree", "history", "events", "validate", "hold", "release", "pin", "unpin",
+    "approve", "rollback", "adopt", "version",
+];
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/cli").join(name)

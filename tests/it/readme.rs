@@ -103,3 +103,30 @@ fn the_example_manifest_is_one() {
     let ran = crate::binary::Ran::of(&mut crate::binary::holdfast(folder.path(), &["validate", "."]));
     assert_eq!((ran.code, ran.stdout.trim()), (Some(0), "2 stack manifests, 0 accounts, 0 problems"));
 }
+
+/// Everything that stands in code as `holdfast …`, in the text and in the blocks.
+fn said() -> Vec<String> {
+    let readme = readme();
+    let spans = readme.split('`').skip(1).step_by(2).filter(|span| span.starts_with("holdfast "));
+    let lines = readme.lines().map(str::trim_start).filter(|line| line.starts_with("holdfast "));
+    spans.chain(lines).map(|text| text.replace("\\\n", " ")).collect()
+}
+
+#[test]
+fn every_command_and_flag_that_the_readme_says_is_one() {
+    let said = said();
+    assert!(said.len() > 20, "{said:?}");
+    for text in said {
+        let mut words = text.split_whitespace().skip(1).map(|word| word.trim_end_matches([',', '.']));
+        let command = words.next().unwrap();
+        if command.starts_with('-') || command == "help" || command.contains("agent") || command == "the" {
+            continue;
+        }
+        let help = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/cli/holdfast-{command}.txt"));
+        let help = fs::read_to_string(help).unwrap_or_else(|_| panic!("`{command}` is no command: {text}"));
+        for flag in words.filter(|word| word.starts_with("--")) {
+            let flag = flag.split('=').next().unwrap();
+            assert!(help.contains(flag), "`{flag}` is no flag of `{command}`: {text}");
+        }
+    }
+}

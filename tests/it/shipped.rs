@@ -10,6 +10,7 @@ mod faults;
 mod forecast;
 mod health;
 mod imports;
+mod insight;
 mod killed;
 mod lease;
 mod people;

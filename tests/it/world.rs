@@ -146,6 +146,12 @@ impl Source for Remote {
         })
     }
 
+    async fn named(&self, digits: &str) -> Result<CommitId, ReadError> {
+        let why = "begins no commit";
+        let unnamed = || ReadError::Unnamed { digits: digits.into(), why };
+        self.0.all.borrow().keys().find(|id| id.as_str().starts_with(digits)).cloned().ok_or_else(unnamed)
+    }
+
     async fn blob(&self, commit: &CommitId, path: &RepoPath, _: u64) -> Result<Vec<u8>, ReadError> {
         let all = self.0.all.borrow();
         let files = &all.get(commit).ok_or_else(|| ReadError::NoCommit(commit.clone()))?.files;

@@ -5,8 +5,11 @@
 
 pub mod adopt;
 pub mod forecast;
+pub mod history;
+pub mod orders;
 pub mod progress;
 pub mod report;
+pub mod tree;
 
 use manifests::report::State;
 use std::io::{IsTerminal, Write};

@@ -1,19 +1,29 @@
 //! A report for a person: the verdict, then what is not in sync; in-sync stacks are a count.
 
-use super::{Ink, Style, counted};
+use super::{Ink, Style, counted, orders};
 use manifests::report::{Report, State};
+use plan::orders::Told;
 use std::{collections::BTreeMap, fmt::Write};
 
-/// The report, without what happened: whoever asked for a turn has watched that. With `all`, in-sync stacks are listed
-/// too.
-pub fn report(report: &Report, style: Style, all: bool) -> String {
+/// The report, without what happened: whoever asked for a turn has watched that. Of stacks in sync, which say nothing but
+/// that, at most so many are `shown`.
+pub fn report(report: &Report, style: Style, shown: usize) -> String {
     let mut text = String::new();
     let verdict = verdict(report);
     let _ = writeln!(text, "{}", style.paint(ink(report.state), &verdict));
     if let Some(trouble) = &report.source.trouble {
         let _ = writeln!(text, "  {} {trouble}", style.paint(Ink::Bad, "✗"));
     }
-    table(&mut text, report, style, all);
+    let told = Told {
+        holds: report.holds.clone(),
+        pin: report.pin.clone(),
+        approvals: report.approvals.clone(),
+        rollbacks: report.rollbacks.clone(),
+    };
+    for line in orders::lines(&told) {
+        let _ = writeln!(text, "  {} {line}", style.paint(Ink::Change, "•"));
+    }
+    table(&mut text, report, style, shown);
     for problem in &report.problems {
         let _ = writeln!(text, "{} {problem}", style.paint(Ink::Bad, "problem:"));
     }
@@ -42,13 +52,19 @@ pub fn verdict(report: &Report) -> String {
     format!("{}{name} at {at}: {} ({total}: {counts})", report.account, report.state.as_str())
 }
 
-fn table(text: &mut String, report: &Report, style: Style, all: bool) {
-    let rows: Vec<_> = report.stacks.iter().filter(|stack| all || stack.state != State::InSync).collect();
+fn table(text: &mut String, report: &Report, style: Style, shown: usize) {
+    let (quiet, loud): (Vec<_>, Vec<_>) = report.stacks.iter().partition(|stack| stack.state == State::InSync);
+    let unlisted = if shown == 0 { 0 } else { quiet.len().saturating_sub(shown) };
+    let rows: Vec<_> = loud.into_iter().chain(quiet.into_iter().take(shown)).collect();
     let width = rows.iter().map(|stack| stack.stack.as_str().len()).max().unwrap_or_default();
     for stack in rows {
         let why = stack.why.as_deref().or(stack.status.as_deref()).unwrap_or_default();
         let state = style.state(stack.state, 14);
         let _ = writeln!(text, "  {:14} {:width$}  {state} {why}", stack.region, stack.stack);
+    }
+    if unlisted > 0 {
+        let more = format!("… and {unlisted} more in sync (`--all` lists them)");
+        let _ = writeln!(text, "  {}", style.paint(Ink::Dim, &more));
     }
 }
 

@@ -1,6 +1,9 @@
 //! What people tell their account: holds, pins and approvals, and a guardrails file before it is put there.
 
-use crate::site::{Site, parameter, parameters};
+use crate::{
+    binary::Ran,
+    site::{Site, parameter, parameters},
+};
 use manifests::report::{State, What};
 
 #[test]
@@ -30,7 +33,9 @@ fn an_approval_releases_the_change_that_it_names_and_no_other() {
     site.template("stack", &parameters(&[("Stays", "/stays", "s")]));
     site.repository.commit();
     let plan = site.once().expect(State::Held, 3).stack("stack").plan.clone().unwrap();
-    assert_eq!(site.run(&["approve", "0123456789abcdef", "--reason", "wrong"]).code, Some(0));
+    let ran = site.run(&["approve", "0123456789abcdef", "--reason", "wrong"]);
+    assert!(ran.code == Some(1) && ran.stderr.contains(&format!("held are {plan} (eu-central-1/stack)")), "{ran:#?}");
+    assert_eq!(site.run(&["approve", "0123456789abcdef", "--reason", "wrong", "--ahead"]).code, Some(0));
     site.once().expect(State::Held, 3);
     assert_eq!(site.run(&["approve", &plan, "--reason", "it is empty"]).code, Some(0));
     assert_eq!(site.once().expect(State::InSync, 0).happened(What::Updated), ["stack"]);
@@ -65,4 +70,108 @@ fn a_guardrails_file_is_checked_before_it_is_put_there() {
     assert_eq!((ran.code, ran.stdout.trim()), (Some(0), "guardrails, 0 problems"));
     let ran = check(&format!("{head}  limit: {{}}\n"));
     assert!(ran.code == Some(1) && ran.stdout.contains("rails.yaml:4:3: unknown field `limit`"), "{ran:#?}");
+    // Where the agent is told where they are, a folder is meant unless the file is named once more.
+    let ran = |arguments: &[&str]| Ran::of(site.agent(arguments).env("HOLDFAST_GUARDRAILS", "rails.yaml"));
+    assert_eq!(ran(&["validate", "--guardrails", "rails.yaml"]).code, Some(1));
+    assert!(ran(&["validate", "."]).stdout.contains("0 stack manifests"));
+}
+
+/// A command that is refused with this in its message, and this exit code.
+#[track_caller]
+fn refused(site: &Site, arguments: &[&str], code: i32, expect: &str) {
+    let ran = site.run(arguments);
+    assert!(ran.code == Some(code) && ran.stderr.contains(expect), "{arguments:?}: {ran:#?}");
+}
+
+#[test]
+fn an_order_has_an_end_an_author_and_the_right_account() {
+    let site = Site::of(&[("stack", "")]);
+    refused(&site, &["hold", "--reason", "r"], 64, "--for <TIME>|--until <TIME>");
+    refused(
+        &site,
+        &["hold", "--for", "4h", "--until", "2030-01-01T00:00Z", "--reason", "r"],
+        64,
+        "cannot be used with",
+    );
+    refused(&site, &["hold", "--for", "4h"], 64, "--reason <TEXT>");
+    refused(&site, &["hold", "--until", "2020-01-01T00:00Z", "--reason", "r"], 78, "is over");
+    refused(&site, &["release"], 1, "the whole account is not on hold");
+    refused(&site, &["unpin"], 1, "the account is not pinned");
+    let wrong = ["hold", "--for", "4h", "--reason", "r", "--account", "222222222222"];
+    refused(&site, &wrong, 77, "the agent is configured for 222222222222");
+    let ran = site.run(&["hold", "stack", "--until", "2100-01-01T00:00Z", "--reason", "r", "-o", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(told["holds"][0]["until"], "2100-01-01T00:00:00Z");
+    let by = told["holds"][0]["by"].as_str().unwrap();
+    assert!(!by.is_empty() && by != "somebody", "{by}");
+}
+
+#[test]
+fn of_two_people_who_speak_at_once_both_are_heard() {
+    let site = Site::of(&[("stack", "")]);
+    let said = |stack: String| {
+        let mut hold = site.agent(&["hold", &stack, "--for", "4h", "--reason", "r"]);
+        hold.stdout(std::process::Stdio::null()).spawn().unwrap()
+    };
+    // Both read before either writes.
+    site.slow("ssm:GetParameters", 1_500);
+    let mut both = [said("one".into()), said("two".into())];
+    for one in &mut both {
+        assert!(one.wait().unwrap().success());
+    }
+    site.flow();
+    let told = site.operator().parameter("/holdfast/hold").unwrap();
+    assert!(told.contains("\"one\"") && told.contains("\"two\""), "{told}");
+}
+
+#[test]
+fn what_cannot_be_understood_is_not_written_over() {
+    let site = Site::of(&[("stack", "")]);
+    site.operator().put("/holdfast/hold", "String", "nonsense");
+    refused(&site, &["hold", "--for", "4h", "--reason", "r"], 1, "is not written over: `/holdfast/hold` can't be");
+    assert_eq!(site.operator().parameter("/holdfast/hold").as_deref(), Some("nonsense"));
+}
+
+#[test]
+fn an_account_is_pinned_to_commits_of_the_branch_only() {
+    let site = Site::of(&[("stack", "")]);
+    let commit = site.once().expect(State::InSync, 0).report.source.applied.unwrap();
+    let commit = commit.rsplit(':').next().unwrap().to_owned();
+    let pin = |commit: &str| site.run(&["pin", commit, "--for", "7d", "--reason", "r"]);
+    let ran = pin(&commit[..7]);
+    assert!(ran.code == Some(0) && ran.stdout.starts_with(&format!("pinned to {}: r", &commit[..7])), "{ran:#?}");
+    let refused = |commit: &str, expect: &str| {
+        let ran = pin(commit);
+        assert!(ran.code == Some(1) && ran.stderr.contains(expect), "{ran:#?}");
+    };
+    refused("HEAD", "must be 40 or 64 lower-case hex digits, or at least seven");
+    refused("fffffff", "`fffffff` begins no commit");
+    refused(&"f".repeat(40), "is not in the branch's history");
+    // One that is there, and on another branch.
+    let other = site.repository.aside("other");
+    refused(&other, "is not in the branch's history; a commit in the history of the branch `main` can be named");
+}
+
+#[test]
+fn a_stack_is_sent_back_to_the_change_before_and_follows_again_when_that_ends() {
+    let site = Site::of(&[("stack", ""), ("other", "")]);
+    site.once().expect(State::InSync, 0);
+    refused(&site, &["rollback", "stack", "--for", "4h", "--reason", "r"], 1, "tells of no earlier change of `stack`");
+    refused(&site, &["rollback", "nothing", "--for", "4h", "--reason", "r"], 1, "there is no stack `nothing`");
+    site.write("stack", "parameters: {Value: two}");
+    site.repository.commit();
+    site.once().expect(State::InSync, 0);
+    let ran = site.run(&["rollback", "stack", "--for", "4h", "--reason", "two is broken"]);
+    assert!(ran.code == Some(0) && ran.stdout.starts_with("rolled back: stack to "), "{ran:#?}");
+    let turn = site.once().expect(State::Excepted, 0);
+    assert_eq!((turn.happened(What::Recovered), turn.report.rollbacks.len()), (vec!["stack"], 1));
+    assert!(turn.why("stack").starts_with("rolled back to its form at "), "{turn:#?}");
+    assert_eq!(site.operator().parameter("/stack").as_deref(), Some("one"));
+    site.once().expect(State::Excepted, 0);
+    refused(&site, &["unpin", "other"], 1, "the stack `other` is not rolled back");
+    assert_eq!(site.run(&["unpin", "stack"]).code, Some(0));
+    assert_eq!(site.once().expect(State::InSync, 0).happened(What::Updated), ["stack"]);
+    let head = site.once().expect(State::InSync, 0).report.source.applied.unwrap();
+    let head = head.rsplit(':').next().unwrap();
+    refused(&site, &["rollback", "elsewhere", head, "--for", "4h", "--reason", "r"], 1, "no manifest asks for a stack");
 }

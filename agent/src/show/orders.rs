@@ -1,0 +1,30 @@
+//! What people told the agent, a line each: on a terminal after it was said, and in `status`.
+
+use manifests::report::{ApprovalReport, HoldReport, PinReport, RollbackReport};
+use plan::orders::Told;
+
+/// Everything that is in force, a line each.
+pub fn in_force(told: &Told) -> String {
+    let lines = lines(told);
+    if lines.is_empty() { "nothing is on hold, pinned, approved or rolled back".into() } else { lines.join("\n") }
+}
+
+/// The same, as lines.
+pub fn lines(told: &Told) -> Vec<String> {
+    let Told { holds, pin, approvals, rollbacks } = told;
+    let mut lines = Vec::new();
+    for HoldReport { stack, until, reason, by } in holds {
+        let what = stack.as_ref().map_or_else(|| "the whole account".to_owned(), ToString::to_string);
+        lines.push(format!("on hold: {what}: {reason} ({by}); ends at {until:.0}"));
+    }
+    if let Some(PinReport { commit, until, reason, by }) = pin {
+        lines.push(format!("pinned to {}: {reason} ({by}); ends at {until:.0}", commit.short()));
+    }
+    for ApprovalReport { plan, until, reason, by } in approvals {
+        lines.push(format!("approved: {plan}: {reason} ({by}); ends at {until:.0}"));
+    }
+    for RollbackReport { stack, commit, until, reason, by } in rollbacks {
+        lines.push(format!("rolled back: {stack} to {}: {reason} ({by}); ends at {until:.0}", commit.short()));
+    }
+    lines
+}
