@@ -223,8 +223,6 @@ async fn a_moved_repository_is_followed_on_its_own_host() {
     let other = GitServer::start(place.folder.path());
     let target = format!("Location: {}/info/refs?service=git-upload-pack", place.server.url("fleet.git"));
     other.behave(Manner::Status(301, target));
-    let agent = Repository::new(Origin { url: other.url("fleet.git"), ..place.origin() }, Credentials::None).unwrap();
-    assert_eq!(fails(&agent).await.kind, Fault::Local, "the folder is taken");
     let origin = Origin { url: other.url("fleet.git"), cache: place.folder.path().join("more"), ..place.origin() };
     let agent = Repository::new(origin, Credentials::None).unwrap();
     assert_eq!(fails(&agent).await.kind, Fault::Refused, "another port is another server");

@@ -168,13 +168,25 @@ async fn a_killed_replacement_is_undone() {
 }
 
 #[tokio::test]
-async fn one_folder_serves_one_process() {
-    let place = Place::new(&history(1, 1));
+async fn who_looks_beside_the_agent_has_a_copy_of_its_own_which_goes_with_it() {
+    let place = Place::new(&history(3, 2));
     let agent = place.agent();
-    agent.offered(None).await.unwrap();
-    assert_eq!(fails(&place.agent()).await.kind, Fault::Local);
-    drop(agent);
-    place.agent().offered(None).await.unwrap();
+    let head = agent.offered(None).await.unwrap().commit;
+    let beside = place.mirror().with_file_name("beside");
+    let copies = || fs::read_dir(&beside).into_iter().flatten().count();
+    // What a killed one left is removed by the next one, and what is in use is not.
+    fs::create_dir_all(beside.join("4711-0/mirror.git")).unwrap();
+    let (one, other) = (place.agent(), place.agent());
+    for looker in [&one, &other] {
+        assert_eq!(looker.offered(None).await.unwrap().commit, head);
+        assert_eq!(looker.tree(&head).await.unwrap().manifests.len(), 3);
+    }
+    assert_eq!(copies(), 2);
+    drop(one);
+    assert_eq!(other.offered(None).await.unwrap().commit, head);
+    drop(other);
+    assert_eq!(copies(), 0);
+    assert_eq!(agent.offered(Some(&head)).await.unwrap().commit, head, "and the agent's own is as it was");
 }
 
 /// Overwrites the middle of every pack and index.

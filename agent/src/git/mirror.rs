@@ -1,7 +1,8 @@
 //! The local copy of the remote's objects: a bare repository that may be lost at any time without harm.
 //!
-//! One process owns its folder. Nothing that an earlier process left behind stops the next one, and a copy that turns
-//! out to be damaged is replaced as a whole, after its replacement is there. Not here: any word with the remote.
+//! One process owns its folder. Another one beside it (whoever asks `holdfast status` on a machine where the agent runs) makes
+//! a copy of its own there, which goes with it. Nothing that an earlier process left behind stops the next one, and a copy
+//! that turns out to be damaged is replaced as a whole, after its replacement is there. Not here: any word with the remote.
 
 use super::error::{Fault, FetchError, cause};
 use gix::{Repository, ThreadSafeRepository};
@@ -18,7 +19,7 @@ use std::{
 const PACKS: usize = 200;
 
 /// How often the lock is tried, twenty times a second.
-const PATIENCE: u32 = 20;
+const PATIENCE: u32 = 6;
 
 /// The folder, its lock and its repository.
 pub(super) struct Mirror {
@@ -26,6 +27,8 @@ pub(super) struct Mirror {
     repository: ThreadSafeRepository,
     /// A read found it damaged.
     suspect: bool,
+    /// Whether the folder goes with this.
+    passing: bool,
     _lock: File,
 }
 
@@ -33,20 +36,17 @@ impl Mirror {
     /// Takes the folder, removes what a killed process left, and opens the copy or begins an empty one.
     ///
     /// # Errors
-    /// When the folder can't be written, or another process owns it.
+    /// When the folder can't be written.
     pub(super) fn open(folder: &Path, url: &str, object_bytes: u64) -> Result<Self, FetchError> {
         let unwritable = |error: io::Error| local(folder, &error);
-        fs::create_dir_all(folder).map_err(unwritable)?;
-        let lock = File::create(folder.join("owner")).map_err(unwritable)?;
-        own(&lock).map_err(|error| match error {
-            TryLockError::WouldBlock => {
-                let message = format!("another process uses the repository's local copy in `{}`", folder.display());
-                FetchError::new(Fault::Local, message).hint("give each agent a cache folder of its own")
-            }
-            TryLockError::Error(error) => unwritable(error),
-        })?;
-        tidy(folder, url).map_err(unwritable)?;
-        let current = current(folder);
+        let (taken, passing) = match take(folder).map_err(unwritable)? {
+            Some(lock) => ((folder.to_owned(), lock), false),
+            None => (beside(folder).map_err(unwritable)?, true),
+        };
+        let (folder, lock) = taken;
+        let unwritable = |error: io::Error| local(&folder, &error);
+        tidy(&folder, url).map_err(unwritable)?;
+        let current = current(&folder);
         let repository = match open(&current, object_bytes) {
             Ok(repository) => repository,
             // Not even a repository any more: nothing in it can be of use.
@@ -55,7 +55,7 @@ impl Mirror {
                 init(&current, object_bytes).map_err(|why| FetchError::new(Fault::Local, why))?
             }
         };
-        Ok(Self { folder: folder.to_owned(), repository, suspect: false, _lock: lock })
+        Ok(Self { folder, repository, suspect: false, passing, _lock: lock })
     }
 
     /// A handle to the copy's objects.
@@ -101,15 +101,54 @@ impl Mirror {
     }
 }
 
-/// Takes the lock, with some patience: the last owner may be about to end, or to run a program of its own.
-fn own(lock: &File) -> Result<(), TryLockError> {
-    for _ in 0..PATIENCE {
-        match lock.try_lock() {
-            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
-            taken => return taken,
+impl Drop for Mirror {
+    fn drop(&mut self) {
+        if self.passing {
+            // What stays is removed by the next one.
+            remove(&self.folder).ok();
         }
     }
-    lock.try_lock()
+}
+
+/// Takes a folder; `None` when another process owns it. With some patience: it may be about to end, or to run a program of
+/// its own.
+fn take(folder: &Path) -> io::Result<Option<File>> {
+    fs::create_dir_all(folder)?;
+    let lock = File::create(folder.join("owner"))?;
+    for _ in 0..PATIENCE {
+        match lock.try_lock() {
+            Ok(()) => return Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Takes a folder in that folder which nobody has, and removes those whose processes are gone.
+fn beside(folder: &Path) -> io::Result<(PathBuf, File)> {
+    let all = folder.join("beside");
+    fs::create_dir_all(&all)?;
+    for entry in fs::read_dir(&all)? {
+        let left = entry?.path();
+        let lock = File::create(left.join("owner"));
+        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+            remove(&left)?;
+        }
+    }
+    for number in 0..1_000 {
+        let mine = all.join(format!("{}-{number}", std::process::id()));
+        match fs::create_dir(&mine) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+            Ok(()) => {
+                let lock = File::create(mine.join("owner"))?;
+                lock.lock()?;
+                return Ok((mine, lock));
+            }
+        }
+    }
+    Err(io::Error::other("there is no name left for a copy"))
 }
 
 fn current(folder: &Path) -> PathBuf {
