@@ -107,11 +107,7 @@ impl CommandError {
             Self::Config(_) | Self::Local { .. } | Self::Refused(_) => None,
             Self::Cloud(error) => error.hint(),
             Self::Stopped(Stopped::Identity(error)) => error.hint(),
-            Self::Stopped(Stopped::Memory(StoreError::Parameter { source, .. })) => source.hint(),
-            Self::Stopped(Stopped::Memory(StoreError::Garbled(_) | StoreError::Crossed { .. })) => None,
-            Self::Stopped(Stopped::Memory(StoreError::File { .. } | StoreError::TooLarge { .. })) => {
-                Some("`--memory file:PATH` takes another place".into())
-            }
+            Self::Stopped(Stopped::Memory(error)) => error.hint(),
             Self::Stopped(Stopped::WrongAccount { .. }) => Some("check AWS_PROFILE, or `--account`".into()),
             Self::Stopped(Stopped::Fenced { .. }) => None,
             Self::Stopped(Stopped::Unsound(_)) => Some("this is a bug in Holdfast: please report it".into()),
@@ -137,17 +133,9 @@ impl CommandError {
             },
             Self::Stopped(Stopped::Identity(error)) => of(error),
             Self::Stopped(Stopped::Memory(StoreError::Parameter { source, .. })) => of(source),
-            Self::Stopped(
-                Stopped::Memory(
-                    StoreError::File { .. }
-                    | StoreError::TooLarge { .. }
-                    | StoreError::Garbled(_)
-                    | StoreError::Crossed { .. },
-                )
-                | Stopped::Unsound(_),
-            )
-            | Self::Local { .. }
-            | Self::Refused(_) => Exit::Failed,
+            Self::Stopped(Stopped::Memory(_) | Stopped::Unsound(_)) | Self::Local { .. } | Self::Refused(_) => {
+                Exit::Failed
+            }
             Self::Cloud(error) => of(error),
             Self::Stopped(Stopped::WrongAccount { .. }) => Exit::Denied,
             Self::Stopped(Stopped::Fenced { .. }) => Exit::Unreachable,

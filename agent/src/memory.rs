@@ -26,11 +26,28 @@ pub(crate) fn seal(memory: &Memory) -> String {
     serde_json::json!({ "version": VERSION, "sha256": sha256, "memory": memory }).to_string()
 }
 
-/// The other way; `None` when it is not what was written, or another version wrote it.
-pub(crate) fn open(text: &str) -> Option<Memory> {
-    let sealed: Sealed = serde_json::from_str(text).ok()?;
-    let intact = Digest::of(sealed.memory.to_string().as_bytes()).to_string() == sealed.sha256;
-    (intact && sealed.version == VERSION).then(|| serde_json::from_value(sealed.memory).ok()).flatten()
+/// A text that was read.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Opened {
+    /// What was remembered.
+    Memory(Box<Memory>),
+    /// It is not what was written.
+    Damaged,
+    /// A newer agent wrote it: it knows what this one doesn't.
+    Newer(u32),
+}
+
+/// The other way.
+pub(crate) fn open(text: &str) -> Opened {
+    let Ok(sealed) = serde_json::from_str::<Sealed>(text) else { return Opened::Damaged };
+    if Digest::of(sealed.memory.to_string().as_bytes()).to_string() != sealed.sha256 {
+        return Opened::Damaged;
+    }
+    match (sealed.version, serde_json::from_value(sealed.memory)) {
+        (version, _) if version > VERSION => Opened::Newer(version),
+        (VERSION, Ok(memory)) => Opened::Memory(Box::new(memory)),
+        _ => Opened::Damaged,
+    }
 }
 
 /// Memory in at most that many bytes. What happened is forgotten first (oldest first), because the report's picture still
@@ -115,15 +132,24 @@ mod tests {
 
     #[test]
     fn what_is_sealed_opens_again() {
-        assert_eq!(open(&seal(&remembering(3))), Some(remembering(3)));
+        assert_eq!(opened(&seal(&remembering(3))), Some(remembering(3)));
     }
 
     #[test]
-    fn a_changed_byte_or_another_version_is_not_believed() {
+    fn a_changed_byte_is_not_believed_and_a_newer_version_is_known_for_one() {
         let text = seal(&remembering(1));
-        assert_eq!(open(&text.replace("e1", "e2")), None);
-        assert_eq!(open(&text.replace("\"version\":1", "\"version\":2")), None);
-        assert_eq!(open(""), None);
+        assert_eq!(open(&text.replace("e1", "e2")), Opened::Damaged);
+        assert_eq!(open(&text.replace("\"version\":1", "\"version\":0")), Opened::Damaged);
+        assert_eq!(open(&text.replace("\"version\":1", "\"version\":2")), Opened::Newer(2));
+        assert_eq!(open(""), Opened::Damaged);
+    }
+
+    /// The memory in a text that this version wrote.
+    fn opened(text: &str) -> Option<Memory> {
+        match open(text) {
+            Opened::Memory(memory) => Some(*memory),
+            Opened::Damaged | Opened::Newer(_) => None,
+        }
     }
 
     fn key(number: usize) -> StackKey {
@@ -167,7 +193,7 @@ mod tests {
 
     #[test]
     fn too_much_forgets_the_oldest_first_and_nothing_else() {
-        let kept = open(&fitting(&remembering(100), MOST).unwrap()).unwrap();
+        let kept = opened(&fitting(&remembering(100), MOST).unwrap()).unwrap();
         assert!(!kept.outbox.is_empty() && kept.outbox.len() < 100);
         assert!(kept.outbox.last().unwrap().sentence.starts_with("99:"));
         assert_eq!(kept.epoch, "e1");
@@ -179,14 +205,14 @@ mod tests {
         (0..4).for_each(|number| idle.change(&key(number), |known| known.pending = None));
         assert!(seal(&idle).len() <= 4096, "{} bytes", seal(&idle).len());
         let full = busy(0, 200, 4);
-        assert_eq!(open(&fitting(&full, MOST).unwrap()), Some(full));
+        assert_eq!(opened(&fitting(&full, MOST).unwrap()), Some(full));
     }
 
     #[test]
     fn marks_go_after_all_that_happened_and_the_oldest_first() {
         let full = busy(20, 600, 4);
         let text = fitting(&full, MOST).unwrap();
-        let kept = open(&text).unwrap();
+        let kept = opened(&text).unwrap();
         assert!(kept.outbox.is_empty());
         let (first, last) = (settled(&kept)[0], *settled(&kept).last().unwrap());
         assert!(first > 0 && last == 599 && settled(&kept).len() == 600 - first, "{first} to {last}");
@@ -197,7 +223,7 @@ mod tests {
 
     #[test]
     fn held_changes_go_after_marks_and_what_was_started_stays() {
-        let kept = open(&fitting(&busy(3, 200, 40), MOST).unwrap()).unwrap();
+        let kept = opened(&fitting(&busy(3, 200, 40), MOST).unwrap()).unwrap();
         let count = |is: fn(&Known) -> bool| kept.stacks().values().filter(|known| is(known)).count();
         assert!(settled(&kept).is_empty());
         assert_eq!(count(|known| known.pending.is_some()), 4);
@@ -230,13 +256,13 @@ mod tests {
     #[test]
     fn two_hundred_stacks_with_checks_and_four_that_failed_them_fit_into_a_large_parameter() {
         let full = checked(busy(0, 200, 0), 4, &[8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 182]);
-        assert_eq!(open(&fitting(&full, MOST).unwrap()), Some(full));
+        assert_eq!(opened(&fitting(&full, MOST).unwrap()), Some(full));
     }
 
     #[test]
     fn when_trials_do_not_fit_it_is_still_known_which_changes_failed() {
         let full = checked(busy(0, 0, 0), 40, &[1, 1]);
-        let kept = open(&fitting(&full, MOST).unwrap()).unwrap();
+        let kept = opened(&fitting(&full, MOST).unwrap()).unwrap();
         let one = Fingerprint::of(b"one");
         let count = |memory: &Memory| memory.stacks().values().filter(|known| known.trial.is_some()).count();
         assert!(count(&kept) > 0 && count(&kept) < 40 && kept.good.is_empty());

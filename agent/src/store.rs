@@ -6,8 +6,8 @@
 //! that: memory begins anew, and without guardrails and orders that are understood nothing is changed.
 
 use crate::{
-    cloud::{CloudError, Trouble, count::Calls, trouble::trouble},
-    memory,
+    cloud::{Trouble, count::Calls, trouble::trouble},
+    memory::{self, Opened},
 };
 use aws_sdk_ssm::{
     error::SdkError,
@@ -27,9 +27,11 @@ use std::{
 };
 
 mod document;
+mod error;
 mod said;
 
 pub use document::Document;
+pub use error::StoreError;
 
 /// Keeps what is the agent's business between turns.
 pub trait Store {
@@ -57,57 +59,6 @@ pub struct Kept {
     pub orders: Result<Orders, String>,
     /// Whose turn it is.
     pub lease: FoundLease,
-}
-
-/// Why something could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// In SSM.
-    #[error("the agent's {what} `{parameter}` could not be reached")]
-    Parameter {
-        /// What is kept there.
-        what: &'static str,
-        /// Which parameter.
-        parameter: String,
-        /// Why.
-        #[source]
-        source: CloudError,
-    },
-    /// In a file.
-    #[error("the agent's {what} {} could not be reached", .path.display())]
-    File {
-        /// What is kept there.
-        what: &'static str,
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// What people told the agent is no such thing.
-    #[error("what people told this account can't be understood, and is not written over: {0}; mend it, or remove it")]
-    Garbled(String),
-    /// Others wrote at the same time, again and again.
-    #[error(
-        "the agent's {what} `{parameter}` was written by others at the same time, again and again; say it once more"
-    )]
-    Crossed {
-        /// What is kept there.
-        what: &'static str,
-        /// Which parameter.
-        parameter: String,
-    },
-    /// It does not fit where it is kept.
-    #[error(
-        "the agent's memory `{parameter}` would take {bytes} bytes and a parameter holds {MOST}: too many stacks are under \
-         way, held or failed at once"
-    )]
-    TooLarge {
-        /// Which parameter.
-        parameter: String,
-        /// What it would take, with everything forgotten that may be.
-        bytes: usize,
-    },
 }
 
 /// The most that a parameter holds.
@@ -232,7 +183,11 @@ impl Store for Place {
         let texts = self.read().await?;
         let text = |document| texts.get(&document).map(|(text, _)| text.as_str());
         let remembered = text(Document::Memory).map(memory::open);
-        if matches!(remembered, Some(None)) {
+        if let Some(Opened::Newer(version)) = remembered {
+            return Err(StoreError::Newer { place: self.called(Document::Memory), version });
+        }
+        let lost = matches!(remembered, Some(Opened::Damaged));
+        if lost {
             tracing::warn!(
                 "the agent's memory can't be understood and begins anew: a few change sets are made again, and what was destroyed in \
                  the last 24 hours is taken for as much as the account allows"
@@ -246,8 +201,11 @@ impl Store for Place {
             (Self::Files(_), lease) => lease.as_ref().map_or(0, |lease| lease.over.wrapping_add(1)),
         };
         Ok(Kept {
-            lost: matches!(remembered, Some(None)),
-            memory: remembered.flatten(),
+            lost,
+            memory: match remembered {
+                Some(Opened::Memory(memory)) => Some(*memory),
+                Some(Opened::Damaged | Opened::Newer(_)) | None => None,
+            },
             guardrails: text(Document::Guardrails).map(|text| rails(&self.called(Document::Guardrails), text)),
             orders: orders(&texts, self),
             lease: FoundLease { lease, version },

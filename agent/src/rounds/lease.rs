@@ -59,8 +59,10 @@ impl<W: World> Rounds<'_, W> {
 fn is_lost(error: &StoreError) -> bool {
     match error {
         StoreError::Parameter { source, .. } => source.problem == Kind::Unavailable,
-        StoreError::File { .. } | StoreError::TooLarge { .. } | StoreError::Garbled(_) | StoreError::Crossed { .. } => {
-            false
-        }
+        StoreError::File { .. }
+        | StoreError::TooLarge { .. }
+        | StoreError::Garbled(_)
+        | StoreError::Crossed { .. }
+        | StoreError::Newer { .. } => false,
     }
 }

@@ -187,3 +187,28 @@ fn a_file_that_moves_or_a_stack_that_is_renamed_by_its_file_deletes_nothing() {
     turn.expect(State::InSync, 0);
     assert_eq!((calls.get("cloudformation:CreateChangeSet"), calls.get("cloudformation:DeleteStack")), (None, None));
 }
+
+#[test]
+fn memory_that_is_damaged_takes_the_day_for_spent_and_a_newer_one_is_left_alone() {
+    let site = Site::of(&[("stack", "")]);
+    let two = parameters(&[("Stays", "/stays", "s"), ("Goes", "/goes", "g")]);
+    site.template("stack", &two);
+    site.repository.commit();
+    // One a day, which is less than holds without guardrails.
+    site.operator().guardrails("{limits: {removalsPerDay: 1}}");
+    site.once().expect(State::InSync, 0);
+    site.operator().put("/holdfast/memory", "String", "nonsense");
+    site.template("stack", &parameters(&[("Stays", "/stays", "s")]));
+    site.write("stack", "allow: [{remove: Goes}]");
+    site.repository.commit();
+    let turn = site.once().expect(State::Pending, 4);
+    assert!(
+        turn.why("stack").starts_with("as much was destroyed in the last 24 hours as this account allows"),
+        "{turn:#?}"
+    );
+    let newer = site.operator().parameter("/holdfast/memory").unwrap().replace("\"version\":1", "\"version\":2");
+    site.operator().put("/holdfast/memory", "String", &newer);
+    let ran = site.run(&["once"]);
+    assert!(ran.code == Some(1) && ran.stderr.contains("was written by a newer agent (format 2)"), "{ran:#?}");
+    assert_eq!(site.operator().parameter("/holdfast/memory"), Some(newer));
+}
