@@ -3,7 +3,7 @@
 
 use crate::{chaos::Invariant, notebook::Desk};
 use agent::{
-    cloud::{ChangeSetRequest, Clock as _, Cloud, CloudError, Put},
+    cloud::{ChangeSetRequest, Clock as _, Cloud, CloudError, Put, Trouble},
     world::Settings,
 };
 use jiff::Timestamp;
@@ -55,11 +55,15 @@ pub(crate) enum Bug {
     NoLease,
     /// A stack is taken for ours by its tag alone.
     TagIsEnough,
+    /// What people hold is not asked.
+    HoldsAreAdvice,
+    /// Guardrails that can't be understood are taken for none.
+    NoRailsAreNoRules,
 }
 
 impl Bug {
     /// Each bug, and the invariant that finds it.
-    pub(crate) const ALL: [(Self, Invariant); 12] = [
+    pub(crate) const ALL: [(Self, Invariant); 14] = [
         (Self::NobodyOwnsAnything, Invariant::Ownership),
         (Self::EverythingIsPruned, Invariant::Deletion),
         (Self::RewoundIsForward, Invariant::Monotonic),
@@ -72,6 +76,8 @@ impl Bug {
         (Self::NothingWasTried, Invariant::Bounded),
         (Self::NoLease, Invariant::Alone),
         (Self::TagIsEnough, Invariant::Strangers),
+        (Self::HoldsAreAdvice, Invariant::Held),
+        (Self::NoRailsAreNoRules, Invariant::Guarded),
     ];
 
     /// What of it is in what the account keeps.
@@ -94,7 +100,9 @@ impl Bug {
             | Self::LostIsSent
             | Self::Amnesia
             | Self::NothingIsDone
-            | Self::NoLease => {}
+            | Self::NoLease
+            | Self::HoldsAreAdvice
+            | Self::NoRailsAreNoRules => {}
         }
     }
 
@@ -112,7 +120,9 @@ impl Bug {
             | Self::NothingIsDone
             | Self::NothingWasTried
             | Self::NoLease
-            | Self::TagIsEnough => {}
+            | Self::TagIsEnough
+            | Self::HoldsAreAdvice
+            | Self::NoRailsAreNoRules => {}
         }
     }
 }
@@ -210,16 +220,18 @@ impl Cloud for Doctored {
 
     async fn act(&self, permit: &Permit) -> Result<(), CloudError> {
         self.breathe().await;
-        self.desk.acts(self.cloud.now());
-        if let Act::Continue { stack_id, .. } | Act::RollBack { stack_id } = permit.act() {
-            self.tried.borrow_mut().push((permit.key().stack.to_string(), stack_id.clone()));
-        }
+        self.desk.acts(self.cloud.now(), permit.key());
         let done = match permit.act() {
             Act::Execute { .. } if self.bug == Some(Bug::NothingIsDone) => Ok(()),
             Act::Execute { .. } | Act::Delete { .. } | Act::Continue { .. } | Act::RollBack { .. } => {
                 self.cloud.act(permit).await
             }
         };
+        // Who was let in nowhere has tried nothing.
+        let refused = matches!(&done, Err(error) if matches!(error.problem, Trouble::Denied | Trouble::Credentials));
+        if let (Act::Continue { stack_id, .. } | Act::RollBack { stack_id }, false) = (permit.act(), refused) {
+            self.tried.borrow_mut().push((permit.key().stack.to_string(), stack_id.clone()));
+        }
         self.count(&permit.key().region);
         done
     }

@@ -67,6 +67,10 @@ pub(crate) enum Invariant {
     Alone,
     /// A stack that somebody made in the place of one of ours is never touched, whatever its tags say.
     Strangers,
+    /// What a person holds is never touched while they do.
+    Held,
+    /// While nobody can read what the account allows, nothing is begun.
+    Guarded,
 }
 
 /// What one stack is asked to be.
@@ -99,6 +103,8 @@ struct Chaos {
     /// Whether somebody makes stacks in the place of ours. Not in every run: as long as one stands there that is wanted, and
     /// is not ours, nothing is removed.
     intruders: bool,
+    /// Whether the account's people hold stacks and make slips in its guardrails. Not in every run: it makes the others calmer.
+    keepers: bool,
     /// Stacks that somebody made in the place of ours, each as it was then.
     strangers: BTreeMap<String, String>,
     /// How often each stack's rollback was made to go on, by its ARN and what was asked of it then.
@@ -133,13 +139,13 @@ impl Chaos {
             a_day: if bug == Some(Bug::NothingWasTried) { 99 } else { A_DAY },
             guest: String::new(),
             intruders: false,
+            keepers: false,
             strangers: BTreeMap::new(),
             tries: BTreeMap::new(),
             broken: BTreeMap::new(),
             trace: String::new(),
         };
-        let rails = RAILS.replace("deletionsPerDay: 1", &format!("deletionsPerDay: {}", chaos.a_day));
-        chaos.all.here(ME).store.guardrails.replace(Some(rails));
+        chaos.mend();
         chaos.invite();
         chaos
     }
@@ -206,6 +212,7 @@ impl Chaos {
             }
             16 => self.drop_one(),
             17 if self.intruders => self.recreate(),
+            21 | 22 if self.keepers => self.keep(),
             18..=20 => {
                 let ill = self.below(4) == 0;
                 self.turns(ill);
@@ -252,6 +259,7 @@ impl Chaos {
         self.all.accounts.borrow_mut().crash_at(0, false);
         self.all.letters.deaf.set(false);
         self.all.commits.unreachable(false);
+        self.mend();
         // What has failed too often waits for a commit that asks for something else.
         for (name, want) in self.wanted.clone() {
             let want = Want { value: format!("{}-calm", want.value), ..want };
@@ -282,6 +290,7 @@ impl Chaos {
 fn run(seed: u64, bug: Option<Bug>) -> (BTreeMap<Invariant, String>, Digest) {
     let mut chaos = Chaos::new(seed, bug);
     chaos.intruders = chaos.below(2) == 0;
+    chaos.keepers = chaos.below(3) == 0;
     // Every other run begins with more stacks than seats, and nothing that puts them in an order.
     if chaos.below(2) == 0 {
         ["a", "b", "c", "d", "e", "f"].into_iter().for_each(|name| chaos.ask_for(name, false));
@@ -321,11 +330,17 @@ fn the_same_seed_gives_the_same_trace() {
 
 #[test]
 fn each_planted_bug_is_found_by_its_invariant_and_by_no_other() {
+    const USUAL: u64 = 40;
+    const MOST: u64 = 400;
     let mut wrong = Vec::new();
     for (bug, invariant) in Bug::ALL {
         // A stack that stays stuck is rare where little may be destroyed, and so are two that want to go in one day.
-        let seeds = if matches!(bug, Bug::NothingWasTried | Bug::Refund) { 110 } else { 40 };
-        let found: BTreeMap<Invariant, String> = (0..seeds).flat_map(|seed| run(seed, Some(bug)).0).collect();
+        let mut found: BTreeMap<Invariant, String> = BTreeMap::new();
+        let mut seed = 0;
+        while seed < USUAL || (seed < MOST && found.is_empty()) {
+            found.extend(run(seed, Some(bug)).0);
+            seed += 1;
+        }
         if !found.keys().eq([&invariant]) {
             wrong.push(format!("{bug:?}: {invariant:?} is to find it, and these do: {found:#?}"));
         }

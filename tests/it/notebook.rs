@@ -2,11 +2,12 @@
 //! test; beside it the lease, and what people wrote. Each agent has a desk of its own, and all of them one notebook.
 //!
 //! What must be true of it is noted here, because nowhere else can it be seen: that nobody writes over what he has not
-//! read, and that nobody acts while another is at work.
+//! read, that nobody acts while another is at work, and that nobody acts where people or guardrails forbid it.
 
 use crate::bug::Bug;
 use agent::store::{Kept, Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
+use manifests::{guardrails::Guardrails, id::StackKey};
 use plan::{
     lease::{FoundLease, Lease},
     memory::Memory,
@@ -37,6 +38,9 @@ pub(crate) struct Notebook {
     acted: Cell<Option<(usize, Timestamp)>>,
     /// Two who were at work at a time, and how that was seen.
     pub(crate) together: RefCell<Option<String>>,
+    /// What was done although a person held it, or although nobody could read what the account allows.
+    pub(crate) past_a_hold: RefCell<Option<String>>,
+    pub(crate) past_the_rails: RefCell<Option<String>>,
     bug: Option<Bug>,
 }
 
@@ -53,8 +57,8 @@ pub(crate) struct Desk {
 impl Notebook {
     pub(crate) fn new(bug: Option<Bug>) -> Self {
         let (text, guardrails, orders, lease, leases) = Default::default();
-        let (saves, acted, together) = Default::default();
-        Self { text, guardrails, orders, lease, leases, saves, acted, together, bug }
+        let (saves, acted, together, past_a_hold, past_the_rails) = Default::default();
+        Self { text, guardrails, orders, lease, leases, saves, acted, together, past_a_hold, past_the_rails, bug }
     }
 
     pub(crate) fn lose(&self) {
@@ -63,6 +67,14 @@ impl Notebook {
 
     pub(crate) fn read(&self) -> Option<Memory> {
         self.text.borrow().as_deref().map(|text| serde_json::from_str(text).unwrap())
+    }
+
+    /// The account's guardrails, as they are understood.
+    fn rails(&self) -> Option<Result<Guardrails, String>> {
+        let place = "guardrails.yaml".parse().unwrap();
+        let text = self.guardrails.borrow();
+        let read = manifests::guardrails::parse(&place, text.as_ref()?.as_bytes());
+        Some(read.map_err(|problems| problems[0].to_string()))
     }
 
     fn note(&self, how: String) {
@@ -80,8 +92,16 @@ impl Desk {
         Self::new(self.agent + 1, Rc::clone(&self.notebook))
     }
 
-    /// Its agent changes something in the account now.
-    pub(crate) fn acts(&self, now: Timestamp) {
+    /// Its agent changes this stack now.
+    pub(crate) fn acts(&self, now: Timestamp, key: &StackKey) {
+        if let Some(hold) = self.orders.borrow().in_force(now).hold(key) {
+            self.past_a_hold
+                .borrow_mut()
+                .get_or_insert_with(|| format!("{key} is changed at {now} in spite of {hold:?}"));
+        }
+        if self.rails().is_some_and(|rails| rails.is_err()) {
+            self.past_the_rails.borrow_mut().get_or_insert_with(|| format!("{key} is changed at {now}"));
+        }
         if let Some((who, when)) = self.acted.get()
             && who != self.agent
             && now.duration_since(when) < WINDOW
@@ -115,12 +135,10 @@ impl Store for Desk {
             anew.accepted = accepted;
             memory = Some(anew);
         }
-        let place = "guardrails.yaml".parse().unwrap();
-        let read = |text: &String| {
-            let read = manifests::guardrails::parse(&place, text.as_bytes());
-            read.map_err(|problems| problems[0].to_string())
-        };
-        let mut guardrails = self.guardrails.borrow().as_ref().map(read);
+        let mut guardrails = self.rails();
+        if self.bug == Some(Bug::NoRailsAreNoRules) {
+            guardrails = guardrails.map(|read| Ok(read.unwrap_or_default()));
+        }
         if let (Some(bug), Some(memory), Some(Ok(guardrails))) = (self.bug, &mut memory, &mut guardrails) {
             bug.keep_in(memory, guardrails);
         }
@@ -128,7 +146,11 @@ impl Store for Desk {
             Some(Bug::NoLease) => FoundLease::default(),
             _ => self.lease.borrow().clone(),
         };
-        Ok(Kept { memory, lost: false, guardrails, orders: Ok(self.orders.borrow().clone()), lease })
+        let orders = match self.bug {
+            Some(Bug::HoldsAreAdvice) => Orders::default(),
+            _ => self.orders.borrow().clone(),
+        };
+        Ok(Kept { memory, lost: false, guardrails, orders: Ok(orders), lease })
     }
 
     async fn lease(&self, lease: &Lease) -> Result<u64, StoreError> {

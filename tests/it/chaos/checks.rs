@@ -14,6 +14,14 @@ impl Chaos {
         if let Some(how) = self.all.here(ME).store.together.take() {
             self.violated(Invariant::Alone, how);
         }
+        let past_a_hold = self.all.here(ME).store.past_a_hold.take();
+        if let Some(how) = past_a_hold {
+            self.violated(Invariant::Held, how);
+        }
+        let past_the_rails = self.all.here(ME).store.past_the_rails.take();
+        if let Some(how) = past_the_rails {
+            self.violated(Invariant::Guarded, how);
+        }
         let guest = self.seen(GUEST);
         if guest != self.guest {
             self.violated(Invariant::Ownership, guest);

@@ -1,8 +1,9 @@
 //! What people do: they commit, they break things and mend them, and they make stacks beside and in place of ours.
 
-use super::{Chaos, GUEST, ME, Want, home, me};
+use super::{Chaos, GUEST, ME, RAILS, Want, home, me};
 use crate::bug::Bug;
 use plan::{
+    orders::Hold,
     resolve::OWNER,
     stance::{Stance, WayOut, stance},
 };
@@ -78,6 +79,33 @@ impl Chaos {
             let stranger = self.seen(&stack_name);
             self.strangers.insert(stack_name, stranger);
         }
+    }
+
+    /// The account's own people hold a stack or everything for a while, let it go, or make a slip in the guardrails.
+    pub(super) fn keep(&mut self) {
+        let stack = self.any().filter(|_| self.below(3) > 0).map(|name| name.parse().unwrap());
+        let time = Duration::from_secs(60 + self.below(7_200));
+        let until = self.all.accounts.borrow().now() + time;
+        match self.below(4) {
+            0 => self.all.here(ME).store.guardrails.replace(Some(RAILS.replace("kind", "knid"))),
+            1 => {
+                self.mend();
+                None
+            }
+            _ => {
+                let (reason, by) = ("incident".to_owned(), "alice".to_owned());
+                self.all.here(ME).store.orders.borrow_mut().holds.push(Hold { stack, until, reason, by });
+                None
+            }
+        };
+    }
+
+    /// The account's guardrails are as they should be, and nothing is on hold.
+    pub(super) fn mend(&mut self) {
+        let rails = RAILS.replace("deletionsPerDay: 1", &format!("deletionsPerDay: {}", self.a_day));
+        let store = &self.all.here(ME).store;
+        store.guardrails.replace(Some(rails));
+        store.orders.borrow_mut().holds.clear();
     }
 
     pub(super) fn ask(&mut self) {
