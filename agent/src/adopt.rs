@@ -13,7 +13,6 @@ use crate::{
     preview::{INLINE_BYTES, waited_for},
     refusal,
     shipped::{POLL, home, place, policy},
-    show::{self, Output, Style},
     stop::Stopped,
     store::{Kept, Store},
 };
@@ -115,11 +114,11 @@ struct Here<'a, C> {
     now: Timestamp,
 }
 
-/// Does it, and shows what came of it.
+/// Does it.
 ///
 /// # Errors
 /// When there is nothing that could be taken over, or AWS or a file can't be read or written.
-pub(crate) async fn adopt(config: &Config, aws: &SdkConfig, said: &Said, output: Output) -> Result<Exit, CommandError> {
+pub(crate) async fn adopt(config: &Config, aws: &SdkConfig, said: &Said) -> Result<Adoption, CommandError> {
     let (calls, home) = (Calls::default(), home(config, aws)?);
     let key = key(&said.stack, &home)?;
     let aws = aws.to_builder().region(aws_config::Region::new(home.to_string())).build();
@@ -135,15 +134,7 @@ pub(crate) async fn adopt(config: &Config, aws: &SdkConfig, said: &Said, output:
     if !said.stdout {
         adoption.written = write(&said.write, &adoption)?;
     }
-    match output {
-        Output::Json => show::json(&show::adopt::json(&adoption)),
-        Output::Text if said.stdout => {
-            show::out(&show::adopt::files(&adoption));
-            show::err(&show::adopt::text(&adoption, Style::stderr()));
-        }
-        Output::Text => show::out(&show::adopt::text(&adoption, Style::stdout())),
-    }
-    Ok(adoption.exit())
+    Ok(adoption)
 }
 
 /// `STACK`, or `REGION/STACK`.

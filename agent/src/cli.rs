@@ -50,7 +50,7 @@ const AFTER: &str = "Exit codes: 0 done or in sync · 1 something failed · 2 ch
 /// What there is to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Turn after turn, until stopped (SIGINT or SIGTERM; a turn that is under way is finished first)
+    /// Turn after turn, until stopped (SIGINT or SIGTERM); what CloudFormation is at work on then goes on by itself
     Run,
     /// Make one turn: look, decide, act, tell
     Once,
@@ -208,23 +208,47 @@ fn version(output: Output) -> Exit {
 /// Tells the account's agent something, as a person.
 async fn order(flags: Flags, order: Order, output: Output) -> Result<Exit, CommandError> {
     let (config, aws) = known(flags, |_| Ok(())).await?;
-    say(&config, &aws, order, output).await
+    let told = say(&config, &aws, order).await?.told();
+    match output {
+        Output::Text => show::out(&show::orders::in_force(&told)),
+        Output::Json => show::json(&show::orders::json(&told)),
+    }
+    Ok(Exit::Done)
 }
 
 async fn history(flags: Flags, of: &HistoryOf, output: Output) -> Result<Exit, CommandError> {
     let (config, aws) = known(flags, |_| Ok(())).await?;
-    history::history(&config, &aws, of, output).await
+    let done = history::history(&config, &aws, of).await?;
+    match output {
+        Output::Text => show::out(&show::history::operations(&done, Style::stdout())),
+        Output::Json => show::json(&done),
+    }
+    Ok(Exit::Done)
 }
 
 async fn events(flags: Flags, of: &EventsOf, output: Output) -> Result<Exit, CommandError> {
     let (config, aws) = known(flags, |_| Ok(())).await?;
-    history::events(&config, &aws, of, output).await
+    let seen = history::events(&config, &aws, of).await?;
+    match output {
+        Output::Text => show::out(&show::history::events(&seen, Style::stdout())),
+        Output::Json => show::json(&seen),
+    }
+    Ok(Exit::Done)
 }
 
 /// Needs no repository: it writes what is still to be committed.
 async fn adopt(flags: Flags, said: &adopt::Said, output: Output) -> Result<Exit, CommandError> {
     let (config, aws) = known(flags, |_| Ok(())).await?;
-    adopt::adopt(&config, &aws, said, output).await
+    let adoption = adopt::adopt(&config, &aws, said).await?;
+    match output {
+        Output::Json => show::json(&show::adopt::json(&adoption)),
+        Output::Text if said.stdout => {
+            show::out(&show::adopt::files(&adoption));
+            show::err(&show::adopt::text(&adoption, Style::stderr()));
+        }
+        Output::Text => show::out(&show::adopt::text(&adoption, Style::stdout())),
+    }
+    Ok(adoption.exit())
 }
 
 async fn daemon(flags: Flags) -> Result<Exit, CommandError> {

@@ -7,9 +7,8 @@ use crate::{
     clock::SystemClock,
     cloud::{Clock, Cloud, CloudError, Trouble, aws::Aws, count::Calls},
     config::{Config, ConfigError},
-    error::{CommandError, Exit},
+    error::CommandError,
     shipped::{home, place},
-    show::{self, Output, Style},
     stop::Stopped,
     store::{Place, Store},
 };
@@ -68,60 +67,40 @@ pub struct Seen {
     pub event: StackEvent,
 }
 
-/// Shows what was done to a stack, newest first.
+/// What was done to a stack, newest first, region by region.
 ///
 /// # Errors
 /// When AWS can't be asked, or there is no such stack.
-pub(crate) async fn history(
-    config: &Config,
-    aws: &SdkConfig,
-    of: &HistoryOf,
-    output: Output,
-) -> Result<Exit, CommandError> {
+pub(crate) async fn history(config: &Config, aws: &SdkConfig, of: &HistoryOf) -> Result<Vec<Done>, CommandError> {
     let calls = Calls::default();
     let place = place(config, aws, &calls)?;
     let cloud = Aws::new(aws.clone(), calls);
-    let done = done(&cloud, &regions(config, aws, &place).await?, &of.stack).await?;
-    match output {
-        Output::Text => show::out(&show::history::operations(&done, Style::stdout())),
-        Output::Json => show::json(&done),
-    }
-    Ok(Exit::Done)
+    done(&cloud, &regions(config, aws, &place).await?, &of.stack).await
 }
 
-/// Shows events, oldest first, as a log does.
+/// Events, oldest first, as in a log.
 ///
 /// # Errors
 /// When AWS can't be asked, or there is no such stack.
-pub(crate) async fn events(
-    config: &Config,
-    aws: &SdkConfig,
-    of: &EventsOf,
-    output: Output,
-) -> Result<Exit, CommandError> {
+pub(crate) async fn events(config: &Config, aws: &SdkConfig, of: &EventsOf) -> Result<Vec<Seen>, CommandError> {
+    let time = manifests::id::duration(&of.since)
+        .map_err(|error| ConfigError::Value { key: "--since", why: error.to_string() })?;
     let calls = Calls::default();
     let place = place(config, aws, &calls)?;
     let cloud = Aws::new(aws.clone(), calls);
     let regions = regions(config, aws, &place).await?;
-    let time = manifests::id::duration(&of.since)
-        .map_err(|error| ConfigError::Value { key: "--since", why: error.to_string() })?;
-    let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
     let asked = match &of.stack {
         Some(stack) => places(&regions, stack)?,
         None => ours(&cloud, &regions, &config.owner).await?,
     };
     let now = cloud.time().unwrap_or_else(|| SystemClock.now());
-    let since = now.checked_sub(time).unwrap_or(Timestamp::MIN);
-    let mut seen = told(&cloud, &asked, Some(since), of.stack.as_deref()).await?;
-    seen.retain(|seen| seen.event.at >= since && (!of.failed || is_failure(&seen.event)));
+    let since = SignedDuration::try_from(time).ok().and_then(|time| now.checked_sub(time).ok());
+    let mut seen = told(&cloud, &asked, since, of.stack.as_deref()).await?;
+    seen.retain(|seen| since.is_none_or(|since| seen.event.at >= since) && (!of.failed || is_failure(&seen.event)));
     // Newest first within each, and many in the same moment.
     seen.reverse();
     seen.sort_by_key(|seen| seen.event.at);
-    match output {
-        Output::Text => show::out(&show::history::events(&seen, Style::stdout())),
-        Output::Json => show::json(&seen),
-    }
-    Ok(Exit::Done)
+    Ok(seen)
 }
 
 /// The commit that a stack was brought to before the one that it is at.

@@ -9,12 +9,11 @@ use crate::{
     clock::SystemClock,
     cloud::{Clock, aws::Aws, count::Calls},
     config::{Config, ConfigError},
-    error::{CommandError, Exit},
+    error::CommandError,
     history,
     reading::Reading,
     revision,
     shipped::{Shipped, Watcher, place},
-    show::{self, Output, orders::in_force},
     stop::Stopped,
     store::{Document, Place, Store},
     world::World,
@@ -91,11 +90,11 @@ enum Change {
     Unroll(StackName),
 }
 
-/// Says it, and shows what is in force then.
+/// Says it, and answers what is in force then.
 ///
 /// # Errors
 /// When it makes no sense, or can't be read or written.
-pub(crate) async fn say(config: &Config, aws: &SdkConfig, order: Order, output: Output) -> Result<Exit, CommandError> {
+pub(crate) async fn say(config: &Config, aws: &SdkConfig, order: Order) -> Result<Orders, CommandError> {
     let calls = Calls::default();
     let place = place(config, aws, &calls)?;
     let caller = Aws::new(aws.clone(), calls.clone()).caller().await.map_err(Stopped::Identity)?;
@@ -107,17 +106,7 @@ pub(crate) async fn say(config: &Config, aws: &SdkConfig, order: Order, output: 
     let now = calls.time().unwrap_or_else(|| SystemClock.now());
     let desk = Desk { config, aws, place: &place, now, by: caller.name().to_owned() };
     let change = desk.understood(order).await?;
-    let told = place.tell(change.document(), |orders| change.apply(orders.in_force(now))).await?;
-    match output {
-        Output::Text => show::out(&in_force(&told.told())),
-        Output::Json => {
-            let Orders { holds, pin, approvals, rollbacks } = &told;
-            show::json(&serde_json::json!({
-                "holds": holds, "pin": pin, "approvals": approvals, "rollbacks": rollbacks,
-            }));
-        }
-    }
-    Ok(Exit::Done)
+    place.tell(change.document(), |orders| change.apply(orders.in_force(now))).await
 }
 
 /// Where what a person says is understood.
@@ -285,6 +274,7 @@ fn mistake(key: &'static str, why: impl std::fmt::Display) -> CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::show::orders::in_force;
 
     fn hold(stack: &str) -> Change {
         let stack = (!stack.is_empty()).then(|| stack.parse().unwrap());

@@ -28,3 +28,9 @@ pub fn lines(told: &Told) -> Vec<String> {
     }
     lines
 }
+
+/// The same for a machine.
+pub fn json(told: &Told) -> serde_json::Value {
+    let Told { holds, pin, approvals, rollbacks } = told;
+    serde_json::json!({ "holds": holds, "pin": pin, "approvals": approvals, "rollbacks": rollbacks })
+}
