@@ -140,6 +140,64 @@ fn reports_arrive_at_the_hub() {
 }
 
 #[test]
+fn people_hold_pin_approve_and_send_back() {
+    let Some(account) = Account::new() else { return };
+    let say = |arguments: &[&str]| {
+        let ran = account.run(&[arguments, &["--reason", "r"]].concat());
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+    };
+    let value = || account.operator.parameter("/stack").unwrap();
+    account.write("stack", "", &parameter("stack", "one"));
+    let first = account.repository.commit();
+    account.once().expect(State::InSync, 0);
+    account.write("stack", "parameters: {Value: two}", &parameter("stack", "one"));
+    account.repository.commit();
+    say(&["hold", "stack", "--for", "1h"]);
+    assert_eq!((account.once().expect(State::Excepted, 0).state("stack"), value()), (State::Excepted, "one".into()));
+    assert_eq!(account.run(&["release", "stack"]).code, Some(0));
+    account.once().expect(State::InSync, 0);
+    assert_eq!(value(), "two");
+    say(&["rollback", "stack", &first, "--for", "1h"]);
+    assert_eq!(account.once().expect(State::Excepted, 0).happened(What::Recovered), ["stack"]);
+    assert_eq!(value(), "one");
+    account.once().expect(State::Excepted, 0);
+    assert_eq!(account.run(&["unpin", "stack"]).code, Some(0));
+    account.once().expect(State::InSync, 0);
+    say(&["pin", &first, "--for", "1h"]);
+    account.once().expect(State::InSync, 0);
+    assert_eq!(value(), "one");
+    assert_eq!(account.run(&["unpin"]).code, Some(0));
+    account.write(
+        "stack",
+        "parameters: {Value: two}",
+        "Resources: {Q: {Type: AWS::SQS::Queue}}\nParameters: {Value: {Type: String}}\n",
+    );
+    account.repository.commit();
+    let turn = account.once().expect(State::Held, 3);
+    say(&["approve", turn.stack("stack").plan.as_ref().unwrap()]);
+    account.once().expect(State::InSync, 0);
+    assert_eq!(account.operator.parameter("/stack"), None);
+    let history: Value = serde_json::from_str(&account.run(&["history", "stack", "-o", "json"]).stdout).unwrap();
+    let verbs: Vec<&str> = history.as_array().unwrap().iter().filter_map(|done| done["verb"].as_str()).collect();
+    assert_eq!(verbs.last(), Some(&"create"), "{history:#}");
+}
+
+#[test]
+fn a_change_that_fails_its_check_goes_back() {
+    let Some(account) = Account::new() else { return };
+    let checks = "checks: [{name: ready, within: 1s, ssm: {name: /stack, equals: one}}]";
+    account.write("stack", checks, &parameter("stack", "one"));
+    account.repository.commit();
+    account.once().expect(State::InSync, 0);
+    account.write("stack", &format!("parameters: {{Value: two}}\n{checks}"), &parameter("stack", "one"));
+    account.repository.commit();
+    let turn = account.once().expect(State::Failed, 1);
+    assert!(turn.why("stack").contains("it was brought back to its form at"), "{turn:#?}");
+    assert_eq!(account.operator.parameter("/stack").as_deref(), Some("one"));
+    account.once().expect(State::Failed, 1);
+}
+
+#[test]
 fn a_large_template_and_a_folder_go_through_a_bucket() {
     let Some(account) = Account::new() else { return };
     let bucket = format!("artifacts-{}", account.operator.account);
