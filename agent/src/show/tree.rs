@@ -11,7 +11,8 @@ use std::{
     fmt::Write,
 };
 
-/// The account's stacks as a tree. A stack that builds on several stands below the one that is deepest, and names the others.
+/// The account's stacks as a tree. A stack that builds on several stands below the one that is deepest, and names
+/// those of the others that it does not stand below anyway.
 pub fn tree(survey: &Survey, style: Style) -> String {
     let rows: BTreeMap<StackKey, &StackReport> = survey.report.stacks.iter().map(|row| (key(row), row)).collect();
     let forest = Forest::of(survey, &rows);
@@ -67,6 +68,18 @@ impl<'a> Forest<'a> {
         needs.map(|need| 1 + self.depth(need, seen)).max().unwrap_or_default()
     }
 
+    /// What a stack builds on and does not stand below.
+    fn elsewhere(&self, key: &StackKey) -> Vec<String> {
+        let mut line = BTreeSet::new();
+        let mut at = key;
+        while let Some(above) = self.above.get(at).filter(|above| line.insert(**above)) {
+            at = above;
+        }
+        let others = self.needs.get(key).into_iter().flatten().filter(|need| !line.contains(need));
+        let named = |need: &StackKey| if need.region == key.region { need.stack.to_string() } else { need.to_string() };
+        others.map(named).collect()
+    }
+
     fn branch(&self, text: &mut String, key: &StackKey, indent: &str, last: bool, style: Style) {
         let Some(row) = self.rows.get(key) else { return };
         let (mark, ink) = match row.state {
@@ -75,9 +88,7 @@ impl<'a> Forest<'a> {
             State::Drifted | State::Failed | State::NeedsAPerson => ("✗", Ink::Bad),
         };
         let joint = if last { "└── " } else { "├── " };
-        let others = self.needs.get(key).into_iter().flatten();
-        let others: Vec<&str> =
-            others.filter(|need| self.above.get(key) != Some(need)).map(|need| need.stack.as_str()).collect();
+        let others = self.elsewhere(key);
         let others = if others.is_empty() { String::new() } else { format!(" (and on {})", others.join(", ")) };
         let why = row.why.as_ref().filter(|_| row.state != State::InSync);
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();

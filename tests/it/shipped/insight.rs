@@ -60,19 +60,21 @@ fn events_tell_oldest_first_of_one_stack_or_of_all_and_of_failures_alone() {
 
 #[test]
 fn the_tree_shows_what_builds_on_what_and_why_the_rest_waits() {
-    let site = Site::of(&[("net", ""), ("app", "dependsOn: [net, log]"), ("log", "dependsOn: [net]")]);
+    let site =
+        Site::of(&[("net", ""), ("dns", ""), ("app", "dependsOn: [net, dns, log]"), ("log", "dependsOn: [net]")]);
     site.plant("log", "Parameter", Work::Create, None);
     site.once().expect(State::Failed, 1);
     let ran = site.run(&["tree"]);
     let lines: Vec<&str> = ran.stdout.lines().skip(1).collect();
-    assert!(lines[0].starts_with("└── net eu-central-1  ✓ in sync"), "{}", ran.stdout);
-    assert!(lines[1].starts_with("    └── log eu-central-1  ✗ failed: "), "{}", ran.stdout);
+    assert!(lines[0].starts_with("├── dns eu-central-1  ✓ in sync"), "{}", ran.stdout);
+    assert!(lines[1].starts_with("└── net eu-central-1  ✓ in sync"), "{}", ran.stdout);
+    assert!(lines[2].starts_with("    └── log eu-central-1  ✗ failed: "), "{}", ran.stdout);
     let app =
-        "        └── app eu-central-1  • pending (and on net): waits for eu-central-1/log to be in sync (now: failed)";
-    assert_eq!((lines[2], lines.len(), ran.code), (app, 3, Some(1)));
+        "        └── app eu-central-1  • pending (and on dns): waits for eu-central-1/log to be in sync (now: failed)";
+    assert_eq!((lines[3], lines.len(), ran.code), (app, 4, Some(1)));
     let all = json(&site, &["tree"]);
     let app = all.as_array().unwrap().iter().find(|row| row["stack"] == "app").unwrap();
-    assert_eq!(app["needs"], serde_json::json!(["eu-central-1/log", "eu-central-1/net"]));
+    assert_eq!(app["needs"], serde_json::json!(["eu-central-1/dns", "eu-central-1/log", "eu-central-1/net"]));
 }
 
 #[test]
