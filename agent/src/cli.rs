@@ -4,6 +4,7 @@ use crate::{
     adopt,
     cloud::count::Calls,
     config::{Config, ConfigError, Flags},
+    doctor,
     error::{CommandError, Exit, chain},
     forecast::{self, Verdict, forecast},
     history::{self, EventsOf, HistoryOf},
@@ -72,6 +73,8 @@ pub enum Command {
     History(HistoryOf),
     /// Show what CloudFormation told of a stack, or of all of this installation
     Events(EventsOf),
+    /// Look at everything that the agent needs in its account, and say what to do about what is not well; changes nothing
+    Doctor,
     /// Check a folder of manifests without an account; with `--guardrails FILE`, that file instead
     Validate {
         /// The folder
@@ -175,6 +178,7 @@ pub async fn execute(cli: Cli) -> Exit {
         Command::Tree => tree(cli.flags, output).await,
         Command::History(of) => history(cli.flags, &of, output).await,
         Command::Events(of) => events(cli.flags, &of, output).await,
+        Command::Doctor => look_at_everything(cli.flags, output).await,
         Command::Plan { detailed_exitcode } => plan(cli.flags, output, detailed_exitcode).await,
     };
     done.unwrap_or_else(|error| {
@@ -234,6 +238,20 @@ async fn events(flags: Flags, of: &EventsOf, output: Output) -> Result<Exit, Com
         Output::Json => show::json(&seen),
     }
     Ok(Exit::Done)
+}
+
+async fn look_at_everything(flags: Flags, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = configured(flags).await?;
+    let mut tell = |check: &doctor::Check| match output {
+        Output::Text => show::out(&show::doctor::check(check, Style::stdout())),
+        Output::Json => {}
+    };
+    let checks = doctor::doctor(&config, &aws, &mut tell).await?;
+    match output {
+        Output::Text => show::out(&show::doctor::verdict(&checks, Style::stdout())),
+        Output::Json => show::json(&checks),
+    }
+    Ok(doctor::exit(&checks))
 }
 
 /// Needs no repository: it writes what is still to be committed.

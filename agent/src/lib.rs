@@ -5,7 +5,7 @@
 //! door to believing one; [`cloud`] is everything that is ever asked of AWS; [`store`] what survives, [`send`] where
 //! reports go out. [`world`] names these doors, so that a test can build its own; [`shipped`] is the one that ships.
 //! Around that: [`run`] is the daemon, [`forecast`] is `holdfast plan`, [`people`] writes what people tell their account,
-//! [`history`] tells what was done to a stack, [`adopt`] writes manifests of what is there already; [`cli`], [`config`],
+//! [`history`] tells what was done to a stack, [`doctor`] looks at what the agent needs, [`adopt`] writes manifests of what is there already; [`cli`], [`config`],
 //! [`error`] and [`show`] are what a person sees.
 //!
 //! What is deliberately not here:
@@ -46,6 +46,7 @@ pub mod adopt;
 pub mod people;
 mod revision;
 pub mod history;
+pub mod doctor;
 mod validate;
 pub mod cli;
 pub mod config;

@@ -6,9 +6,9 @@ use crate::binary::{Ran, holdfast, hub};
 use agent::error::Exit;
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-const COMMANDS: [&str; 17] = [
-    "", "run", "once", "plan", "status", "tree", "history", "events", "validate", "hold", "release", "pin", "unpin",
-    "approve", "rollback", "adopt", "version",
+const COMMANDS: [&str; 18] = [
+    "", "run", "once", "plan", "status", "tree", "history", "events", "doctor", "validate", "hold", "release", "pin",
+    "unpin", "approve", "rollback", "adopt", "version",
 ];
 
 fn fixture(name: &str) -> PathBuf {

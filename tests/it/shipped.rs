@@ -5,6 +5,7 @@ mod artifacts;
 mod convergence;
 mod daemon;
 mod destruction;
+mod doctor;
 mod failure;
 mod faults;
 mod forecast;

@@ -4,7 +4,10 @@
 //! retries. What SDK shapes mean in our words is in `map`.
 
 use super::{
-    ChangeSetRequest, Cloud, CloudError, Put, Template, Trouble, alarms, count::Calls, is_secret, map, objects,
+    ChangeSetRequest, Cloud, CloudError, Put, Template, Trouble, alarms,
+    count::Calls,
+    is_secret, map, objects,
+    probe::{self, Probe},
     trouble::trouble,
 };
 use aws_config::SdkConfig;
@@ -63,6 +66,11 @@ impl Aws {
         let answer = sts.get_caller_identity().send().await.map_err(|error| trouble(CALL, &error))?;
         let account = answer.account().unwrap_or_default().parse().map_err(|error| CloudError::odd(CALL, &error))?;
         Ok(Caller { account, arn: answer.arn().unwrap_or_default().to_owned() })
+    }
+
+    /// Whether the calls that change stacks are let in, asked for a stack of this name, which nobody has.
+    pub(crate) async fn writes(&self, region: &Region, nobodys: &str) -> Vec<Probe> {
+        probe::writes(&self.cfn(region), nobodys).await
     }
 
     fn cfn(&self, region: &Region) -> cfn::Client {

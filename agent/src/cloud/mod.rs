@@ -8,6 +8,7 @@ pub mod aws;
 pub mod count;
 mod map;
 mod objects;
+pub(crate) mod probe;
 pub(crate) mod trouble;
 
 use jiff::Timestamp;

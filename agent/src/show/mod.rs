@@ -4,6 +4,7 @@
 //! needed to understand, and off with `NO_COLOR`. Every text here is a rendering of what `-o json` gives whole.
 
 pub mod adopt;
+pub mod doctor;
 pub mod forecast;
 pub mod history;
 pub mod orders;
