@@ -77,7 +77,9 @@ impl Check {
     /// What failed, as a command would tell it.
     fn failed(name: &'static str, error: impl Into<CommandError>) -> Self {
         let error = error.into();
-        Self::bad(name, error.exit(), chain(&error), error.hint())
+        let network = "look at the network, a proxy and AWS_ENDPOINT_URL";
+        let fix = error.hint().or_else(|| (error.exit() == Exit::Unreachable).then(|| network.into()));
+        Self::bad(name, error.exit(), chain(&error), fix)
     }
 }
 
@@ -124,7 +126,7 @@ pub(crate) async fn doctor(
     };
     match caller {
         Ok(caller) => allowed.permissions(caller.account).await.into_iter().for_each(&mut say),
-        Err(_) => say(Check::unchecked("permissions", "nobody is let in with these credentials")),
+        Err(_) => say(Check::unchecked("permissions", "whose credentials these are could not be told")),
     }
     say(topic(config));
     say(cache(&config.cache));

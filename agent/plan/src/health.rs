@@ -20,7 +20,7 @@ use crate::{
     fence,
     memory::Memory,
     orders::Orders,
-    plan::{Facts, Request, is_settled, stand},
+    plan::{Facts, Request, is_settled, is_strange, stand},
     quote::quote,
     resolve::{Values, resolve},
     select::{Selected, Wanted},
@@ -165,6 +165,10 @@ pub(crate) fn back(
     (found, failed): (&FoundStack, Option<Fingerprint>),
 ) -> Result<Stand, Back> {
     let not = |why: Why| Back::Not(commit.clone(), Box::new(why));
+    if is_strange(facts.policy, facts.memory, key, found) {
+        // One that is to be taken over is taken over as it is.
+        return Err(not(Why::Closed("the stack that is there is not ours yet".into())));
+    }
     let past = match facts.pasts.get(commit) {
         Some(Ok(past)) => past,
         Some(Err(why)) => return Err(not(Why::Trouble(format!("that commit can't be read: {}", quote(why))))),

@@ -2,10 +2,15 @@
 
 use crate::table::{World, at, fingerprint, found};
 use jiff::SignedDuration;
-use manifests::{id::StackKey, report::State};
+use manifests::{
+    id::{CommitId, StackKey},
+    report::State,
+};
 use plan::{
     facts::Status,
+    health::Past,
     memory::{Failed, Known, Pending, Started, Tried, WasHeld},
+    orders::{Hold, Orders, Rollback},
     resolve::{OWNER, PRUNE},
     step::{Action, Plan, Stand},
 };
@@ -171,8 +176,9 @@ fn worlds() -> impl Strategy<Value = World> {
     let memory = vec((select(NAMES.to_vec()), select(vec!["", "/eu-west-1"]), known()), 0..4);
     let places = prop_oneof![2 => (tangled(), wild()), 1 => calm()];
     let settled = vec((select(NAMES.to_vec()), select(vec!["a@1", "b@2", "c@3", "d@1 prune"])), 0..3);
-    let worlds = (places, memory, settled, 0..5_usize, prop::bool::weighted(0.1));
-    worlds.prop_map(|((wanted, there), memory, settled, seats, dark)| {
+    let names = (vec(select(NAMES.to_vec()), 0..2), vec(select(NAMES.to_vec()), 0..3));
+    let worlds = (places, memory, settled, 0..5_usize, prop::bool::weighted(0.1), names);
+    worlds.prop_map(|((wanted, there), memory, settled, seats, dark, (held, sent_back))| {
         let mut world = World::of(&wanted, &there).seats(seats);
         world.found.regions.insert(crate::table::word("eu-west-1"));
         for (name, place, known) in memory {
@@ -183,8 +189,33 @@ fn worlds() -> impl Strategy<Value = World> {
                 world = world.settled(name, request);
             }
         }
+        world.orders = orders(&held, &sent_back);
+        let then = World::of("a@3, b@1, c@2 <- a, d@1 skips, e@x", "");
+        world.pasts.insert(earlier(), Ok(Past { selected: then.selected(), values: then.values.clone() }));
         if dark { world.unreadable("eu-west-1") } else { world }
     })
+}
+
+fn earlier() -> CommitId {
+    crate::table::word(&"a".repeat(40))
+}
+
+/// People hold some stacks, and have sent others back.
+fn orders(held: &[&str], sent_back: &[&str]) -> Orders {
+    let (until, reason, by) = (at(1_000_000), "reason".to_owned(), "alice".to_owned());
+    let hold = |name: &&str| {
+        let stack = Some(crate::table::word(name));
+        Hold { stack, until, reason: reason.clone(), by: by.clone() }
+    };
+    let rollback = |name: &&str| {
+        let stack = crate::table::word(name);
+        Rollback { stack, commit: earlier(), until, reason: reason.clone(), by: by.clone() }
+    };
+    Orders {
+        holds: held.iter().map(hold).collect(),
+        rollbacks: sent_back.iter().map(rollback).collect(),
+        ..Orders::default()
+    }
 }
 
 /// Every step's wish comes true.
@@ -263,6 +294,17 @@ proptest! {
     }
 
     #[test]
+    fn what_a_person_holds_or_sent_back_is_left_alone_but_for_its_way_back(world in worlds()) {
+        for step in world.plan().steps {
+            prop_assert!(world.orders.hold(&step.key).is_none(), "{:?} is held", step);
+            let sent_back = world.orders.rollback(&step.key).is_some();
+            let wanted = world.repository.stacks.values().any(|stack| stack.stack_name == step.key.stack);
+            let onwards = matches!(step.action, Action::Create(_) | Action::Update(_));
+            prop_assert!(!(sent_back && wanted && onwards), "{:?} goes on, and was sent back", step);
+        }
+    }
+
+    #[test]
     fn nothing_is_removed_that_was_not_given_up_in_so_many_words(world in worlds()) {
         let plan = world.plan();
         let removed: Vec<_> = plan.steps.iter().filter(|step| step.action.started() == Started::Remove).collect();
@@ -337,6 +379,7 @@ fn the_worlds_are_not_all_dull() {
         "continue",
         "roll back",
         "remove",
+        "back",
         "in sync",
         "pending",
         "applying",

@@ -63,6 +63,9 @@ fn what_cannot_go_back_says_why_and_does_not_go_on_either() {
     let there = "app@2 UPDATE_COMPLETE ours";
     says(&sent_back("").knowing_then("app@1"), "held", "there is no stack that could go back");
     says(&sent_back(there).knowing_then("net@1"), "failed", "no manifest asked for it at that commit");
+    let mut theirs = sent_back("app@2 UPDATE_COMPLETE").with("app", |app| app.adopt = true);
+    theirs.policy.guardrails.may.adopt = true;
+    says(&theirs, "held", "the stack that is there is not ours yet");
     let mut unread = sent_back(there);
     unread.pasts.clear();
     says(&unread, "unknown", "that commit was not read yet");
