@@ -7,7 +7,7 @@
 use crate::{
     clock::SystemClock,
     cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Template, aws::Aws, count::Calls},
-    config::{Config, ConfigError},
+    config::Config,
     error::{CommandError, Exit},
     forecast::beside,
     preview::{INLINE_BYTES, waited_for},
@@ -138,8 +138,8 @@ pub(crate) async fn adopt(config: &Config, aws: &SdkConfig, said: &Said) -> Resu
 }
 
 /// `STACK`, or `REGION/STACK`.
-fn key(stack: &str, home: &Region) -> Result<StackKey, ConfigError> {
-    let mistake = |error: manifests::id::Malformed| ConfigError::Value { key: "STACK", why: error.to_string() };
+fn key(stack: &str, home: &Region) -> Result<StackKey, CommandError> {
+    let mistake = |error: manifests::id::Malformed| CommandError::Usage { key: "STACK", why: error.to_string() };
     let (region, stack) = match stack.split_once('/') {
         None => (home.clone(), stack),
         Some((region, stack)) => (region.parse().map_err(mistake)?, stack),

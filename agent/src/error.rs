@@ -85,6 +85,14 @@ pub enum CommandError {
     /// A call to AWS.
     #[error(transparent)]
     Cloud(#[from] CloudError),
+    /// A value on the command line makes no sense.
+    #[error("`{key}`: {why}")]
+    Usage {
+        /// Where it stands.
+        key: &'static str,
+        /// Why.
+        why: String,
+    },
     /// It can't be done as things are; the sentence says what would have to be otherwise.
     #[error("{0}")]
     Refused(String),
@@ -104,7 +112,7 @@ impl CommandError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Config(ConfigError::Value { .. }) => Some("`holdfast help` lists every setting".into()),
-            Self::Config(_) | Self::Local { .. } | Self::Refused(_) => None,
+            Self::Config(_) | Self::Usage { .. } | Self::Local { .. } | Self::Refused(_) => None,
             Self::Cloud(error) => error.hint(),
             Self::Stopped(Stopped::Identity(error)) => error.hint(),
             Self::Stopped(Stopped::Memory(error)) => error.hint(),
@@ -119,6 +127,7 @@ impl CommandError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config(_) => Exit::Config,
+            Self::Usage { .. } => Exit::Usage,
             Self::Fetch(error) => match error.kind {
                 Fault::Refused | Fault::NoBranch | Fault::Local => Exit::Config,
                 Fault::Unauthorized => Exit::Denied,

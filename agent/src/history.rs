@@ -6,7 +6,7 @@
 use crate::{
     clock::SystemClock,
     cloud::{Clock, Cloud, CloudError, Trouble, aws::Aws, count::Calls},
-    config::{Config, ConfigError},
+    config::Config,
     error::CommandError,
     shipped::{home, place},
     stop::Stopped,
@@ -84,7 +84,7 @@ pub(crate) async fn history(config: &Config, aws: &SdkConfig, of: &HistoryOf) ->
 /// When AWS can't be asked, or there is no such stack.
 pub(crate) async fn events(config: &Config, aws: &SdkConfig, of: &EventsOf) -> Result<Vec<Seen>, CommandError> {
     let time = manifests::id::duration(&of.since)
-        .map_err(|error| ConfigError::Value { key: "--since", why: error.to_string() })?;
+        .map_err(|error| CommandError::Usage { key: "--since", why: error.to_string() })?;
     let calls = Calls::default();
     let place = place(config, aws, &calls)?;
     let cloud = Aws::new(aws.clone(), calls);
@@ -152,7 +152,7 @@ async fn regions(config: &Config, aws: &SdkConfig, place: &Place) -> Result<BTre
 
 /// Where a stack is looked for, and as what: an ARN says its region itself.
 fn places(regions: &BTreeSet<Region>, stack: &str) -> Result<Vec<(Region, String)>, CommandError> {
-    let mistake = |why: String| CommandError::from(ConfigError::Value { key: "STACK", why });
+    let mistake = |why: String| CommandError::Usage { key: "STACK", why };
     if stack.starts_with("arn:") {
         let region = stack.split(':').nth(3).unwrap_or_default().parse();
         let region = region.map_err(|error: manifests::id::Malformed| mistake(error.to_string()))?;

@@ -8,7 +8,7 @@
 use crate::{
     clock::SystemClock,
     cloud::{Clock, aws::Aws, count::Calls},
-    config::{Config, ConfigError},
+    config::Config,
     error::CommandError,
     history,
     reading::Reading,
@@ -22,7 +22,10 @@ use aws_config::SdkConfig;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use manifests::id::{CommitId, PlanDigest, StackName};
-use plan::orders::{Approval, Hold, Orders, Pin, Rollback};
+use plan::{
+    orders::{Approval, Hold, Orders, Pin, Rollback},
+    quote::unprintable,
+};
 
 /// Why, and until when.
 #[derive(Debug, Clone, Args)]
@@ -190,7 +193,9 @@ impl Said {
     fn parts(self, now: Timestamp) -> Result<(Timestamp, String), CommandError> {
         let until = match (&self.end.time, &self.end.until) {
             (Some(time), _) => later(now, time)?,
-            (None, Some(until)) => until.parse().map_err(|error: jiff::Error| mistake("--until", error))?,
+            (None, Some(until)) => until.parse().map_err(|_: jiff::Error| {
+                mistake("--until", format!("`{until}` is no time such as `2026-12-24T18:00Z`"))
+            })?,
             (None, None) => return Err(mistake("--for", "an end has to be said")),
         };
         if until <= now {
@@ -257,7 +262,7 @@ fn later(now: Timestamp, time: &str) -> Result<Timestamp, CommandError> {
 }
 
 fn sensible(reason: String) -> Result<String, CommandError> {
-    if reason.trim().is_empty() || reason.chars().count() > 256 || reason.contains(char::is_control) {
+    if reason.trim().is_empty() || reason.chars().count() > 256 || reason.contains(unprintable) {
         return Err(mistake("--reason", "has to say something, on one line of at most 256 characters"));
     }
     Ok(reason)
@@ -268,7 +273,7 @@ fn name(stack: &str) -> Result<StackName, CommandError> {
 }
 
 fn mistake(key: &'static str, why: impl std::fmt::Display) -> CommandError {
-    ConfigError::Value { key, why: why.to_string() }.into()
+    CommandError::Usage { key, why: why.to_string() }
 }
 
 #[cfg(test)]
@@ -323,5 +328,6 @@ mod tests {
         ends(Some("0s"), None, "r", Err("is over"));
         ends(Some("4h"), None, " ", Err("has to say something"));
         ends(Some("4h"), None, "a\nb", Err("on one line"));
+        ends(Some("4h"), None, "a\u{202e}b", Err("on one line"));
     }
 }

@@ -11,6 +11,6 @@ pub fn quote(words: &str) -> String {
 }
 
 /// What would break the line, or turn what stands after it round.
-fn unprintable(c: char) -> bool {
+pub fn unprintable(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -51,7 +51,7 @@ fn kind(code: &str, message: &str) -> Trouble {
         | "RequestExpired"
         | "SignatureDoesNotMatch"
         | "IncompleteSignature" => Trouble::Credentials,
-        "AlreadyExistsException" | "TokenAlreadyExistsException" => Trouble::AlreadyExists,
+        "AlreadyExistsException" | "TokenAlreadyExistsException" | "ParameterAlreadyExists" => Trouble::AlreadyExists,
         "ChangeSetNotFound" | "ParameterNotFound" | "ParameterVersionNotFound" | "NoSuchBucket" | "NotFound" => {
             Trouble::NotFound
         }

@@ -76,7 +76,6 @@ impl<W: World<Cloud = Aws>> Asked<'_, W> {
             let_in("cloudformation:DescribeStackEvents", cloud.events(region, &name, None).await),
             let_in("cloudformation:DescribeEvents", cloud.validation(&key, &name).await),
             let_in("cloudformation:ListHookResults", cloud.hooks(&key, &name).await),
-            let_in("cloudformation:GetTemplate", cloud.template(&key, &name).await),
         ];
         probes.extend(cloud.writes(region, &name).await);
         let asked = probes.len();

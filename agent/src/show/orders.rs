@@ -1,7 +1,7 @@
 //! What people told the agent, a line each: on a terminal after it was said, and in `status`.
 
 use manifests::report::{ApprovalReport, HoldReport, PinReport, RollbackReport};
-use plan::orders::Told;
+use plan::{orders::Told, quote::quote};
 
 /// Everything that is in force, a line each.
 pub fn in_force(told: &Told) -> String {
@@ -14,16 +14,20 @@ pub fn lines(told: &Told) -> Vec<String> {
     let Told { holds, pin, approvals, rollbacks } = told;
     let mut lines = Vec::new();
     for HoldReport { stack, until, reason, by } in holds {
+        let (reason, by) = (quote(reason), quote(by));
         let what = stack.as_ref().map_or_else(|| "the whole account".to_owned(), ToString::to_string);
         lines.push(format!("on hold: {what}: {reason} ({by}); ends at {until:.0}"));
     }
     if let Some(PinReport { commit, until, reason, by }) = pin {
+        let (reason, by) = (quote(reason), quote(by));
         lines.push(format!("pinned to {}: {reason} ({by}); ends at {until:.0}", commit.short()));
     }
     for ApprovalReport { plan, until, reason, by } in approvals {
+        let (reason, by) = (quote(reason), quote(by));
         lines.push(format!("approved: {plan}: {reason} ({by}); ends at {until:.0}"));
     }
     for RollbackReport { stack, commit, until, reason, by } in rollbacks {
+        let (reason, by) = (quote(reason), quote(by));
         lines.push(format!("rolled back: {stack} to {}: {reason} ({by}); ends at {until:.0}", commit.short()));
     }
     lines

@@ -31,14 +31,13 @@ pub enum StoreError {
     /// What people told the agent is no such thing.
     #[error("what people told this account can't be understood, and is not written over: {0}; mend it, or remove it")]
     Garbled(String),
-    /// Others wrote at the same time, again and again.
+    /// Somebody else speaks, for longer than that can take.
     #[error(
-        "the agent's {what} `{parameter}` was written by others at the same time, again and again; say it once more"
+        "somebody else tells this account something, and has not ended in three minutes; say it once more, and remove the parameter \
+         `{parameter}` if nobody does"
     )]
     Crossed {
-        /// What is kept there.
-        what: &'static str,
-        /// Which parameter.
+        /// What they made for it.
         parameter: String,
     },
     /// A newer agent remembers what this one doesn't know.

@@ -1,98 +1,93 @@
 //! What people tell the agent, written where it reads it. The agent itself writes none of it.
 //!
-//! Two people may speak at once, and neither must be lost. SSM has no write that only succeeds over a given version, but it
-//! numbers them: whoever finds that another's came in between reads that one, changes it and writes again. A file is locked
-//! while it is read and written.
+//! However many speak at once, none is lost: a document is read and written by one at a time. SSM has no write that only
+//! succeeds over a given version, but one that only succeeds where nothing is: whoever makes the parameter `….saying` may
+//! speak, and deletes it again. One that was killed in between is waited for until what it made is old. Files have locks.
 
-use super::{Document, Place, StoreError, Texts, orders, replace, unreachable};
+use super::{Document, Place, StoreError, orders, replace, unreachable};
 use crate::cloud::{Trouble, trouble::trouble};
+use aws_sdk_ssm::types::ParameterType;
 use plan::orders::Orders;
+use std::time::Duration;
+use tokio::time::Instant;
 
-/// How often a write is made again because somebody else's came in between.
-const ROUNDS: usize = 5;
+/// How long it takes to speak, at the very most: each call has an end of its own.
+const OLD: Duration = Duration::from_secs(60);
+/// How often is looked whether another one is done.
+const GLANCE: Duration = Duration::from_millis(200);
 
 impl Place {
-    /// What people told the agent.
+    /// Changes one document of what people told the agent, and answers all that is told then.
     ///
     /// # Errors
-    /// When it can't be read, or not understood: then it is not written over, for somebody may have meant it.
-    pub async fn orders(&self) -> Result<Orders, StoreError> {
-        self.understood(&self.read().await?)
-    }
-
-    /// Changes one document of what people told the agent, and answers all that is told then. `change` may be asked more
-    /// than once, each time with what is there.
-    ///
-    /// # Errors
-    /// Those of `change`, and when it can't be read, understood or written.
+    /// Those of `change`, and when it can't be read, understood (then it is not written over, for somebody may have meant
+    /// it) or written.
     pub async fn tell<E: From<StoreError>>(
         &self,
         document: Document,
-        change: impl Fn(Orders) -> Result<Orders, E>,
+        change: impl FnOnce(Orders) -> Result<Orders, E>,
     ) -> Result<Orders, E> {
-        let Self::Files(paths) = self else { return self.tell_parameter(document, change).await };
-        let path = &paths[&document];
-        let file = |source| StoreError::File { what: document.name(), path: path.clone(), source };
-        let lock = super::locked(path).map_err(file)?;
-        let told = change(self.understood(&self.read().await?)?)?;
-        replace(path, text(document, &told).as_bytes()).map_err(file)?;
-        drop(lock);
-        Ok(told)
-    }
-
-    async fn tell_parameter<E: From<StoreError>>(
-        &self,
-        document: Document,
-        change: impl Fn(Orders) -> Result<Orders, E>,
-    ) -> Result<Orders, E> {
-        let mut texts = self.read().await?;
-        for _ in 0..ROUNDS {
-            let before = texts.get(&document).map_or(0, |(_, version)| *version);
-            let told = change(self.understood(&texts)?)?;
-            let now = self.write(document, &text(document, &told)).await?;
-            let others = now.saturating_sub(1);
-            if others == before {
-                return Ok(told);
+        match self {
+            Self::Files(paths) => {
+                let path = &paths[&document];
+                let file = |source| StoreError::File { what: document.name(), path: path.clone(), source };
+                let _lock = super::locked(path).map_err(file)?;
+                let told = change(self.orders().await?)?;
+                replace(path, text(document, &told).as_bytes()).map_err(file)?;
+                Ok(told)
             }
-            // What was written over: somebody else's, who changed what we had read.
-            let theirs = self.version(document, others).await?;
-            texts.insert(document, (theirs, now));
-        }
-        Err(StoreError::Crossed { what: document.name(), parameter: self.called(document) }.into())
-    }
-
-    /// One version of a parameter.
-    async fn version(&self, document: Document, version: u64) -> Result<String, StoreError> {
-        let Self::Parameters { ssm, names } = self else { return Ok(String::new()) };
-        let name = &names[&document];
-        match ssm.get_parameter().name(format!("{name}:{version}")).send().await {
-            Ok(answer) => Ok(answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default()),
-            Err(error) => {
-                let source = trouble("ssm:GetParameter", &error);
-                // Somebody deleted the parameter in between: nothing of it is in force.
-                match source.problem {
-                    Trouble::NotFound => Ok(nothing(document).into()),
-                    Trouble::Unavailable
-                    | Trouble::Denied
-                    | Trouble::Credentials
-                    | Trouble::Busy
-                    | Trouble::AlreadyExists
-                    | Trouble::Invalid
-                    | Trouble::Limit
-                    | Trouble::Other => Err(unreachable(document.name(), name, "ssm:GetParameter", &error)),
-                }
+            Self::Parameters { ssm, names } => {
+                let name = format!("{}.saying", names[&document]);
+                alone(ssm, &name).await?;
+                let told = match self.orders().await {
+                    Ok(orders) => change(orders),
+                    Err(error) => Err(error.into()),
+                };
+                let written = match &told {
+                    Ok(told) => self.write(document, &text(document, told)).await.map(drop),
+                    Err(_) => Ok(()),
+                };
+                // When that fails, the next one waits until it is old.
+                let _ = ssm.delete_parameter().name(&name).send().await;
+                written?;
+                told
             }
         }
     }
 
-    fn understood(&self, texts: &Texts) -> Result<Orders, StoreError> {
-        orders(texts, self).map_err(StoreError::Garbled)
+    /// What people told the agent.
+    ///
+    /// # Errors
+    /// When it can't be read, or not understood.
+    pub async fn orders(&self) -> Result<Orders, StoreError> {
+        orders(&self.read().await?, self).map_err(StoreError::Garbled)
     }
 }
 
-/// A document's text when nothing is said.
-fn nothing(document: Document) -> &'static str {
-    if document == Document::Pin { "null" } else { "[]" }
+/// Waits until nobody else speaks.
+async fn alone(ssm: &aws_sdk_ssm::Client, name: &str) -> Result<(), StoreError> {
+    let began = Instant::now();
+    let mut seen = (None, began);
+    loop {
+        let put = ssm.put_parameter().name(name).value("somebody tells this account something").overwrite(false);
+        let Err(error) = put.r#type(ParameterType::String).send().await else { return Ok(()) };
+        if trouble("ssm:PutParameter", &error).problem != Trouble::AlreadyExists {
+            return Err(unreachable("orders", name, "ssm:PutParameter", &error));
+        }
+        let made =
+            ssm.get_parameter().name(name).send().await.ok().and_then(|answer| answer.parameter?.last_modified_date);
+        if made != seen.0 {
+            seen = (made, Instant::now());
+        }
+        // By no clock but our own: it has been the same one for so long.
+        if made.is_some() && seen.1.elapsed() > OLD {
+            let _ = ssm.delete_parameter().name(name).send().await;
+        } else if began.elapsed() > OLD * 3 {
+            return Err(StoreError::Crossed { parameter: name.to_owned() });
+        } else {
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
 }
 
 fn text(document: Document, orders: &Orders) -> String {

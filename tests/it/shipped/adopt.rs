@@ -205,8 +205,8 @@ fn a_stack_in_another_region_and_one_with_a_large_template() {
 fn what_can_not_be_taken_over_is_told_in_one_sentence() {
     let site = with(&parameter("net", "one"), MAY);
     refused(&adopt(&site, &["nett"]), 1, &["there is no stack `nett` in eu-central-1"]);
-    refused(&adopt(&site, &["n_t"]), 78, &["`STACK`", "is not a stack name"]);
-    refused(&adopt(&site, &["nowhere/net"]), 78, &["`STACK`", "is not a region"]);
+    refused(&adopt(&site, &["n_t"]), 64, &["`STACK`", "is not a stack name"]);
+    refused(&adopt(&site, &["nowhere/net"]), 64, &["`STACK`", "is not a region"]);
     refused(&adopt(&site, &["net", "--account", "222222222222"]), 77, &["credentials of account 111111111111"]);
     let shell = [
         ("StackName", "shell"),

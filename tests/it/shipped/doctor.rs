@@ -30,7 +30,7 @@ fn all_is_well_in_an_account_that_is_ready_and_nothing_is_changed() {
     {
         assert_eq!(of(&found, name).0, "good", "{found:#?}");
     }
-    assert!(of(&found, "permissions").1.contains("lets in all 11 calls"), "{found:#?}");
+    assert!(of(&found, "permissions").1.contains("lets in all 10 calls"), "{found:#?}");
     assert_eq!(of(&found, "topic"), ("warning", "reports go nowhere", "`--topic ARN` names the hub's topic"));
     assert!(!calls.keys().any(|call| call.contains("PutParameter") || call.contains("Publish")), "{calls:?}");
     let ran = site.run(&["doctor"]);

@@ -1,8 +1,8 @@
 //! Two agents in one account: one is at work at a time, and the other one says so.
 
 use crate::{
-    binary::Running,
-    site::{Site, parameter},
+    binary::{Ran, Running},
+    site::{Site, Turn, parameter},
 };
 use manifests::report::{State, What};
 use sim::{fault::Fault, world::Timing};
@@ -43,6 +43,25 @@ fn while_a_turn_is_under_way_another_process_of_the_machine_waits_for_its_end() 
     // Killed, it is seen to be dead from here, and nobody waits for its term to end.
     let _ = first.kill();
     site.once().expect(State::InSync, 0);
+    assert_eq!(site.called("cloudformation:ExecuteChangeSet"), 1, "what runs already is not started again");
+}
+
+#[test]
+fn overlapping_invocations_of_a_function_are_kept_apart() {
+    let site = Site::with(Timing::realistic(), &[("stack", "")]);
+    // Every instance of a function has the same name and the same first process; what it logs to is its own.
+    let instance = |stream: &str| {
+        let mut agent = site.agent(&["once", "-o", "json"]);
+        agent.env("AWS_LAMBDA_LOG_STREAM_NAME", stream);
+        agent
+    };
+    let first = Running::start(&mut instance("one"));
+    site.reached("cloudformation:ExecuteChangeSet", 1);
+    assert_eq!(Ran::of(&mut instance("two")).code, Some(75));
+    let _ = first.kill();
+    // Whether a process of another instance is dead can't be seen from here, so its term is waited for.
+    assert_eq!(Ran::of(&mut instance("two")).code, Some(75));
+    Turn::of(Ran::of(&mut instance("one"))).expect(State::InSync, 0);
     assert_eq!(site.called("cloudformation:ExecuteChangeSet"), 1, "what runs already is not started again");
 }
 
