@@ -15,6 +15,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+mod orders;
+
+pub use orders::{ApprovalReport, HoldReport, PinReport, RollbackReport};
+
 /// `type` of the envelope for [`Report`] version 1.
 pub const TYPE: &str = "holdfast.report.v1";
 
@@ -131,8 +135,14 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub answered: Option<Timestamp>,
-    /// Who may sign, and who did.
+    /// What the signature of the commit in force is worth.
     pub signature: Signature,
+    /// Who signed it, as the account's list of signers has it, and with which key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// What is wrong with its signature, where the account's policy lets that pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distrust: Option<String>,
     /// Why the repository could not be read this time, or why its head was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
@@ -145,6 +155,10 @@ pub struct Source {
 pub enum Signature {
     /// The account's policy is `off`: whoever may push may deploy.
     NotChecked,
+    /// Somebody signed it who may.
+    Good,
+    /// It is not good, and the account's policy is `warn`; `distrust` says what is wrong.
+    Tolerated,
     /// A word of a newer agent.
     #[serde(other)]
     Unknown,
@@ -254,69 +268,6 @@ pub struct StackReport {
     /// Controls that the stack provides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provides: Vec<String>,
-}
-
-/// A stack, or the whole account, that a person told the agent to leave alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct HoldReport {
-    /// Which stack, by CloudFormation's name; the whole account when there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stack: Option<StackName>,
-    /// Until when.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub until: Timestamp,
-    /// Why.
-    pub reason: String,
-    /// Who said so.
-    pub by: String,
-}
-
-/// A commit that a person told the agent to stay at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct PinReport {
-    /// Which.
-    pub commit: CommitId,
-    /// Until when.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub until: Timestamp,
-    /// Why.
-    pub reason: String,
-    /// Who said so.
-    pub by: String,
-}
-
-/// A change that a person in the account let go ahead.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ApprovalReport {
-    /// The first digits of the digest of what it destroys.
-    pub plan: String,
-    /// Until when.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub until: Timestamp,
-    /// Why.
-    pub reason: String,
-    /// Who said so.
-    pub by: String,
-}
-
-/// A stack that a person sent back to the form which an earlier commit asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RollbackReport {
-    /// Which stack, by CloudFormation's name, in every region.
-    pub stack: StackName,
-    /// The commit whose form it has.
-    pub commit: CommitId,
-    /// Until when.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub until: Timestamp,
-    /// Why.
-    pub reason: String,
-    /// Who said so.
-    pub by: String,
 }
 
 /// One thing that happened.

@@ -45,6 +45,7 @@ pub mod tell;
 pub mod facts;
 pub mod asked;
 pub mod memory;
+mod texts;
 pub mod spent;
 pub mod trial;
 pub mod reach;

@@ -9,6 +9,7 @@ use crate::{
     orders::Leave,
     short::{self, Short},
     spent::Spent,
+    texts::{hex, maybe_hex, pairs},
     trial::{Good, Trial},
 };
 use alloc::{
@@ -35,9 +36,18 @@ pub struct Memory {
     /// The last commit that was accepted: the floor that every later one must descend from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<CommitId>,
+    /// What the signature of the accepted commit was worth when it was accepted; `None` when nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Seal>,
     /// The last commit that was refused, so that it is told once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<CommitId>,
+    /// When that one was first seen: by that time its signature is judged, whenever that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Timestamp>,
+    /// Whether the account had a list of signers: once there was one, none is no longer taken for "anybody may".
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub signers: bool,
     /// The last commit that every stack reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<CommitId>,
@@ -85,6 +95,24 @@ pub struct Memory {
     /// The last report that arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
+}
+
+/// What a commit's signature is worth.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Seal {
+    /// Somebody signed it who may.
+    Good {
+        /// Who, as the account's list of signers has it.
+        by: String,
+        /// With which key.
+        key: String,
+    },
+    /// Nobody did, and the account's policy lets it pass.
+    Tolerated {
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 /// The last report that arrived.
@@ -230,7 +258,10 @@ impl Memory {
             epoch,
             sequence: 0,
             accepted: None,
+            seal: None,
             refused: None,
+            seen: None,
+            signers: false,
             applied: None,
             answered: None,
             stacks: BTreeMap::new(),
@@ -399,58 +430,4 @@ pub fn generation(stack: &crate::facts::FoundStack) -> Fingerprint {
     let touched = stack.updated.or(stack.created).map(|at| at.as_millisecond()).unwrap_or_default();
     let text = format!("{}|{:?}|{touched}", stack.id, stack.change_set);
     Fingerprint::of(text.as_bytes())
-}
-
-/// Stacks as a list of pairs, because a key of two parts can't be a key in JSON.
-mod pairs {
-    use super::Known;
-    use alloc::{collections::BTreeMap, vec::Vec};
-    use manifests::id::StackKey;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    type Stacks = BTreeMap<StackKey, Known>;
-
-    pub(super) fn serialize<S: Serializer>(stacks: &Stacks, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(stacks)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stacks, D::Error> {
-        Vec::<(StackKey, Known)>::deserialize(deserializer).map(|pairs| pairs.into_iter().collect())
-    }
-}
-
-/// Fingerprints as hex texts.
-pub(crate) mod hex {
-    use super::Fingerprint;
-    use alloc::string::String;
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    pub(crate) fn serialize<S: Serializer>(value: &Fingerprint, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(value)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fingerprint, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|()| de::Error::custom("a fingerprint has 32 hex digits"))
-    }
-}
-
-/// Fingerprints that may be absent.
-mod maybe_hex {
-    use super::Fingerprint;
-    use alloc::string::String;
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    pub(super) fn serialize<S: Serializer>(value: &Option<Fingerprint>, serializer: S) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => serializer.collect_str(value),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Fingerprint>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?;
-        let parse = |text: String| text.parse().map_err(|()| de::Error::custom("a fingerprint has 32 hex digits"));
-        text.map(parse).transpose()
-    }
 }

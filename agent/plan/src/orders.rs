@@ -30,6 +30,8 @@ pub struct Orders {
     pub approvals: Vec<Approval>,
     /// What stays at an earlier form.
     pub rollbacks: Vec<Rollback>,
+    /// The commit that may be followed although it does not descend from the last accepted one.
+    pub reset: Option<Reset>,
 }
 
 /// A stack, or the whole account, that is left alone.
@@ -91,6 +93,20 @@ pub struct Rollback {
     pub by: String,
 }
 
+/// Leave to follow a branch that was rewritten, set back or swapped, to exactly this commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reset {
+    /// Which.
+    pub commit: CommitId,
+    /// Until when.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Who said so.
+    pub by: String,
+}
+
 /// The same, as the report tells it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Told {
@@ -133,6 +149,7 @@ impl Orders {
             pin: self.pin.clone().filter(|pin| pin.until > now),
             approvals: self.approvals.iter().filter(|approval| approval.until > now).cloned().collect(),
             rollbacks: self.rollbacks.iter().filter(|rollback| rollback.until > now).cloned().collect(),
+            reset: self.reset.clone().filter(|reset| reset.until > now),
         }
     }
 
@@ -175,7 +192,7 @@ impl Orders {
             reason,
             by,
         };
-        let Self { holds, pin: stays, approvals, rollbacks } = self.clone();
+        let Self { holds, pin: stays, approvals, rollbacks, reset: _ } = self.clone();
         Told {
             holds: holds.into_iter().map(hold).collect(),
             pin: stays.map(pin),

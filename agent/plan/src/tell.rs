@@ -136,9 +136,9 @@ pub fn said(report: &Report) -> String {
         problems_total,
         ..
     } = report;
-    let Source { repository, branch, applied, attempted, answered: _, signature, trouble } = source;
+    let Source { repository, branch, applied, attempted, answered: _, signature, signer, distrust, trouble } = source;
     let text = format!(
-        "{account:?}{account_name:?}{epoch:?}{repository:?}{branch:?}{applied:?}{attempted:?}{signature:?}{trouble:?}\
+        "{account:?}{account_name:?}{epoch:?}{repository:?}{branch:?}{applied:?}{attempted:?}{signature:?}{signer:?}{distrust:?}{trouble:?}\
          {state:?}{why:?}{stacks:?}{holds:?}{pin:?}{approvals:?}{rollbacks:?}{problems:?}{problems_total}"
     );
     Digest::of(text.as_bytes()).short(16)

@@ -6,9 +6,10 @@
 
 use crate::{
     asked::Fingerprint,
-    memory::{Memory, Started, hex},
+    memory::{Memory, Started},
     select::Selected,
     short::{self, Short},
+    texts::hex,
     watch::{End, Ended},
 };
 use alloc::{format, string::String, vec::Vec};

@@ -24,6 +24,8 @@ fn source() -> Source {
         attempted: Some("main@sha1:1".into()),
         answered: Some(at(0)),
         signature: Signature::NotChecked,
+        signer: None,
+        distrust: None,
         trouble: None,
     }
 }
