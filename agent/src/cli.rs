@@ -1,14 +1,15 @@
 //! The command line: what there is to say, and what is done when it is said.
 
+mod apart;
+
 use crate::{
     adopt,
     cloud::count::Calls,
     config::{Config, ConfigError, Flags},
-    doctor,
     error::{CommandError, Exit, chain},
     forecast::{self, Verdict, forecast},
-    history::{self, EventsOf, HistoryOf},
-    people::{Leave, Order, Said, say},
+    history::{EventsOf, HistoryOf},
+    people::{Leave, Order, Said, Until},
     run::run,
     shipped::{Shipped, Watcher, aws, configuration},
     show::{self, Output, Style, progress::Progress},
@@ -129,10 +130,33 @@ pub enum Command {
         #[command(flatten)]
         said: Said,
     },
+    /// Show who signed a commit, who may, and whether it would be accepted for it
+    Verify {
+        /// The commit of the branch, by its id or the first seven digits of it or more [default: the branch's head]
+        #[arg(value_name = "REV")]
+        commit: Option<String>,
+    },
+    /// Who is trusted, and with what
+    #[command(subcommand)]
+    Trust(TrustCommand),
     /// Write the manifest of a stack that is there already, and show what taking it over would change; changes nothing
     Adopt(adopt::Said),
     /// Print the version
     Version,
+}
+
+/// What there is to say about trust.
+#[derive(Debug, Subcommand)]
+pub enum TrustCommand {
+    /// Follow a branch that was rewritten, set back or swapped, to exactly this commit
+    Reset {
+        /// The branch's head, by its id or the first seven digits of it or more
+        #[arg(value_name = "REV")]
+        commit: String,
+        /// Why, and until when.
+        #[command(flatten)]
+        said: Until,
+    },
 }
 
 impl Cli {
@@ -163,22 +187,26 @@ pub async fn execute(cli: Cli) -> Exit {
             Some(file) => validate::guardrails(file.as_ref(), output),
             None => validate::folder(&folder, output).await,
         },
-        Command::Hold { stack, said } => order(cli.flags, Order::Hold(stack, said), output).await,
-        Command::Release { stack } => order(cli.flags, Order::Release(stack), output).await,
-        Command::Pin { commit, said } => order(cli.flags, Order::Pin(commit, said), output).await,
-        Command::Unpin { stack } => order(cli.flags, Order::Unpin(stack), output).await,
-        Command::Approve { plan, leave } => order(cli.flags, Order::Approve(plan, leave), output).await,
+        Command::Hold { stack, said } => apart::order(cli.flags, Order::Hold(stack, said), output).await,
+        Command::Release { stack } => apart::order(cli.flags, Order::Release(stack), output).await,
+        Command::Pin { commit, said } => apart::order(cli.flags, Order::Pin(commit, said), output).await,
+        Command::Unpin { stack } => apart::order(cli.flags, Order::Unpin(stack), output).await,
+        Command::Approve { plan, leave } => apart::order(cli.flags, Order::Approve(plan, leave), output).await,
         Command::Rollback { stack, commit, said } => {
-            order(cli.flags, Order::RollBack(stack, commit, said), output).await
+            apart::order(cli.flags, Order::RollBack(stack, commit, said), output).await
         }
-        Command::Adopt(said) => adopt(cli.flags, &said, output).await,
+        Command::Verify { commit } => apart::verify(cli.flags, commit.as_deref(), output).await,
+        Command::Trust(TrustCommand::Reset { commit, said }) => {
+            apart::order(cli.flags, Order::Reset(commit, said), output).await
+        }
+        Command::Adopt(said) => apart::adopt(cli.flags, &said, output).await,
         Command::Run => daemon(cli.flags).await,
         Command::Once => once(cli.flags, output).await,
         Command::Status { all } => status(cli.flags, output, all).await,
         Command::Tree => tree(cli.flags, output).await,
-        Command::History(of) => history(cli.flags, &of, output).await,
-        Command::Events(of) => events(cli.flags, &of, output).await,
-        Command::Doctor => look_at_everything(cli.flags, output).await,
+        Command::History(of) => apart::history(cli.flags, &of, output).await,
+        Command::Events(of) => apart::events(cli.flags, &of, output).await,
+        Command::Doctor => apart::doctor(cli.flags, output).await,
         Command::Plan { detailed_exitcode } => plan(cli.flags, output, detailed_exitcode).await,
     };
     done.unwrap_or_else(|error| {
@@ -207,66 +235,6 @@ fn version(output: Output) -> Exit {
         Output::Json => show::json(&serde_json::json!({ "version": version })),
     }
     Exit::Done
-}
-
-/// Tells the account's agent something, as a person.
-async fn order(flags: Flags, order: Order, output: Output) -> Result<Exit, CommandError> {
-    let (config, aws) = known(flags, |_| Ok(())).await?;
-    let told = say(&config, &aws, order).await?.told();
-    match output {
-        Output::Text => show::out(&show::orders::in_force(&told)),
-        Output::Json => show::json(&show::orders::json(&told)),
-    }
-    Ok(Exit::Done)
-}
-
-async fn history(flags: Flags, of: &HistoryOf, output: Output) -> Result<Exit, CommandError> {
-    let (config, aws) = known(flags, |_| Ok(())).await?;
-    let done = history::history(&config, &aws, of).await?;
-    match output {
-        Output::Text => show::out(&show::history::operations(&done, Style::stdout())),
-        Output::Json => show::json(&done),
-    }
-    Ok(Exit::Done)
-}
-
-async fn events(flags: Flags, of: &EventsOf, output: Output) -> Result<Exit, CommandError> {
-    let (config, aws) = known(flags, |_| Ok(())).await?;
-    let seen = history::events(&config, &aws, of).await?;
-    match output {
-        Output::Text => show::out(&show::history::events(&seen, Style::stdout())),
-        Output::Json => show::json(&seen),
-    }
-    Ok(Exit::Done)
-}
-
-async fn look_at_everything(flags: Flags, output: Output) -> Result<Exit, CommandError> {
-    let (config, aws) = configured(flags).await?;
-    let mut tell = |check: &doctor::Check| match output {
-        Output::Text => show::out(&show::doctor::check(check, Style::stdout())),
-        Output::Json => {}
-    };
-    let checks = doctor::doctor(&config, &aws, &mut tell).await?;
-    match output {
-        Output::Text => show::out(&show::doctor::verdict(&checks, Style::stdout())),
-        Output::Json => show::json(&checks),
-    }
-    Ok(doctor::exit(&checks))
-}
-
-/// Needs no repository: it writes what is still to be committed.
-async fn adopt(flags: Flags, said: &adopt::Said, output: Output) -> Result<Exit, CommandError> {
-    let (config, aws) = known(flags, |_| Ok(())).await?;
-    let adoption = adopt::adopt(&config, &aws, said).await?;
-    match output {
-        Output::Json => show::json(&show::adopt::json(&adoption)),
-        Output::Text if said.stdout => {
-            show::out(&show::adopt::files(&adoption));
-            show::err(&show::adopt::text(&adoption, Style::stderr()));
-        }
-        Output::Text => show::out(&show::adopt::text(&adoption, Style::stdout())),
-    }
-    Ok(adoption.exit())
 }
 
 async fn daemon(flags: Flags) -> Result<Exit, CommandError> {

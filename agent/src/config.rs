@@ -3,6 +3,7 @@
 //! All of it is the account's own; nothing here is read from the manifests repository. What is a secret is never in it,
 //! only where the secret is.
 
+use crate::trust::Policy;
 use clap::Args;
 use manifests::id::{AccountId, Malformed, Region, RepoPath};
 use serde::Deserialize;
@@ -49,6 +50,13 @@ pub struct Flags {
     /// has to have them [default: `guardrails` beside memory, and what holds without any if there are none]
     #[arg(long, global = true, env = "HOLDFAST_GUARDRAILS", value_name = "PLACE")]
     pub guardrails: Option<String>,
+    /// Who may sign commits, in OpenSSH's format of allowed signers: an SSM parameter's name or a file, in the kind of place
+    /// where memory is [default: `signers` beside memory]
+    #[arg(long, global = true, env = "HOLDFAST_SIGNERS", value_name = "PLACE")]
+    pub signers: Option<String>,
+    /// What to make of signatures [default: required if the account has a list of signers, off if not]
+    #[arg(long, global = true, env = "HOLDFAST_SIGNATURES", value_enum, value_name = "POLICY")]
+    pub signatures: Option<Policy>,
     /// SNS topic that reports go to
     #[arg(long, global = true, env = "HOLDFAST_TOPIC", value_name = "ARN")]
     pub topic: Option<String>,
@@ -96,6 +104,8 @@ struct File {
     region: Option<String>,
     memory: Option<String>,
     guardrails: Option<String>,
+    signers: Option<String>,
+    signatures: Option<Policy>,
     topic: Option<String>,
     artifact_bucket: Option<String>,
     artifact_age: Option<String>,
@@ -133,6 +143,10 @@ pub struct Config {
     pub memory: MemoryPlace,
     /// Where the account's guardrails are, if that was said.
     pub guardrails: Option<String>,
+    /// Where the list of those who may sign is, if that was said.
+    pub signers: Option<String>,
+    /// What is made of signatures, if that was said.
+    pub signatures: Option<Policy>,
     /// Where reports go.
     pub topic: Option<String>,
     /// Where artifacts and large and nested templates go.
@@ -239,6 +253,8 @@ impl Flags {
             region: parsed("--region", self.region.or(file.region))?,
             memory: memory_place(self.memory.or(file.memory))?,
             guardrails: self.guardrails.or(file.guardrails),
+            signers: self.signers.or(file.signers),
+            signatures: self.signatures.or(file.signatures),
             topic: self.topic.or(file.topic),
             artifact_bucket: bucket(self.artifact_bucket.or(file.artifact_bucket))?,
             artifact_age: time("--artifact-age", self.artifact_age.or(file.artifact_age), 30 * 86_400)?,

@@ -14,9 +14,11 @@ use crate::{
     error::{CommandError, Exit, chain},
     shipped::{Shipped, Watcher, place},
     store::Store,
+    trust::{Policy, Trust, signers::Signers},
     world::{Settings, Sight, World},
 };
 use aws_config::SdkConfig;
+use plan::memory::Memory;
 use serde::Serialize;
 use std::path::Path;
 
@@ -115,7 +117,13 @@ pub(crate) async fn doctor(
             None
         }
     };
-    let (check, reading) = repository::repository(&world, kept.as_ref()).await;
+    let mut memory = kept.as_ref().and_then(|kept| kept.memory.clone()).unwrap_or_else(|| Memory::new(String::new()));
+    let trust = kept.as_ref().map(|kept| Trust::of(kept, settings.signatures, &mut memory));
+    all_of_trust(trust.as_ref()).into_iter().for_each(&mut say);
+    let (check, reading) = match &trust {
+        Some(trust) => repository::repository(&world, kept.as_ref(), (trust, now)).await,
+        None => (Check::unchecked("repository", "what the account keeps could not be read"), None),
+    };
     say(check);
     let allowed = permissions::Asked {
         config,
@@ -144,6 +152,30 @@ fn configured(settings: &Settings, config: &Config) -> String {
     let Settings { repository, branch, home, .. } = settings;
     let path = config.path.as_ref().map(|path| format!(", `{path}` in it")).unwrap_or_default();
     format!("{repository}{path}, branch `{branch}`; at home in {home}, owner `{}`", config.owner)
+}
+
+/// Who may sign, and what is made of it.
+fn all_of_trust(trust: Option<&Trust>) -> Option<Check> {
+    const NAME: &str = "signatures";
+    let Trust { policy, signers } = trust?;
+    let who = |signers: &Signers| format!("commits have to be signed by {}", signers.principals().join("; "));
+    Some(match (policy, signers) {
+        (Policy::Off, _) => Check::warning(
+            NAME,
+            "nobody looks at them: whoever may push may deploy",
+            "put a list of allowed signers where the agent may not write (`signers` beside memory)",
+        ),
+        (Policy::Warn, Ok(signers)) => Check::warning(
+            NAME,
+            format!("{}, and those that are not are deployed all the same", who(signers)),
+            "`--signatures required` refuses them",
+        ),
+        (Policy::Required | Policy::Every, Ok(signers)) => Check::good(NAME, who(signers)),
+        (Policy::Warn | Policy::Required | Policy::Every, Err(why)) => {
+            let fix = "put a list of allowed signers there, as `ssh-keygen -Y verify` reads it";
+            Check::bad(NAME, Exit::Held, why.clone(), Some(fix.into()))
+        }
+    })
 }
 
 /// Whether a message would arrive can't be asked without sending one.

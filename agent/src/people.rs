@@ -1,4 +1,5 @@
-//! What people tell their account's agent, from a terminal: `hold`, `release`, `pin`, `unpin`, `approve`, `rollback`.
+//! What people tell their account's agent, from a terminal: `hold`, `release`, `pin`, `unpin`, `approve`, `rollback`,
+//! `trust reset`.
 //!
 //! Each is written where the agent reads it with its next turn, carries a reason, an end and the name that AWS knows its
 //! author by, and tidies away what has ended. The agent itself writes none of it.
@@ -10,6 +11,7 @@ use crate::{
     cloud::{Clock, aws::Aws, count::Calls},
     config::Config,
     error::CommandError,
+    git::Source,
     history,
     reading::Reading,
     revision,
@@ -23,7 +25,7 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use manifests::id::{CommitId, PlanDigest, StackName};
 use plan::{
-    orders::{Approval, Hold, Orders, Pin, Rollback},
+    orders::{Approval, Hold, Orders, Pin, Reset, Rollback},
     quote::unprintable,
 };
 
@@ -48,6 +50,17 @@ pub struct End {
     /// Until when, such as `2026-12-24T18:00Z`
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+}
+
+/// Why, and until when, with an end that is usual.
+#[derive(Debug, Clone, Args)]
+pub struct Until {
+    /// Why, for whoever wonders
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// For how long the agent may find it, such as `90m`, `4h` or `7d`
+    #[arg(long = "for", value_name = "TIME", default_value = "24h")]
+    pub time: String,
 }
 
 /// What goes with an approval.
@@ -77,6 +90,8 @@ pub enum Order {
     Unpin(Option<String>),
     /// Go ahead with exactly this.
     Approve(String, Leave),
+    /// Follow the branch to this commit, although it does not descend from the last one that was accepted.
+    Reset(String, Until),
     /// Let one stack stay as an earlier commit asked for it; without one, as the change before the last one did.
     RollBack(String, Option<String>, Said),
 }
@@ -90,6 +105,7 @@ enum Change {
     Unpin,
     Approve(Approval),
     RollBack(Rollback),
+    Reset(Reset),
     Unroll(StackName),
 }
 
@@ -144,6 +160,11 @@ impl Desk<'_> {
                 }
                 Change::Approve(Approval { plan, until, reason: sensible(leave.reason)?, by: self.by.clone() })
             }
+            Order::Reset(revision, said) => {
+                let (until, reason) = (later(self.now, &said.time)?, sensible(said.reason)?);
+                let commit = self.head(&revision).await?;
+                Change::Reset(Reset { commit, until, reason, by: self.by.clone() })
+            }
             Order::RollBack(stack, revision, said) => {
                 let (stack, (until, reason)) = (name(&stack)?, said.parts(self.now)?);
                 let revision = match revision {
@@ -167,6 +188,19 @@ impl Desk<'_> {
             Some(stack) => Err(unreadable(format!("no manifest asks for a stack `{stack}` there"))),
             None => Ok(commit),
         }
+    }
+
+    /// The branch's head, if it is the one that is meant.
+    async fn head(&self, revision: &str) -> Result<CommitId, CommandError> {
+        let (world, settings) = Shipped::new(self.config, self.aws, Calls::default(), Nobody)?;
+        let head = world.source().offered(None).await?.commit;
+        if revision.len() >= 7 && head.as_str().starts_with(revision) {
+            return Ok(head);
+        }
+        let branch = settings.branch;
+        Err(CommandError::Refused(format!(
+            "the branch `{branch}` is at {head}, and only that commit can be followed to"
+        )))
     }
 
     /// An approval of what nobody holds is most often a digest with a slip in it.
@@ -212,6 +246,7 @@ impl Change {
             Self::Pin(_) | Self::Unpin => Document::Pin,
             Self::Approve(_) => Document::Approvals,
             Self::RollBack(_) | Self::Unroll(_) => Document::Rollbacks,
+            Self::Reset(_) => Document::Reset,
         }
     }
 
@@ -239,6 +274,7 @@ impl Change {
                 orders.rollbacks.retain(|other| other.stack != rollback.stack);
                 orders.rollbacks.push(rollback.clone());
             }
+            Self::Reset(reset) => orders.reset = Some(reset.clone()),
             Self::Unroll(stack) if !orders.rollbacks.iter().any(|rollback| rollback.stack == *stack) => {
                 return nothing(&format!("the stack `{stack}` is not rolled back"));
             }

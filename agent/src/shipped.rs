@@ -139,10 +139,9 @@ pub fn place(config: &Config, aws: &SdkConfig, calls: &Calls) -> Result<Place, C
         }
         MemoryPlace::File(path) => Place::files(path),
     };
-    Ok(match &config.guardrails {
-        Some(place) => store.with(Document::Guardrails, place),
-        None => store,
-    })
+    let named = [(Document::Guardrails, &config.guardrails), (Document::Signers, &config.signers)];
+    let named = named.into_iter().filter_map(|(document, place)| Some((document, place.as_ref()?)));
+    Ok(named.fold(store, |store, (document, place)| store.with(document, place)))
 }
 
 /// The AWS configuration, as every AWS program finds it: environment, profile, container, instance. A region that is
@@ -221,6 +220,7 @@ fn settings(config: &Config, url: &str, home: Region) -> Settings {
         home,
         account: config.account.clone(),
         me: me(),
+        signatures: config.signatures,
         guarded: config.guardrails.is_some(),
         policy: policy(config),
         shelving: config.artifact_bucket.clone().map(|bucket| Rules {

@@ -8,6 +8,7 @@
 use crate::{
     cloud::{Trouble, count::Calls, trouble::trouble},
     memory::{self, Opened},
+    trust::signers::Signers,
 };
 use aws_sdk_ssm::{
     error::SdkError,
@@ -17,7 +18,7 @@ use manifests::guardrails::{self, Guardrails};
 use plan::{
     lease::{FoundLease, Lease},
     memory::Memory,
-    orders::{Approval, Hold, Orders, Pin, Rollback},
+    orders::{Approval, Hold, Orders, Pin, Reset, Rollback},
 };
 use serde::de::DeserializeOwned;
 use std::{
@@ -57,6 +58,8 @@ pub struct Kept {
     pub guardrails: Option<Result<Guardrails, String>>,
     /// What people told the agent, or why that can't be understood.
     pub orders: Result<Orders, String>,
+    /// Who may sign commits; `None` when the account has no list of them; or why it can't be understood.
+    pub signers: Option<Result<Signers, String>>,
     /// Whose turn it is.
     pub lease: FoundLease,
 }
@@ -208,6 +211,11 @@ impl Store for Place {
             },
             guardrails: text(Document::Guardrails).map(|text| rails(&self.called(Document::Guardrails), text)),
             orders: orders(&texts, self),
+            signers: text(Document::Signers).map(|text| {
+                let place = self.called(Document::Signers);
+                Signers::parse(text)
+                    .map_err(|why| format!("the account's signers (`{place}`) can't be understood: {why}"))
+            }),
             lease: FoundLease { lease, version },
         })
     }
@@ -294,6 +302,7 @@ fn orders(texts: &Texts, place: &Place) -> Result<Orders, String> {
         pin: order::<Option<Pin>>(texts, place, Document::Pin)?.flatten(),
         approvals: order::<Vec<Approval>>(texts, place, Document::Approvals)?.unwrap_or_default(),
         rollbacks: order::<Vec<Rollback>>(texts, place, Document::Rollbacks)?.unwrap_or_default(),
+        reset: order::<Option<Reset>>(texts, place, Document::Reset)?.flatten(),
     })
 }
 

@@ -16,6 +16,7 @@ use crate::{
     rounds::{Begin, Rounds},
     stop::{Stopped, Trouble},
     store::Store,
+    trust::Trust,
     world::{Settings, Sight, World, costs, now},
 };
 use jiff::Timestamp;
@@ -26,6 +27,7 @@ use manifests::{
 use plan::{
     guard::a_day,
     memory::Memory,
+    orders::Reset,
     resolve::dependencies,
     select::{Account, Wanted},
     tell,
@@ -114,7 +116,8 @@ pub(crate) async fn start<'s, W: World>(
         // Nobody knows what was destroyed today, so it is taken for as much as the account allows.
         memory.spent.add(began, a_day(&law.policy.guardrails.limits));
     }
-    let trouble = fetch(world, standing, &mut memory, began).await.err();
+    let trust = Trust::of(&found, settings.signatures, &mut memory);
+    let trouble = fetch(world, standing, &mut memory, (&trust, law.orders.reset.as_ref()), began).await.err();
     if let Some(Trouble::Fetch(error)) = trouble.as_ref().filter(|trouble| trouble.is_denial()) {
         world.show(&Sight::Denied(&error.message));
     }
@@ -141,21 +144,25 @@ async fn identity<W: World>(world: &W, settings: &Settings, standing: &mut Stand
     }
 }
 
-/// Offered → Accepted → read. Only a commit that was accepted *and* could be read is remembered; whatever goes wrong
+/// Offered → Proven → Accepted → read. Only a commit that was accepted *and* could be read is remembered; whatever goes wrong
 /// leaves the last one in force.
 async fn fetch<W: World>(
     world: &W,
     standing: &mut Standing,
     memory: &mut Memory,
+    (trust, reset): (&Trust, Option<&Reset>),
     now: Timestamp,
 ) -> Result<(), Trouble> {
-    let offered = world.source().offered(memory.accepted.as_ref()).await?;
+    let last = memory.accepted.as_ref();
+    let offered = world.source().offered(last).await?;
     memory.answered = Some(now);
-    let accepted = match accept(offered, memory.accepted.as_ref()) {
+    let seen = memory.seen.filter(|_| memory.refused.as_ref() == Some(&offered.commit)).unwrap_or(now);
+    let proven = trust.prove(world.source(), offered, (last, memory.seal.as_ref()), seen).await;
+    let accepted = match proven.and_then(|proven| accept(proven, last, reset)) {
         Ok(accepted) => accepted,
         Err(refused) => {
             if memory.refused.as_ref() != Some(&refused.commit) {
-                memory.refused = Some(refused.commit.clone());
+                (memory.refused, memory.seen) = (Some(refused.commit.clone()), Some(now));
                 note(memory, now, What::Refused, &refused.commit, refused.to_string());
             }
             return Err(refused.into());
@@ -165,7 +172,8 @@ async fn fetch<W: World>(
     if standing.reading.as_ref().map(|reading| &reading.commit) != Some(commit) {
         standing.reading = Some(Reading::read(world.source(), commit).await?);
     }
-    memory.refused = None;
+    (memory.refused, memory.seen) = (None, None);
+    memory.seal = accepted.seal().cloned();
     if memory.accepted.as_ref() != Some(commit) {
         note(memory, now, What::Accepted, commit, format!("commit {} is accepted", commit.short()));
         memory.accepted = Some(commit.clone());

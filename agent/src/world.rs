@@ -7,6 +7,7 @@ use crate::{
     pace::Pacing,
     send::Sink,
     store::Store,
+    trust::Policy as Signatures,
 };
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
@@ -87,6 +88,8 @@ pub struct Settings {
     pub account: Option<AccountId>,
     /// Who this agent is among the processes of its machine.
     pub me: Holder,
+    /// What is made of signatures; `None` leaves it to whether the account has a list of signers.
+    pub signatures: Option<Signatures>,
     /// Whether the account must have guardrails: it was said where they are.
     pub guarded: bool,
     /// What `plan` decides by; its guardrails are those that hold where the account has none.

@@ -72,3 +72,49 @@ fn reaches(repo: &Repository, start: ObjectId, wanted: ObjectId) -> Result<Walk,
     }
     Ok(if cut { Walk::Cut } else { Walk::Ended })
 }
+
+/// Every commit that `new` reaches and `old` does not, but for `new` itself; `None` when there are more than so many.
+///
+/// # Errors
+/// When an object is missing or unreadable, or the history here ends before that can be told.
+pub(super) fn between(
+    repo: &Repository,
+    old: ObjectId,
+    new: ObjectId,
+    most: usize,
+) -> Result<Option<Vec<ObjectId>>, String> {
+    let known = ancestors(repo, old, |_| false)?.0;
+    let (mut all, cut) = ancestors(repo, new, |id| known.contains(&id))?;
+    if cut {
+        return Err("the history here ends too early".into());
+    }
+    all.remove(&new);
+    Ok((all.len() <= most).then(|| all.into_iter().collect()))
+}
+
+/// A commit and its ancestors, as far as they are here and `end` does not say that it is enough; and whether the history was
+/// cut short.
+fn ancestors(
+    repo: &Repository,
+    start: ObjectId,
+    end: impl Fn(ObjectId) -> bool,
+) -> Result<(BTreeSet<ObjectId>, bool), String> {
+    let text = |error: gix::Error| cause(&error);
+    let edge: BTreeSet<ObjectId> =
+        repo.shallow_commits().map_err(text)?.map(|edge| edge.iter().copied().collect()).unwrap_or_default();
+    let (mut seen, mut next, mut cut) = (BTreeSet::new(), vec![start], false);
+    while let Some(id) = next.pop() {
+        if seen.len() > WALK {
+            return Err("the history is too long".into());
+        }
+        if end(id) || !seen.insert(id) {
+            continue;
+        }
+        if edge.contains(&id) {
+            cut = true;
+            continue;
+        }
+        next.extend(repo.find_commit(id).map_err(text)?.parent_ids().map(gix::Id::detach));
+    }
+    Ok((seen, cut))
+}

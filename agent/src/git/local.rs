@@ -42,6 +42,21 @@ impl Local {
         self.read(move |repository, _| tree::named(repository, &digits)).await
     }
 
+    pub(super) async fn commit(&self, commit: &CommitId) -> Result<Vec<u8>, ReadError> {
+        let commit = commit.clone();
+        self.read(move |repository, _| tree::commit(repository, &commit)).await
+    }
+
+    pub(super) async fn between(
+        &self,
+        old: &CommitId,
+        new: &CommitId,
+        most: usize,
+    ) -> Result<Vec<CommitId>, ReadError> {
+        let (old, new) = (old.clone(), new.clone());
+        self.read(move |repository, _| tree::between(repository, &old, &new, most)).await
+    }
+
     pub(super) async fn tree(&self, commit: &CommitId) -> Result<Tree, ReadError> {
         let commit = commit.clone();
         self.read(move |repository, origin| tree::read(repository, &commit, origin.path.as_ref(), &origin.limits)).await

@@ -35,6 +35,17 @@ pub trait Source {
     /// The commit of the local copy whose id begins with these digits.
     fn named(&self, digits: &str) -> impl Future<Output = Result<CommitId, ReadError>>;
 
+    /// A commit itself, as git stores it: what a signature is made of.
+    fn commit(&self, commit: &CommitId) -> impl Future<Output = Result<Vec<u8>, ReadError>>;
+
+    /// Every commit that came with `new` after `old`, but for `new` itself; no more than so many.
+    fn between(
+        &self,
+        old: &CommitId,
+        new: &CommitId,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<CommitId>, ReadError>>;
+
     /// What a commit holds: the bytes of its manifests, the sizes of all its files.
     fn tree(&self, commit: &CommitId) -> impl Future<Output = Result<Tree, ReadError>>;
 
@@ -196,6 +207,20 @@ impl<K: Keyring> Source for Repository<K> {
         match &self.0 {
             Place::Local(local) => local.named(digits).await,
             Place::Remote(remote) => remote.named(digits).await,
+        }
+    }
+
+    async fn commit(&self, commit: &CommitId) -> Result<Vec<u8>, ReadError> {
+        match &self.0 {
+            Place::Local(local) => local.commit(commit).await,
+            Place::Remote(remote) => remote.commit(commit).await,
+        }
+    }
+
+    async fn between(&self, old: &CommitId, new: &CommitId, most: usize) -> Result<Vec<CommitId>, ReadError> {
+        match &self.0 {
+            Place::Local(local) => local.between(old, new, most).await,
+            Place::Remote(remote) => remote.between(old, new, most).await,
         }
     }
 

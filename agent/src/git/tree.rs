@@ -4,7 +4,7 @@
 //! one, although its name says so, is a [`Problem`]; what makes the whole commit doubtful is a [`ReadError`].
 
 use super::{
-    Limits,
+    Limits, descent,
     error::{ReadError, Unusable, cause},
     remote::{commit_id, object_id},
 };
@@ -54,6 +54,32 @@ pub(super) fn named(repository: &Repository, digits: &str) -> Result<CommitId, R
         Ok(Kind::Commit) => Ok(commit_id(id)),
         Ok(Kind::Tree | Kind::Blob | Kind::Tag) => Err(unnamed("is no commit")),
         Err(error) => Err(ReadError::Broken(cause(&error))),
+    }
+}
+
+/// A commit's own bytes.
+pub(super) fn commit(repository: &Repository, commit: &CommitId) -> Result<Vec<u8>, ReadError> {
+    const MOST: u64 = 1 << 20;
+    let id = known(repository, commit)?;
+    if size(repository, id)? > MOST {
+        return Err(ReadError::TooMuch { commit: commit.clone(), limit: MOST, what: "bytes of its own" });
+    }
+    object(repository, id, Kind::Commit)
+}
+
+/// Every commit that came with `new` after `old`, but for `new` itself.
+pub(super) fn between(
+    repository: &Repository,
+    old: &CommitId,
+    new: &CommitId,
+    most: usize,
+) -> Result<Vec<CommitId>, ReadError> {
+    let (old, id) = (known(repository, old)?, known(repository, new)?);
+    match descent::between(repository, old, id, most).map_err(ReadError::Broken)? {
+        Some(all) => Ok(all.into_iter().map(commit_id).collect()),
+        None => {
+            Err(ReadError::TooMuch { commit: new.clone(), limit: most as u64, what: "commits since the accepted one" })
+        }
     }
 }
 
@@ -241,11 +267,14 @@ impl Walk<'_> {
     }
 }
 
-fn root(repository: &Repository, commit: &CommitId) -> Result<ObjectId, ReadError> {
+/// The id of a commit that is here.
+fn known(repository: &Repository, commit: &CommitId) -> Result<ObjectId, ReadError> {
     let id = object_id(commit).map_err(|error| ReadError::Local(error.message))?;
-    if !repository.has_object(id) {
-        return Err(ReadError::NoCommit(commit.clone()));
-    }
+    if repository.has_object(id) { Ok(id) } else { Err(ReadError::NoCommit(commit.clone())) }
+}
+
+fn root(repository: &Repository, commit: &CommitId) -> Result<ObjectId, ReadError> {
+    let id = known(repository, commit)?;
     let data = object(repository, id, Kind::Commit)?;
     gix::objs::CommitRefIter::from_bytes(&data, gix::hash::Kind::Sha1)
         .tree_id()

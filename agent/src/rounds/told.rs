@@ -10,7 +10,7 @@ use manifests::{
     problem::Problem,
     report::{Report, Signature, Source as Where},
 };
-use plan::{select::Account, tell};
+use plan::{memory::Seal, select::Account, tell};
 
 impl<W: World> Rounds<'_, W> {
     /// The account as this turn leaves it.
@@ -35,6 +35,11 @@ impl<W: World> Rounds<'_, W> {
     fn source(&self, trouble: Option<Trouble>) -> Where {
         let branch = &self.settings.branch;
         let revision = |commit: &CommitId| format!("{branch}@sha1:{commit}");
+        let (signature, signer, distrust) = match &self.memory.seal {
+            None => (Signature::NotChecked, None, None),
+            Some(Seal::Good { by, key }) => (Signature::Good, Some(format!("{by} ({key})")), None),
+            Some(Seal::Tolerated { why }) => (Signature::Tolerated, None, Some(why.clone())),
+        };
         let age = self.memory.answered.map(|at| format!("; the remote last answered at {at:.0}"));
         Where {
             repository: self.settings.repository.clone(),
@@ -49,7 +54,9 @@ impl<W: World> Rounds<'_, W> {
                 .or(self.memory.accepted.as_ref())
                 .map(revision),
             answered: self.memory.answered,
-            signature: Signature::NotChecked,
+            signature,
+            signer,
+            distrust,
             trouble: trouble.map(|trouble| match trouble {
                 Trouble::Fetch(error) => format!("{error}{}", age.unwrap_or_default()),
                 Trouble::Refused(refused) => refused.to_string(),

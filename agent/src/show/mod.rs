@@ -11,6 +11,7 @@ pub mod orders;
 pub mod progress;
 pub mod report;
 pub mod tree;
+pub mod verify;
 
 use manifests::report::State;
 use std::io::{IsTerminal, Write};

@@ -17,11 +17,24 @@ pub enum Document {
     Approvals,
     /// What people sent back to an earlier form.
     Rollbacks,
+    /// The commit that people let be followed all the same.
+    Reset,
+    /// Who may sign commits.
+    Signers,
 }
 
 impl Document {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Memory, Self::Guardrails, Self::Lease, Self::Hold, Self::Pin, Self::Approvals, Self::Rollbacks];
+    pub(super) const ALL: [Self; 9] = [
+        Self::Memory,
+        Self::Guardrails,
+        Self::Lease,
+        Self::Hold,
+        Self::Pin,
+        Self::Approvals,
+        Self::Rollbacks,
+        Self::Reset,
+        Self::Signers,
+    ];
 
     /// The last part of its name, beside memory's.
     pub(super) fn name(self) -> &'static str {
@@ -33,13 +46,18 @@ impl Document {
             Self::Pin => "pin",
             Self::Approvals => "approvals",
             Self::Rollbacks => "rollbacks",
+            Self::Reset => "reset",
+            Self::Signers => "signers",
         }
     }
 
     pub(super) fn ending(self) -> &'static str {
         match self {
             Self::Guardrails => "yaml",
-            Self::Memory | Self::Lease | Self::Hold | Self::Pin | Self::Approvals | Self::Rollbacks => "json",
+            Self::Signers => "txt",
+            Self::Memory | Self::Lease | Self::Hold | Self::Pin | Self::Approvals | Self::Rollbacks | Self::Reset => {
+                "json"
+            }
         }
     }
 }

@@ -91,13 +91,14 @@ async fn alone(ssm: &aws_sdk_ssm::Client, name: &str) -> Result<(), StoreError> 
 }
 
 fn text(document: Document, orders: &Orders) -> String {
-    let Orders { holds, pin, approvals, rollbacks } = orders;
+    let Orders { holds, pin, approvals, rollbacks, reset } = orders;
     let text = match document {
         Document::Hold => serde_json::to_string(holds),
         Document::Pin => serde_json::to_string(pin),
         Document::Approvals => serde_json::to_string(approvals),
         Document::Rollbacks => serde_json::to_string(rollbacks),
-        Document::Memory | Document::Guardrails | Document::Lease => Ok(String::new()),
+        Document::Reset => serde_json::to_string(reset),
+        Document::Memory | Document::Guardrails | Document::Lease | Document::Signers => Ok(String::new()),
     };
     text.unwrap_or_default()
 }

@@ -1,0 +1,84 @@
+//! Commands that make no turn: what people tell their account, and what they ask about it. Each does it and prints what came
+//! of it.
+
+use super::{configured, known};
+use crate::{
+    adopt,
+    config::Flags,
+    doctor,
+    error::{CommandError, Exit},
+    history::{self, EventsOf, HistoryOf},
+    people::{Order, say},
+    show::{self, Output, Style},
+    verify,
+};
+
+/// Tells the account's agent something, as a person.
+pub(super) async fn order(flags: Flags, order: Order, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = known(flags, |_| Ok(())).await?;
+    let told = say(&config, &aws, order).await?.told();
+    match output {
+        Output::Text => show::out(&show::orders::in_force(&told)),
+        Output::Json => show::json(&show::orders::json(&told)),
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) async fn history(flags: Flags, of: &HistoryOf, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = known(flags, |_| Ok(())).await?;
+    let done = history::history(&config, &aws, of).await?;
+    match output {
+        Output::Text => show::out(&show::history::operations(&done, Style::stdout())),
+        Output::Json => show::json(&done),
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) async fn events(flags: Flags, of: &EventsOf, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = known(flags, |_| Ok(())).await?;
+    let seen = history::events(&config, &aws, of).await?;
+    match output {
+        Output::Text => show::out(&show::history::events(&seen, Style::stdout())),
+        Output::Json => show::json(&seen),
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) async fn verify(flags: Flags, commit: Option<&str>, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = configured(flags).await?;
+    let verified = verify::verify(&config, &aws, commit).await?;
+    match output {
+        Output::Text => show::out(&show::verify::text(&verified, Style::stdout())),
+        Output::Json => show::json(&verified),
+    }
+    Ok(verified.exit())
+}
+
+pub(super) async fn doctor(flags: Flags, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = configured(flags).await?;
+    let mut tell = |check: &doctor::Check| match output {
+        Output::Text => show::out(&show::doctor::check(check, Style::stdout())),
+        Output::Json => {}
+    };
+    let checks = doctor::doctor(&config, &aws, &mut tell).await?;
+    match output {
+        Output::Text => show::out(&show::doctor::verdict(&checks, Style::stdout())),
+        Output::Json => show::json(&checks),
+    }
+    Ok(doctor::exit(&checks))
+}
+
+/// Needs no repository: it writes what is still to be committed.
+pub(super) async fn adopt(flags: Flags, said: &adopt::Said, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = known(flags, |_| Ok(())).await?;
+    let adoption = adopt::adopt(&config, &aws, said).await?;
+    match output {
+        Output::Json => show::json(&show::adopt::json(&adoption)),
+        Output::Text if said.stdout => {
+            show::out(&show::adopt::files(&adoption));
+            show::err(&show::adopt::text(&adoption, Style::stderr()));
+        }
+        Output::Text => show::out(&show::adopt::text(&adoption, Style::stdout())),
+    }
+    Ok(adoption.exit())
+}

@@ -1,0 +1,269 @@
+//! Who may sign: a file in OpenSSH's format of allowed signers (ssh-keygen(1), "ALLOWED SIGNERS"), the same that
+//! `git verify-commit` reads.
+//!
+//! A line that can't be honoured in full (a certificate authority, a kind of key that is not verified here, an option that
+//! OpenSSH learned after us) is an error and never skipped: whoever wrote it meant something by it.
+
+use super::signed::apart;
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use ssh_key::{Algorithm, EcdsaCurve, HashAlg, PublicKey, SshSig};
+
+/// The namespace in which git signs.
+const NAMESPACE: &str = "git";
+
+/// Everybody who may sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signers(Vec<Signer>);
+
+/// One line: whose key it is, for what and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Signer {
+    principals: String,
+    namespaces: Option<Vec<String>>,
+    after: Option<Timestamp>,
+    before: Option<Timestamp>,
+    key: PublicKey,
+}
+
+/// Who signed a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedBy {
+    /// As the file of signers names them.
+    pub principals: String,
+    /// The key, as `ssh-keygen -l` prints it.
+    pub fingerprint: String,
+}
+
+/// Why a commit's signature is not good.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    /// There is none.
+    #[error("nobody signed it")]
+    Unsigned,
+    /// It can't be read, or can be read in more than one way.
+    #[error("it {0}")]
+    Ambiguous(&'static str),
+    /// It is no SSH signature.
+    #[error("its signature is not one of SSH ({0})")]
+    Unreadable(String),
+    /// It was made for something else.
+    #[error("its signature was made for `{0}` and not for git")]
+    Namespace(String),
+    /// The key is nobody's who may sign.
+    #[error("it is signed with the key {0}, which is not among the account's signers")]
+    Unknown(String),
+    /// The key may not sign at this time.
+    #[error("it is signed by {by}, whose key {fingerprint} was not valid when the commit was first seen ({seen:.0})")]
+    Untimely {
+        /// Whose.
+        by: String,
+        /// Which.
+        fingerprint: String,
+        /// When.
+        seen: Timestamp,
+    },
+    /// The key may not sign for git.
+    #[error("it is signed by {by}, whose key may not sign for git")]
+    OtherUse {
+        /// Whose.
+        by: String,
+    },
+    /// It is a signature of something else.
+    #[error("it is not what {by} signed: it was changed, or the signature is another's")]
+    Tampered {
+        /// Whose key it names.
+        by: String,
+    },
+    /// A hardware key signed without anybody touching it.
+    #[error("it is signed with {by}'s hardware key, which nobody touched")]
+    Untouched {
+        /// Whose.
+        by: String,
+    },
+}
+
+impl Signers {
+    /// Reads a file of allowed signers.
+    ///
+    /// # Errors
+    /// The first line that can't be honoured, with its number.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut all = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if !line.is_empty() && !line.starts_with('#') {
+                all.push(signer(line).map_err(|why| format!("line {}: {why}", number + 1))?);
+            }
+        }
+        if all.is_empty() { Err("nobody is in it".into()) } else { Ok(Self(all)) }
+    }
+
+    /// Everybody, as the file names them, each once.
+    pub fn principals(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = self.0.iter().map(|signer| signer.principals.as_str()).collect();
+        all.dedup();
+        all
+    }
+
+    /// Who signed these bytes of a commit, which was first seen at that time: a date in a commit is its author's to choose.
+    ///
+    /// # Errors
+    /// Why it can't be trusted.
+    pub fn judge(&self, commit: &[u8], seen: Timestamp) -> Result<SignedBy, Distrust> {
+        let signed = apart(commit).map_err(Distrust::Ambiguous)?.ok_or(Distrust::Unsigned)?;
+        let armour = signed.armour.trim_ascii();
+        let unreadable = |error: &dyn std::fmt::Display| Distrust::Unreadable(plan::quote::quote(&error.to_string()));
+        let signature = SshSig::from_pem(armour).map_err(|error| unreadable(&error))?;
+        if signature.namespace() != NAMESPACE {
+            return Err(Distrust::Namespace(plan::quote::quote(signature.namespace())));
+        }
+        let fingerprint = signature.public_key().fingerprint(HashAlg::Sha256).to_string();
+        let whose: Vec<&Signer> =
+            self.0.iter().filter(|signer| signer.key.key_data() == signature.public_key()).collect();
+        let Some(first) = whose.first() else { return Err(Distrust::Unknown(fingerprint)) };
+        let by = first.principals.clone();
+        if first.key.verify(NAMESPACE, &signed.payload, &signature).is_err() {
+            return Err(Distrust::Tampered { by });
+        }
+        if !is_touched(&signature) {
+            return Err(Distrust::Untouched { by });
+        }
+        let for_git: Vec<&&Signer> = whose.iter().filter(|signer| signer.is_for(NAMESPACE)).collect();
+        if for_git.is_empty() {
+            return Err(Distrust::OtherUse { by });
+        }
+        match for_git.iter().find(|signer| signer.is_valid(seen)) {
+            Some(signer) => Ok(SignedBy { principals: signer.principals.clone(), fingerprint }),
+            None => Err(Distrust::Untimely { by, fingerprint, seen }),
+        }
+    }
+}
+
+impl Signer {
+    fn is_for(&self, namespace: &str) -> bool {
+        let allowed = |patterns: &Vec<String>| patterns.iter().any(|pattern| matches(pattern, namespace));
+        self.namespaces.as_ref().is_none_or(allowed)
+    }
+
+    fn is_valid(&self, seen: Timestamp) -> bool {
+        self.after.is_none_or(|after| after <= seen) && self.before.is_none_or(|before| seen < before)
+    }
+}
+
+/// A hardware key says with its signature whether somebody touched it (FIDO's user presence): flags and a counter stand at
+/// the signature's end.
+fn is_touched(signature: &SshSig) -> bool {
+    let bytes = signature.signature().as_bytes();
+    let touched = || bytes.len().checked_sub(5).and_then(|at| bytes.get(at)).is_some_and(|flags| flags & 1 == 1);
+    !is_hardware(&signature.algorithm()) || touched()
+}
+
+fn is_hardware(algorithm: &Algorithm) -> bool {
+    matches!(algorithm, Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256)
+}
+
+/// One line of the file.
+fn signer(line: &str) -> Result<Signer, String> {
+    let words = words(line)?;
+    let mut words = words.iter();
+    let principals = words.next().ok_or("there is no name")?;
+    let (mut namespaces, mut after, mut before) = (None, None, None);
+    let mut word = words.next().ok_or("there is no key")?;
+    if !is_kind(word) {
+        for option in options(word) {
+            let (name, value) = option.split_once('=').map_or((option.as_str(), ""), |(name, value)| (name, value));
+            match name.to_ascii_lowercase().as_str() {
+                "namespaces" => namespaces = Some(value.split(',').map(ToOwned::to_owned).collect()),
+                "valid-after" => after = Some(moment(value)?),
+                "valid-before" => before = Some(moment(value)?),
+                "cert-authority" => return Err("certificates are not verified here: name the signers' own keys".into()),
+                other => return Err(format!("the option `{}` is not known here", plan::quote::quote(other))),
+            }
+        }
+        word = words.next().ok_or("there is no key")?;
+    }
+    let text = words.next().ok_or("there is no key")?;
+    let key = PublicKey::from_openssh(&format!("{word} {text}"))
+        .map_err(|error| format!("the key can't be read: {error}"))?;
+    let algorithm = key.algorithm();
+    let plain = matches!(algorithm, Algorithm::Ed25519 | Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 });
+    if !plain && !is_hardware(&algorithm) {
+        return Err(format!("keys of the kind {algorithm} are not verified here: ed25519, P-256, or sk- ones are"));
+    }
+    Ok(Signer { principals: principals.clone(), namespaces, after, before, key })
+}
+
+fn is_kind(word: &str) -> bool {
+    ["ssh-", "ecdsa-", "sk-"].iter().any(|kind| word.starts_with(kind))
+}
+
+/// Words, of which those in quotes may hold spaces.
+fn words(line: &str) -> Result<Vec<String>, String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    for c in line.chars() {
+        match c {
+            '"' => {
+                quoted = !quoted;
+                word.push(c);
+            }
+            c if c.is_whitespace() && !quoted => {
+                if !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+            }
+            c => word.push(c),
+        }
+    }
+    if quoted {
+        return Err("a quotation has no end".into());
+    }
+    words.extend((!word.is_empty()).then_some(word));
+    Ok(words)
+}
+
+/// `a="b,c",d` as `a=b,c` and `d`.
+fn options(word: &str) -> Vec<String> {
+    let (mut all, mut one, mut quoted) = (Vec::new(), String::new(), false);
+    for c in word.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => all.push(std::mem::take(&mut one)),
+            c => one.push(c),
+        }
+    }
+    all.push(one);
+    all
+}
+
+/// `YYYYMMDD`, `YYYYMMDDHHMM` or `YYYYMMDDHHMMSS`, with or without `Z`. OpenSSH reads one without in the machine's own zone,
+/// which for an agent would be another one in each account: here it is UTC.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let digits = text.strip_suffix('Z').unwrap_or(text);
+    let wrong = || format!("`{}` is no time such as 20261224 or 202612241800Z", plan::quote::quote(text));
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) || ![8, 12, 14].contains(&digits.len()) {
+        return Err(wrong());
+    }
+    let digits = format!("{digits:0<14}");
+    let read = DateTime::strptime("%Y%m%d%H%M%S", &digits).map_err(|_| wrong())?;
+    read.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp()).map_err(|_| wrong())
+}
+
+/// OpenSSH's patterns: `*` is any text, `?` any character.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut rest = text.chars();
+    let mut pattern = pattern.chars();
+    while let Some(wanted) = pattern.next() {
+        match wanted {
+            '*' => {
+                let after = pattern.as_str();
+                return (0..=rest.as_str().len())
+                    .any(|at| rest.as_str().get(at..).is_some_and(|rest| matches(after, rest)));
+            }
+            '?' if rest.next().is_some() => {}
+            '?' => return false,
+            wanted if rest.next() != Some(wanted) => return false,
+            _ => {}
+        }
+    }
+    rest.next().is_none()
+}
