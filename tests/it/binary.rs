@@ -174,6 +174,23 @@ impl Checkout {
         fs::remove_file(self.folder.join(path)).unwrap();
     }
 
+    /// The same, signed with this key.
+    pub(crate) fn commit_signed(&self, key: &Path) -> String {
+        git(&self.folder, &["add", "--all"]);
+        let key = format!("user.signingkey={}", key.display());
+        let who = ["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "gpg.format=ssh", "-c", &key];
+        git(&self.folder, &[&who[..], &["commit", "--quiet", "--allow-empty", "-S", "--message", "x"]].concat());
+        git(&self.folder, &["rev-parse", "HEAD"])
+    }
+
+    /// The branch begins anew, with everything as it is.
+    pub(crate) fn rewrite(&self) -> String {
+        git(&self.folder, &["checkout", "--quiet", "--orphan", "anew"]);
+        self.commit();
+        git(&self.folder, &["branch", "--quiet", "-M", "anew", "main"]);
+        git(&self.folder, &["rev-parse", "HEAD"])
+    }
+
     /// A commit that only another branch has; the files stay as they are.
     pub(crate) fn aside(&self, branch: &str) -> String {
         git(&self.folder, &["checkout", "--quiet", "-b", branch]);

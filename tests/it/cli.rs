@@ -6,9 +6,9 @@ use crate::binary::{Ran, holdfast, hub};
 use agent::error::Exit;
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 20] = [
     "", "run", "once", "plan", "status", "tree", "history", "events", "doctor", "validate", "hold", "release", "pin",
-    "unpin", "approve", "rollback", "adopt", "version",
+    "unpin", "approve", "rollback", "verify", "trust", "adopt", "version",
 ];
 
 fn fixture(name: &str) -> PathBuf {
@@ -39,6 +39,8 @@ fn the_help_of_every_command_is_as_committed() {
         let asked = Ran::of(&mut holdfast(home.path(), &["help", command][..if command.is_empty() { 1 } else { 2 }]));
         assert_eq!(asked.stdout, ran.stdout, "`help {command}` and `{command} --help` say the same");
     }
+    let reset = ["trust", "reset", "--help"];
+    check("holdfast-trust-reset.txt", &Ran::of(&mut holdfast(home.path(), &reset)));
     check("holdfast-hub.txt", &Ran::of(&mut hub(home.path(), &["--help"])));
     check("holdfast-hub-watch.txt", &Ran::of(&mut hub(home.path(), &["watch", "--help"])));
 }

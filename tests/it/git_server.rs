@@ -41,7 +41,7 @@ fn command(folder: &Path) -> Command {
     command
 }
 
-fn feed(folder: &Path, arguments: &[&str], input: &[u8]) -> Output {
+pub(crate) fn feed(folder: &Path, arguments: &[&str], input: &[u8]) -> Output {
     let mut command = command(folder);
     let child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.expect("these tests need the `git` program: install git");

@@ -150,7 +150,7 @@ impl Store for Desk {
             Some(Bug::HoldsAreAdvice) => Orders::default(),
             _ => self.orders.borrow().clone(),
         };
-        Ok(Kept { memory, lost: false, guardrails, orders: Ok(orders), lease })
+        Ok(Kept { memory, lost: false, guardrails, orders: Ok(orders), signers: None, lease })
     }
 
     async fn lease(&self, lease: &Lease) -> Result<u64, StoreError> {

@@ -18,3 +18,4 @@ mod people;
 mod refusals;
 mod reports;
 mod secrets;
+mod trust;

@@ -34,7 +34,7 @@ fn all_is_well_in_an_account_that_is_ready_and_nothing_is_changed() {
     assert_eq!(of(&found, "topic"), ("warning", "reports go nowhere", "`--topic ARN` names the hub's topic"));
     assert!(!calls.keys().any(|call| call.contains("PutParameter") || call.contains("Publish")), "{calls:?}");
     let ran = site.run(&["doctor"]);
-    assert!(ran.stdout.contains("✓ repository      at ") && ran.stdout.contains("0 bad, 2 warnings"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("✓ repository      at ") && ran.stdout.contains("0 bad, 3 warnings"), "{}", ran.stdout);
 }
 
 #[test]

@@ -1,0 +1,126 @@
+//! Who may sign: a commit that nobody trusted signed changes nothing, and is told; and a person's way out.
+
+use crate::{
+    keys::Keys,
+    site::{Site, parameter},
+};
+use manifests::report::{Signature, State, What};
+
+/// An account that trusts alice, and a repository whose first commit she signed.
+fn signed() -> Option<(Site, Keys)> {
+    let keys = Keys::new()?;
+    let site = Site::of(&[]);
+    site.operator().put("/holdfast/signers", "String", &keys.allowed(&[("alice@example.org", "", "alice")]));
+    site.write("stack", "");
+    site.repository.commit_signed(&keys.path("alice"));
+    Some((site, keys))
+}
+
+fn change(site: &Site, value: &str) {
+    site.write("stack", &format!("parameters: {{Value: {value}}}"));
+}
+
+#[test]
+fn a_commit_that_nobody_trusted_signed_changes_nothing_until_one_is() {
+    let Some((site, keys)) = signed() else { return };
+    let turn = site.once().expect(State::InSync, 0);
+    assert_eq!(turn.report.source.signature, Signature::Good);
+    assert!(turn.report.source.signer.as_ref().unwrap().starts_with("alice@example.org (SHA256:"), "{turn:#?}");
+    let good = turn.report.source.applied.clone().unwrap();
+    for key in [None, Some("mallory")] {
+        change(&site, "two");
+        match key {
+            None => site.repository.commit(),
+            Some(key) => site.repository.commit_signed(&keys.path(key)),
+        };
+        let turn = site.once().expect(State::Unknown, 75);
+        let trouble = turn.report.source.trouble.clone().unwrap();
+        let why = if key.is_none() { "nobody signed it" } else { "which is not among the account's signers" };
+        assert!(trouble.contains(" is refused: ") && trouble.contains(why), "{trouble}");
+        assert!(trouble.ends_with("ends with a commit that one of the account's signers signed"), "{trouble}");
+        assert_eq!(turn.report.source.attempted, Some(good.clone()), "the last good one stays in force");
+        assert_eq!(turn.report.happened.iter().filter(|it| it.what == What::Refused).count(), 1);
+        assert_eq!(site.operator().parameter("/stack").as_deref(), Some("one"));
+        let ran = site.run(&["verify"]);
+        assert!(
+            ran.code == Some(1) && ran.stdout.contains(why) && ran.stdout.contains("who may sign: alice"),
+            "{ran:#?}"
+        );
+    }
+    change(&site, "three");
+    site.repository.commit_signed(&keys.path("alice"));
+    assert_eq!(site.once().expect(State::InSync, 0).happened(What::Updated), ["stack"]);
+    let ran = site.run(&["verify"]);
+    assert!(
+        ran.code == Some(0) && ran.stdout.contains("is signed by alice@example.org, with the key SHA256:"),
+        "{ran:#?}"
+    );
+}
+
+#[test]
+fn where_every_commit_has_to_be_signed_one_that_is_not_is_found_behind_the_head() {
+    let Some((site, keys)) = signed() else { return };
+    site.once().expect(State::InSync, 0);
+    change(&site, "two");
+    let unsigned = site.repository.commit();
+    change(&site, "three");
+    site.repository.commit_signed(&keys.path("alice"));
+    let turn = site.once_with(&["--signatures", "every"]).expect(State::Unknown, 75);
+    let trouble = turn.report.source.trouble.clone().unwrap();
+    assert!(trouble.contains(&format!("of {}, which it brings along, nobody signed it", &unsigned[..7])), "{trouble}");
+    // The head speaks for what it brings along, unless the account wants it otherwise.
+    site.once().expect(State::InSync, 0);
+}
+
+#[test]
+fn a_policy_of_warn_deploys_and_tells_and_off_says_so() {
+    let Some((site, _)) = signed() else { return };
+    change(&site, "two");
+    site.repository.commit();
+    let turn = site.once_with(&["--signatures", "warn"]).expect(State::InSync, 0);
+    assert_eq!(turn.report.source.signature, Signature::Tolerated);
+    assert_eq!(turn.report.source.distrust.as_deref(), Some("nobody signed it"));
+    change(&site, "three");
+    site.repository.commit();
+    let turn = site.once_with(&["--signatures", "off"]).expect(State::InSync, 0);
+    assert_eq!((turn.report.source.signature, turn.report.source.distrust), (Signature::NotChecked, None));
+}
+
+#[test]
+fn signers_that_are_gone_or_have_a_slip_trust_nobody_new() {
+    let Some((site, keys)) = signed() else { return };
+    site.once().expect(State::InSync, 0);
+    change(&site, "two");
+    site.repository.commit_signed(&keys.path("alice"));
+    for (text, why) in [
+        (Some("alice@example.org ssh-ed25519 AAAA"), "line 1: the key can't be read"),
+        (None, "has no list of signers"),
+    ] {
+        match text {
+            Some(text) => site.operator().put("/holdfast/signers", "String", text),
+            None => drop(site.operator().ssm("DeleteParameter", &serde_json::json!({ "Name": "/holdfast/signers" }))),
+        }
+        let turn = site.once().expect(State::Unknown, 75);
+        assert!(turn.report.source.trouble.as_ref().unwrap().contains(why), "{turn:#?}");
+        assert_eq!(site.operator().parameter("/stack").as_deref(), Some("one"));
+    }
+}
+
+#[test]
+fn a_branch_that_was_rewritten_is_followed_only_when_a_person_says_so() {
+    let site = Site::of(&[("stack", "")]);
+    site.once().expect(State::InSync, 0);
+    site.template("stack", &parameter("stack", "two"));
+    let other = site.repository.rewrite();
+    let turn = site.once().expect(State::Unknown, 75);
+    assert!(turn.report.source.trouble.as_ref().unwrap().contains("or with `holdfast trust reset`"), "{turn:#?}");
+    let ran = site.run(&["trust", "reset", &"f".repeat(40), "--reason", "we moved"]);
+    assert!(ran.code == Some(1) && ran.stderr.contains(&format!("the branch `main` is at {other}")), "{ran:#?}");
+    let ran = site.run(&["trust", "reset", &other[..12], "--reason", "we moved"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(site.once().expect(State::InSync, 0).happened(What::Updated), ["stack"]);
+    // It was leave for that commit alone.
+    site.template("stack", &parameter("stack", "three"));
+    site.repository.rewrite();
+    site.once().expect(State::Unknown, 75);
+}

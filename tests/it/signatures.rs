@@ -1,0 +1,126 @@
+//! Signatures on commits, against what real git and OpenSSH make of them: whatever is trusted here, git trusts too.
+
+use crate::{
+    binary::Checkout,
+    git_server::feed,
+    keys::{Keys, git_says},
+};
+use agent::trust::signers::Signers;
+use jiff::Timestamp;
+use std::fs;
+
+/// A commit and what is made of it: by us, and by git.
+struct Bench {
+    keys: Keys,
+    repository: Checkout,
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Option<Self> {
+        let keys = Keys::new()?;
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Checkout::new(folder.path().join("repository"));
+        repository.write("a.yaml", "x");
+        Some(Self { keys, repository, folder })
+    }
+
+    /// A commit's bytes.
+    fn bytes(&self, commit: &str) -> Vec<u8> {
+        feed(self.repository.folder(), &["cat-file", "commit", commit], b"").stdout
+    }
+
+    /// A commit of these bytes, however odd.
+    fn commit(&self, bytes: &[u8]) -> String {
+        let arguments = ["hash-object", "-t", "commit", "-w", "--stdin", "--literally"];
+        String::from_utf8(feed(self.repository.folder(), &arguments, bytes).stdout).unwrap().trim().to_owned()
+    }
+
+    /// Expects this of a commit, from a file of signers; `git` says whether git takes it.
+    #[track_caller]
+    fn check(&self, allowed: &str, commit: &str, expect: Result<&str, &str>, git: bool) {
+        let file = self.folder.path().join("allowed");
+        fs::write(&file, allowed).unwrap();
+        let seen: Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
+        let judged = Signers::parse(allowed).unwrap().judge(&self.bytes(commit), seen);
+        match (&judged, expect) {
+            (Ok(by), Ok(principals)) => assert_eq!(by.principals, principals),
+            (Err(why), Err(words)) => assert!(why.to_string().contains(words), "{why}"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(git_says(self.repository.folder(), &file, commit), git, "git, of {judged:?}");
+    }
+}
+
+/// A commit's bytes with this signature in them.
+fn with_signature(unsigned: &[u8], armour: &str) -> Vec<u8> {
+    let text = String::from_utf8(unsigned.to_vec()).unwrap();
+    let (head, message) = text.split_once("\n\n").unwrap();
+    let armour = armour.trim_end().replace('\n', "\n ");
+    format!("{head}\ngpgsig {armour}\n\n{message}").into_bytes()
+}
+
+#[test]
+fn what_git_signed_is_good_and_what_is_not_is_not() {
+    let Some(bench) = Bench::new() else { return };
+    let alice = bench.keys.allowed(&[("alice@example.org", "", "alice"), ("bob@example.org", "", "bob")]);
+    let signed = bench.repository.commit_signed(&bench.keys.path("alice"));
+    bench.check(&alice, &signed, Ok("alice@example.org"), true);
+    let by_bob = bench.repository.commit_signed(&bench.keys.path("bob"));
+    bench.check(&alice, &by_bob, Ok("bob@example.org"), true);
+    let unsigned = bench.repository.commit();
+    bench.check(&alice, &unsigned, Err("nobody signed it"), false);
+    let by_mallory = bench.repository.commit_signed(&bench.keys.path("mallory"));
+    bench.check(&alice, &by_mallory, Err("which is not among the account's signers"), false);
+    // The message was changed after it was signed; so was the tree's parent.
+    let text = String::from_utf8(bench.bytes(&signed)).unwrap();
+    let tampered = bench.commit(text.replace("\n\nx\n", "\n\ny\n").as_bytes());
+    bench.check(&alice, &tampered, Err("it is not what alice@example.org signed"), false);
+}
+
+#[test]
+fn keys_are_good_for_their_namespaces_and_their_time() {
+    let Some(bench) = Bench::new() else { return };
+    let signed = bench.repository.commit_signed(&bench.keys.path("alice"));
+    let allowed = |options: &str| bench.keys.allowed(&[("alice", options, "alice")]);
+    bench.check(&allowed("namespaces=\"git\""), &signed, Ok("alice"), true);
+    bench.check(&allowed("namespaces=\"file,g?t\""), &signed, Ok("alice"), true);
+    bench.check(&allowed("namespaces=\"file\""), &signed, Err("may not sign for git"), false);
+    bench.check(&allowed("valid-after=\"20250101\",valid-before=\"20990101\""), &signed, Ok("alice"), true);
+    // git goes by the date that the commit claims, which is now; we go by when the commit was first seen.
+    bench.check(
+        &allowed("valid-before=\"20260101\""),
+        &signed,
+        Err("was not valid when the commit was first seen"),
+        false,
+    );
+    bench.check(
+        &allowed("valid-after=\"20990101\""),
+        &signed,
+        Err("was not valid when the commit was first seen"),
+        false,
+    );
+}
+
+#[test]
+fn a_signature_for_something_else_or_one_that_can_be_read_in_two_ways_is_none() {
+    let Some(bench) = Bench::new() else { return };
+    let alice = bench.keys.allowed(&[("alice", "", "alice")]);
+    let unsigned = bench.bytes(&bench.repository.commit());
+    let sign = |namespace: &str, bytes: &[u8]| bench.keys.sign("alice", namespace, bytes);
+    let good = bench.commit(&with_signature(&unsigned, &sign("git", &unsigned)));
+    bench.check(&alice, &good, Ok("alice"), true);
+    let file = bench.commit(&with_signature(&unsigned, &sign("file", &unsigned)));
+    bench.check(&alice, &file, Err("made for `file` and not for git"), false);
+    let another = bench.commit(&with_signature(&unsigned, &sign("git", b"something else")));
+    bench.check(&alice, &another, Err("it is not what alice signed"), false);
+    let nonsense =
+        bench.commit(&with_signature(&unsigned, "-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----"));
+    bench.check(&alice, &nonsense, Err("is not one of SSH"), false);
+    let pgp =
+        bench.commit(&with_signature(&unsigned, "-----BEGIN PGP SIGNATURE-----\n\nAAAA\n-----END PGP SIGNATURE-----"));
+    bench.check(&alice, &pgp, Err("is not one of SSH"), false);
+    let twice = with_signature(&with_signature(&unsigned, &sign("git", &unsigned)), &sign("git", &unsigned));
+    // git takes it: one reader may see one signature, the next one another.
+    bench.check(&alice, &bench.commit(&twice), Err("carries two signatures"), true);
+}
