@@ -31,6 +31,9 @@ pub struct Flags {
     /// SSM SecureString that holds the git password or token (or set HOLDFAST_GIT_SECRET)
     #[arg(long, global = true, env = "HOLDFAST_GIT_SECRET_PARAMETER", value_name = "NAME")]
     pub git_secret_parameter: Option<String>,
+    /// File that holds the git password or token; read anew for every look at the remote, because tokens are rotated
+    #[arg(long, global = true, env = "HOLDFAST_GIT_SECRET_FILE", value_name = "FILE")]
+    pub git_secret_file: Option<PathBuf>,
     /// PEM file of further certificate authorities for git over https
     #[arg(long, global = true, env = "HOLDFAST_GIT_AUTHORITIES", value_name = "FILE")]
     pub git_authorities: Option<PathBuf>,
@@ -57,6 +60,10 @@ pub struct Flags {
     /// What to make of signatures [default: required if the account has a list of signers, off if not]
     #[arg(long, global = true, env = "HOLDFAST_SIGNATURES", value_enum, value_name = "POLICY")]
     pub signatures: Option<Policy>,
+    /// How long the branch may stand still before it is told to be stale: somebody may be holding commits back [default: for
+    /// ever]
+    #[arg(long, global = true, env = "HOLDFAST_FRESH", value_name = "TIME")]
+    pub fresh: Option<String>,
     /// SNS topic that reports go to
     #[arg(long, global = true, env = "HOLDFAST_TOPIC", value_name = "ARN")]
     pub topic: Option<String>,
@@ -98,6 +105,7 @@ struct File {
     path: Option<String>,
     git_user: Option<String>,
     git_secret_parameter: Option<String>,
+    git_secret_file: Option<PathBuf>,
     git_authorities: Option<PathBuf>,
     cache: Option<PathBuf>,
     account: Option<String>,
@@ -106,6 +114,7 @@ struct File {
     guardrails: Option<String>,
     signers: Option<String>,
     signatures: Option<Policy>,
+    fresh: Option<String>,
     topic: Option<String>,
     artifact_bucket: Option<String>,
     artifact_age: Option<String>,
@@ -131,6 +140,8 @@ pub struct Config {
     pub git_user: Option<String>,
     /// SSM parameter with the git secret.
     pub git_secret_parameter: Option<String>,
+    /// File with the git secret.
+    pub git_secret_file: Option<PathBuf>,
     /// Further certificate authorities.
     pub git_authorities: Option<PathBuf>,
     /// Where git objects are kept.
@@ -147,6 +158,8 @@ pub struct Config {
     pub signers: Option<String>,
     /// What is made of signatures, if that was said.
     pub signatures: Option<Policy>,
+    /// How long the branch may stand still.
+    pub fresh: Option<Duration>,
     /// Where reports go.
     pub topic: Option<String>,
     /// Where artifacts and large and nested templates go.
@@ -247,6 +260,7 @@ impl Flags {
             path: parsed("--path", self.path.or(file.path))?,
             git_user: self.git_user.or(file.git_user),
             git_secret_parameter: self.git_secret_parameter.or(file.git_secret_parameter),
+            git_secret_file: self.git_secret_file.or(file.git_secret_file),
             git_authorities: self.git_authorities.or(file.git_authorities),
             cache: self.cache.or(file.cache).unwrap_or_else(default_cache),
             account: parsed("--account", self.account.or(file.account))?,
@@ -255,6 +269,10 @@ impl Flags {
             guardrails: self.guardrails.or(file.guardrails),
             signers: self.signers.or(file.signers),
             signatures: self.signatures.or(file.signatures),
+            fresh: match self.fresh.or(file.fresh) {
+                None => None,
+                Some(text) => Some(time("--fresh", Some(text), 0)?),
+            },
             topic: self.topic.or(file.topic),
             artifact_bucket: bucket(self.artifact_bucket.or(file.artifact_bucket))?,
             artifact_age: time("--artifact-age", self.artifact_age.or(file.artifact_age), 30 * 86_400)?,

@@ -38,6 +38,8 @@ pub mod send;
 pub mod stop;
 pub mod world;
 pub mod shipped;
+mod secret;
+mod codecommit;
 pub mod clock;
 
 pub mod run;

@@ -8,10 +8,10 @@ use crate::{
     error::CommandError,
     git::{
         Limits, Origin, Repository,
-        credentials::{Credentials, Keyring},
         error::{Fault, FetchError},
     },
     pace::Pacing,
+    secret::Secret,
     send::Outlet,
     store::{Document, Place},
     world::{Settings, Sight, World},
@@ -221,6 +221,7 @@ fn settings(config: &Config, url: &str, home: Region) -> Settings {
         account: config.account.clone(),
         me: me(),
         signatures: config.signatures,
+        fresh: config.fresh.map(signed),
         guarded: config.guardrails.is_some(),
         policy: policy(config),
         shelving: config.artifact_bucket.clone().map(|bucket| Rules {
@@ -279,56 +280,6 @@ fn without_secret(url: &str) -> String {
     let mut shown = path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"));
     shown.truncate(shown.find(['?', '#']).unwrap_or(shown.len()));
     shown
-}
-
-/// Where the git secret is; read anew for every look at the remote, because tokens are rotated.
-pub struct Secret {
-    user: Option<String>,
-    place: SecretPlace,
-}
-
-enum SecretPlace {
-    None,
-    Environment,
-    Parameter { ssm: Box<aws_sdk_ssm::Client>, name: String },
-}
-
-/// The environment variable that may hold the git secret. It is no flag: flags are seen by everyone on a machine.
-const SECRET: &str = "HOLDFAST_GIT_SECRET";
-
-impl Secret {
-    fn new(config: &Config, aws: &SdkConfig, calls: &Calls) -> Self {
-        let place = match &config.git_secret_parameter {
-            Some(name) => {
-                let client = aws_sdk_ssm::config::Builder::from(aws).interceptor(calls.clone()).build();
-                SecretPlace::Parameter { ssm: Box::new(aws_sdk_ssm::Client::from_conf(client)), name: name.clone() }
-            }
-            None if std::env::var_os(SECRET).is_some() => SecretPlace::Environment,
-            None => SecretPlace::None,
-        };
-        Self { user: config.git_user.clone(), place }
-    }
-}
-
-impl Keyring for Secret {
-    async fn credentials(&self) -> Result<Credentials, String> {
-        let secret = match &self.place {
-            SecretPlace::None => return Ok(Credentials::None),
-            SecretPlace::Environment => std::env::var(SECRET).map_err(|_| format!("{SECRET} is not text"))?,
-            SecretPlace::Parameter { ssm, name } => {
-                let answer = ssm.get_parameter().name(name).with_decryption(true).send().await;
-                let answer = answer.map_err(|error| {
-                    format!("the git secret `{name}` can't be read: {}", trouble("ssm:GetParameter", &error))
-                })?;
-                answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default()
-            }
-        };
-        let secret = secret.trim().to_owned();
-        Ok(match &self.user {
-            Some(user) => Credentials::Basic { user: user.clone(), password: secret },
-            None => Credentials::Bearer(secret),
-        })
-    }
 }
 
 #[cfg(test)]

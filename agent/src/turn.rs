@@ -176,7 +176,7 @@ async fn fetch<W: World>(
     memory.seal = accepted.seal().cloned();
     if memory.accepted.as_ref() != Some(commit) {
         note(memory, now, What::Accepted, commit, format!("commit {} is accepted", commit.short()));
-        memory.accepted = Some(commit.clone());
+        (memory.accepted, memory.since) = (Some(commit.clone()), Some(now));
     }
     Ok(())
 }

@@ -90,6 +90,8 @@ pub struct Settings {
     pub me: Holder,
     /// What is made of signatures; `None` leaves it to whether the account has a list of signers.
     pub signatures: Option<Signatures>,
+    /// How long the branch may stand still before that is told; `None` is for ever.
+    pub fresh: Option<SignedDuration>,
     /// Whether the account must have guardrails: it was said where they are.
     pub guarded: bool,
     /// What `plan` decides by; its guardrails are those that hold where the account has none.

@@ -387,6 +387,7 @@ pub(crate) fn settings() -> Settings {
         account: None,
         me: Holder { host: "here".into(), process: 1, began: jiff::Timestamp::UNIX_EPOCH },
         signatures: None,
+        fresh: None,
         guarded: false,
         policy: Policy {
             owner: "holdfast".into(),

@@ -36,6 +36,9 @@ pub struct Memory {
     /// The last commit that was accepted: the floor that every later one must descend from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<CommitId>,
+    /// When it was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// What the signature of the accepted commit was worth when it was accepted; `None` when nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<Seal>,
@@ -258,6 +261,7 @@ impl Memory {
             epoch,
             sequence: 0,
             accepted: None,
+            since: None,
             seal: None,
             refused: None,
             seen: None,

@@ -32,6 +32,17 @@ impl<W: World> Rounds<'_, W> {
         })
     }
 
+    /// That the branch has stood still for longer than it should: a remote that is held back looks like one that is quiet.
+    fn stale(&self) -> Option<String> {
+        let (fresh, since) = (self.settings.fresh?, self.memory.since?);
+        let still = now(self.world).duration_since(since);
+        (still > fresh).then(|| {
+            format!(
+                "the branch has stood still since {since:.0}, longer than it should (`--fresh`); ends with a new commit"
+            )
+        })
+    }
+
     fn source(&self, trouble: Option<Trouble>) -> Where {
         let branch = &self.settings.branch;
         let revision = |commit: &CommitId| format!("{branch}@sha1:{commit}");
@@ -57,11 +68,12 @@ impl<W: World> Rounds<'_, W> {
             signature,
             signer,
             distrust,
-            trouble: trouble.map(|trouble| match trouble {
-                Trouble::Fetch(error) => format!("{error}{}", age.unwrap_or_default()),
-                Trouble::Refused(refused) => refused.to_string(),
-                Trouble::Reading(error) => error.to_string(),
-            }),
+            trouble: match trouble {
+                Some(Trouble::Fetch(error)) => Some(format!("{error}{}", age.unwrap_or_default())),
+                Some(Trouble::Refused(refused)) => Some(refused.to_string()),
+                Some(Trouble::Reading(error)) => Some(error.to_string()),
+                None => self.stale(),
+            },
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Secrets: a canary in every place where one may be, and none of them is ever seen again.
 
 use crate::{
-    binary::Ran,
+    binary::{Ran, Running, until},
     git_server::{GitServer, Manner},
     site::{Site, manifest, parameter},
 };
@@ -62,6 +62,29 @@ fn a_git_password_from_the_environment() {
     server.behave(Manner::Tell);
     let ran = Ran::of(site.agent(&["once", "--log", "trace"]).envs(environment));
     assert!(!ran.said().contains(CANARY) && !ran.said().contains("Z2l0OmNhbmFyeS00NzEx"), "{ran:#?}");
+}
+
+#[test]
+fn a_git_token_from_a_file_that_is_rotated() {
+    let site = Site::of(&[]);
+    let server = served(&site, &format!("Bearer {CANARY}"));
+    let (url, file) = (server.url("fleet/.git"), site.file("token"));
+    std::fs::write(&file, format!("{CANARY}\n")).unwrap();
+    let environment = [("HOLDFAST_REPOSITORY", &*url), ("HOLDFAST_GIT_SECRET_FILE", file.to_str().unwrap())];
+    check(&site, &environment, "stack");
+    // The daemon reads it anew for every look.
+    let mut daemon = site.agent(&["run", "--interval", "1s", "--log", "trace"]);
+    let daemon = Running::start(daemon.envs(environment));
+    let before = server.counted().requests;
+    until("the first look", || server.counted().requests > before);
+    server.demand("Bearer canary-rotated");
+    std::fs::write(&file, "canary-rotated").unwrap();
+    let commit = crate::binary::Checkout::new(site.home().join("served/fleet"));
+    commit.write("stack.yaml", manifest("stack", "parameters: {Value: two}"));
+    commit.commit();
+    until("the new commit", || site.operator().parameter("/stack").as_deref() == Some("two"));
+    let ran = daemon.terminate();
+    assert!(!ran.said().contains("canary"), "{ran:#?}");
 }
 
 #[test]

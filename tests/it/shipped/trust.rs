@@ -124,3 +124,18 @@ fn a_branch_that_was_rewritten_is_followed_only_when_a_person_says_so() {
     site.repository.rewrite();
     site.once().expect(State::Unknown, 75);
 }
+
+#[test]
+fn a_branch_that_stands_still_for_longer_than_it_should_is_told() {
+    let site = Site::of(&[("stack", "")]);
+    site.once_with(&["--fresh", "1d"]).expect(State::InSync, 0);
+    let turn = site.once_with(&["--fresh", "0s"]).expect(State::Unknown, 75);
+    let trouble = turn.report.source.trouble.as_ref().unwrap();
+    assert!(
+        trouble.starts_with("the branch has stood still since ") && turn.state("stack") == State::InSync,
+        "{turn:#?}"
+    );
+    change(&site, "two");
+    site.repository.commit();
+    site.once_with(&["--fresh", "1d"]).expect(State::InSync, 0);
+}
