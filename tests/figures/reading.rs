@@ -179,7 +179,9 @@ impl Desk {
         notice(&mut memory, &selected, &there, &self.policy.owner, Timestamp::UNIX_EPOCH);
         let (second, again) = spent(|| self.plan(&selected, &there, &memory));
         if first.steps.len() != 4 || second.rows.values().any(|row| row.stand != Stand::Settled) {
-            return Err(MeasureError::Untrue("the plans are not what they should be".into()));
+            let row = second.rows.iter().find(|(_, row)| row.stand != Stand::Settled);
+            let why = format!("the plans are not what they should be: {} steps, then {row:?}", first.steps.len());
+            return Err(MeasureError::Untrue(why));
         }
         Ok(Times { files, parse: parsing, plan: planning, again })
     }

@@ -10,6 +10,7 @@ mod binary;
 mod bug;
 mod chaos;
 mod cli;
+mod corpus;
 mod git;
 mod git_bad;
 mod git_place;

@@ -50,6 +50,7 @@ pub mod spent;
 pub mod trial;
 pub mod reach;
 pub mod short;
+pub mod pair;
 pub mod orders;
 pub mod lease;
 pub mod fence;

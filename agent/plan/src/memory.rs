@@ -7,6 +7,7 @@
 use crate::{
     asked::Fingerprint,
     orders::Leave,
+    pair::{self, Pair},
     short::{self, Short},
     spent::Spent,
     texts::{hex, maybe_hex, pairs},
@@ -74,8 +75,8 @@ pub struct Memory {
     #[serde(default, with = "short", skip_serializing_if = "Vec::is_empty")]
     pub used: Vec<Short>,
     /// The stacks that are ours, each with its ARN: what has our tag and another ARN is somebody else's.
-    #[serde(default, with = "short", skip_serializing_if = "BTreeSet::is_empty")]
-    pub owned: BTreeSet<Short>,
+    #[serde(default, with = "pair", skip_serializing_if = "BTreeSet::is_empty")]
+    pub owned: BTreeSet<Pair>,
     /// What was destroyed in the last 24 hours.
     #[serde(default, skip_serializing_if = "Spent::is_empty")]
     pub spent: Spent,
@@ -341,14 +342,14 @@ impl Memory {
 
     /// Remembers that the stack of this name and ARN is ours.
     pub fn own(&mut self, key: &StackKey, stack_id: &str) {
-        let pair = Short::of_pair(&text(key), stack_id);
+        let pair = Pair::of(&text(key), stack_id);
         self.forget(pair);
         self.owned.insert(pair);
     }
 
     /// Whether the stack of this name and ARN is the one that was ours; `None` when none of that name is remembered.
     pub fn owns(&self, key: &StackKey, stack_id: &str) -> Option<bool> {
-        let pair = Short::of_pair(&text(key), stack_id);
+        let pair = Pair::of(&text(key), stack_id);
         let mut alike = self.owned.range(pair.alike()).peekable();
         alike.peek()?;
         Some(alike.any(|known| *known == pair))
@@ -356,10 +357,10 @@ impl Memory {
 
     /// Forgets that a stack of this name was ours: it is gone by our own hand.
     pub fn disown(&mut self, key: &StackKey) {
-        self.forget(Short::of_pair(&text(key), ""));
+        self.forget(Pair::of(&text(key), ""));
     }
 
-    fn forget(&mut self, pair: Short) {
+    fn forget(&mut self, pair: Pair) {
         while let Some(other) = self.owned.range(pair.alike()).next().copied() {
             self.owned.remove(&other);
         }

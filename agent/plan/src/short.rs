@@ -8,7 +8,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{fmt, ops::RangeInclusive};
+use core::fmt;
 use serde::{Deserialize, Deserializer, Serializer, de};
 
 /// 48 bits of a digest.
@@ -28,11 +28,6 @@ impl Short {
         Self(Fingerprint::of(text.as_bytes()).short() >> 16)
     }
 
-    /// Half of one text and half of another: it is told whether the first was ever seen, and with which second.
-    pub(crate) fn of_pair(one: &str, other: &str) -> Self {
-        Self(Self::of(one).0 & !0xff_ffff | Self::of(other).0 & 0xff_ffff)
-    }
-
     /// Half of a text, and a number below 2^24.
     pub(crate) fn with_number(text: &str, number: u64) -> Self {
         Self(Self::of(text).0 & !0xff_ffff | number & 0xff_ffff)
@@ -43,14 +38,9 @@ impl Short {
         self.0 & 0xff_ffff
     }
 
-    /// Whether two pairs have their first half in common.
+    /// Whether two of them have their first half in common.
     pub(crate) fn begins_like(self, other: Self) -> bool {
         self.0 >> 24 == other.0 >> 24
-    }
-
-    /// All pairs that have their first half in common with this one.
-    pub(crate) fn alike(self) -> RangeInclusive<Self> {
-        Self(self.0 & !0xff_ffff)..=Self(self.0 | 0xff_ffff)
     }
 
     fn parse(text: &[u8]) -> Option<Self> {

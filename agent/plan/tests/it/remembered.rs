@@ -288,3 +288,17 @@ fn of_marks_the_newest_are_kept_and_one_that_comes_again_is_new() {
     assert_eq!(kept(400, 200), (400, true));
     assert_eq!(kept(401, 200), (400, false));
 }
+
+#[test]
+fn of_ten_thousand_stacks_none_is_taken_for_another_and_each_is_told_from_one_made_anew() {
+    let mut memory = Memory::new("e1".into());
+    let key = |number: usize| key(&format!("s{number:05}"));
+    let arn = |number: usize| format!("arn:aws:cloudformation:eu-central-1:111111111111:stack/s{number:05}/one");
+    (0..10_000).for_each(|number| memory.own(&key(number), &arn(number)));
+    let text = serde_json::to_string(&memory).expect("it is JSON");
+    let memory: Memory = serde_json::from_str(&text).expect("it reads again");
+    let wrong: Vec<usize> = (0..10_000).filter(|at| memory.owns(&key(*at), &arn(*at)) != Some(true)).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let anew = (0..10_000).filter(|at| memory.owns(&key(*at), &format!("{} again", arn(*at))) != Some(false));
+    assert!(anew.count() <= 1, "by chance, one in a million");
+}
