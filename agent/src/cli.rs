@@ -18,6 +18,7 @@ use crate::{
     world::{Settings, Sight},
 };
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
+use manifests::report::State;
 use std::{cell::Cell, path::PathBuf, rc::Rc};
 
 /// Brings one AWS account to what a git repository of CloudFormation stack manifests says, and keeps it there.
@@ -86,6 +87,9 @@ pub enum Command {
     Hold {
         /// The stack, by CloudFormation's name; the whole account when there is none
         stack: Option<String>,
+        /// Hold a stack that is not there yet
+        #[arg(long, requires = "stack")]
+        ahead: bool,
         /// Why, and until when.
         #[command(flatten)]
         said: Said,
@@ -187,7 +191,7 @@ pub async fn execute(cli: Cli) -> Exit {
             Some(file) => validate::guardrails(file.as_ref(), output),
             None => validate::folder(&folder, output).await,
         },
-        Command::Hold { stack, said } => apart::order(cli.flags, Order::Hold(stack, said), output).await,
+        Command::Hold { stack, ahead, said } => apart::order(cli.flags, Order::Hold(stack, ahead, said), output).await,
         Command::Release { stack } => apart::order(cli.flags, Order::Release(stack), output).await,
         Command::Pin { commit, said } => apart::order(cli.flags, Order::Pin(commit, said), output).await,
         Command::Unpin { stack } => apart::order(cli.flags, Order::Unpin(stack), output).await,
@@ -307,13 +311,18 @@ fn exit_of(forecast: &forecast::Forecast, detailed: bool) -> Exit {
         Exit::Unreachable
     } else if !forecast.problems.is_empty() || any(|verdict| matches!(verdict, Verdict::Not(_))) {
         Exit::Failed
-    } else if detailed && any(|verdict| matches!(verdict, Verdict::Held(_))) {
+    } else if detailed && (any(|verdict| matches!(verdict, Verdict::Held(_))) || is_held(forecast)) {
         Exit::Held
     } else if detailed && any(|verdict| *verdict != Verdict::NoChanges) {
         Exit::Changes
     } else {
         Exit::Done
     }
+}
+
+/// Whether a change is held, or needs a person, that was judged before.
+fn is_held(forecast: &forecast::Forecast) -> bool {
+    forecast.plan.rows.values().any(|row| matches!(row.state(), State::Held | State::NeedsAPerson))
 }
 
 async fn world<V: Watcher>(flags: Flags, watcher: V) -> Result<(Shipped<V>, Settings), CommandError> {

@@ -129,7 +129,8 @@ pub(crate) async fn before(
 /// The commit that an operation has brought a stack to.
 fn came_of(operation: &Operation) -> Option<&CommitId> {
     let brings = match operation.verb {
-        Verb::Create | Verb::Update | Verb::Import => operation.outcome == Outcome::Done,
+        // What is under way is where it is going to be.
+        Verb::Create | Verb::Update | Verb::Import => matches!(operation.outcome, Outcome::Done | Outcome::UnderWay),
         Verb::Delete | Verb::RollBack => false,
     };
     match &operation.by {

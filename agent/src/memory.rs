@@ -89,6 +89,7 @@ pub(crate) fn fitting(memory: &Memory, most: usize) -> Result<String, usize> {
             memory.give_up_trial(&key);
         } else if !memory.owned.is_empty() {
             memory.owned.clear();
+            memory.noticed.clear();
         } else {
             return Err(text.len());
         }

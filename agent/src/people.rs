@@ -23,7 +23,7 @@ use crate::{
 use aws_config::SdkConfig;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use manifests::id::{CommitId, PlanDigest, StackName};
+use manifests::id::{CommitId, PlanDigest, Region, StackKey, StackName};
 use plan::{
     orders::{Approval, Hold, Orders, Pin, Reset, Rollback},
     quote::unprintable,
@@ -80,8 +80,8 @@ pub struct Leave {
 /// What is said.
 #[derive(Debug, Clone)]
 pub enum Order {
-    /// Leave a stack, or the whole account, alone.
-    Hold(Option<String>, Said),
+    /// Leave a stack, or the whole account, alone; also one that is not there yet, if so.
+    Hold(Option<String>, bool, Said),
     /// Do so no longer.
     Release(Option<String>),
     /// Stay at this commit.
@@ -140,8 +140,11 @@ struct Desk<'a> {
 impl Desk<'_> {
     async fn understood(&self, order: Order) -> Result<Change, CommandError> {
         Ok(match order {
-            Order::Hold(stack, said) => {
+            Order::Hold(stack, ahead, said) => {
                 let (stack, (until, reason)) = (stack.map(|stack| name(&stack)).transpose()?, said.parts(self.now)?);
+                if let Some(stack) = stack.as_ref().filter(|_| !ahead) {
+                    self.is_known(stack).await?;
+                }
                 Change::Hold(Hold { stack, until, reason, by: self.by.clone() })
             }
             Order::Release(stack) => Change::Release(stack.map(|stack| name(&stack)).transpose()?),
@@ -167,9 +170,11 @@ impl Desk<'_> {
             }
             Order::RollBack(stack, revision, said) => {
                 let (stack, (until, reason)) = (name(&stack)?, said.parts(self.now)?);
-                let revision = match revision {
-                    Some(revision) => revision,
-                    None => history::before(self.config, self.aws, self.place, &stack).await?.to_string(),
+                let revision = match (revision, self.sent_back(&stack).await?) {
+                    (Some(revision), _) => revision,
+                    // It is said once more, for longer.
+                    (None, Some(commit)) => commit.to_string(),
+                    (None, None) => history::before(self.config, self.aws, self.place, &stack).await?.to_string(),
                 };
                 let commit = self.commit(&revision, Some(&stack)).await?;
                 Change::RollBack(Rollback { stack, commit, until, reason, by: self.by.clone() })
@@ -182,12 +187,33 @@ impl Desk<'_> {
         let (world, settings) = Shipped::new(self.config, self.aws, Calls::default(), Nobody)?;
         let commit = revision::named(world.source(), &settings.branch, revision).await?;
         let unreadable = |why: String| CommandError::Refused(format!("{} can't be gone to: {why}", commit.short()));
-        let reading = Reading::read(world.source(), &commit).await.map_err(|error| unreadable(error.to_string()))?;
+        let accepted = self.place.open().await?.memory.and_then(|memory| memory.accepted);
+        let reading = Reading::trusted(world.source(), &commit, accepted.as_ref()).await.map_err(unreadable)?;
         let asks = |stack: &&StackName| !reading.repository.stacks.values().any(|asked| asked.stack_name == **stack);
         match stack.filter(asks) {
             Some(stack) => Err(unreadable(format!("no manifest asks for a stack `{stack}` there"))),
             None => Ok(commit),
         }
+    }
+
+    /// The commit to which a stack is sent back already.
+    async fn sent_back(&self, stack: &StackName) -> Result<Option<CommitId>, CommandError> {
+        let orders = self.place.orders().await?.in_force(self.now);
+        Ok(orders.rollbacks.into_iter().find(|rollback| rollback.stack == *stack).map(|rollback| rollback.commit))
+    }
+
+    /// Refuses a name that this account's agent has never had a stack of: a slip would hold nothing.
+    async fn is_known(&self, stack: &StackName) -> Result<(), CommandError> {
+        let Some(memory) = self.place.open().await?.memory else { return Ok(()) };
+        let key = |region: &Region| StackKey { region: region.clone(), stack: stack.clone() };
+        let known = memory.noticed.iter().chain(&memory.regions).any(|region| memory.knows(&key(region)))
+            || memory.stacks().keys().any(|key| key.stack == *stack);
+        if known {
+            return Ok(());
+        }
+        Err(CommandError::Refused(format!(
+            "this account's agent has no stack `{stack}`; `--ahead` holds one that is still to come"
+        )))
     }
 
     /// The branch's head, if it is the one that is meant.
@@ -293,6 +319,9 @@ impl Watcher for Nobody {
 
 fn later(now: Timestamp, time: &str) -> Result<Timestamp, CommandError> {
     let time = manifests::id::duration(time).map_err(|error| mistake("--for", error))?;
+    if time.is_zero() {
+        return Err(mistake("--for", "no time at all is over at once"));
+    }
     let until = SignedDuration::try_from(time).ok().and_then(|time| now.checked_add(time).ok());
     Ok(until.unwrap_or(Timestamp::MAX))
 }
@@ -361,7 +390,7 @@ mod tests {
         ends(None, Some("1969-12-24T18:00Z"), "r", Err("is over"));
         ends(None, Some("tomorrow"), "r", Err("--until"));
         ends(Some("soon"), None, "r", Err("is not a duration"));
-        ends(Some("0s"), None, "r", Err("is over"));
+        ends(Some("0s"), None, "r", Err("is over at once"));
         ends(Some("4h"), None, " ", Err("has to say something"));
         ends(Some("4h"), None, "a\nb", Err("on one line"));
         ends(Some("4h"), None, "a\u{202e}b", Err("on one line"));

@@ -113,6 +113,20 @@ impl Reading {
         }
     }
 
+    /// The same, for a commit that somebody named: only what was accepted once, or stands before it, is ever gone to, whoever
+    /// says so.
+    pub(crate) async fn trusted<S: Source>(
+        source: &S,
+        commit: &CommitId,
+        accepted: Option<&CommitId>,
+    ) -> Result<Self, String> {
+        let reading = Self::reach(source, commit).await?;
+        let strange = || "it is neither the last accepted commit nor one before it".to_owned();
+        let accepted = accepted.ok_or_else(strange)?;
+        let before = source.descends(commit, accepted).await.map_err(|error| error.to_string())?;
+        if before { Ok(reading) } else { Err(strange()) }
+    }
+
     /// Reads the templates of these stacks, with all that is nested in them, and packs their artifacts, unless that was
     /// done already.
     pub(crate) async fn packages<'s, S: Source>(&self, source: &S, stacks: impl Iterator<Item = &'s Stack>) {

@@ -19,7 +19,12 @@ pub(crate) async fn named<S: Source>(source: &S, branch: &str, text: &str) -> Re
             source.offered(None).await?;
             source.named(text).await.map_err(|error| CommandError::Refused(error.to_string()))?
         }
-        Err(error) => return Err(CommandError::Refused(format!("{error}, or at least seven of its first digits"))),
+        Err(error) => {
+            return Err(CommandError::Usage {
+                key: "REV",
+                why: format!("{error}, or at least seven of its first digits"),
+            });
+        }
     };
     let refuse = |why: &str| {
         let short = commit.short();

@@ -199,10 +199,10 @@ async fn remembered<'s, W: World>(
     if standing.reading.as_ref().map(|reading| &reading.commit) == Some(commit) {
         return standing.reading.as_ref();
     }
-    let read = Reading::reach(world.source(), commit).await;
+    let read = Reading::trusted(world.source(), commit, memory.accepted.as_ref()).await;
     if let (Err(error), Some(_)) = (&read, pinned) {
         let why =
-            format!("the commit to which the account is pinned can't be read: {error}; ends with `holdfast unpin`");
+            format!("the commit to which the account is pinned can't be gone to: {error}; ends with `holdfast unpin`");
         law.closed.get_or_insert(why);
         // What there is instead is shown, and nothing of it begins.
         standing.reading = Reading::read(world.source(), memory.accepted.as_ref()?).await.ok();

@@ -139,7 +139,8 @@ fn called(asks: &Asks) -> String {
 fn http(written: &written::Http, findings: &mut Findings<'_>) -> Option<Http> {
     let written::Http { url, status, contains } = written;
     if let Some(why) = no_address(&url.value) {
-        findings.refuse(url.at, format!("`{}` is not an address to ask: it {why}", brief(&url.value)));
+        findings
+            .refuse(url.at, format!("`{}` is not an address to ask: it {why}", brief(&without_secrets(&url.value))));
     }
     if let Some(text) = contains {
         findings.length(text, "the text", 1_024);
@@ -151,6 +152,16 @@ fn http(written: &written::Http, findings: &mut Findings<'_>) -> Option<Http> {
     }
     let contains = contains.as_ref().map(|text| text.value.clone());
     Some(Http { url: url.value.clone(), status: code?, contains })
+}
+
+/// A URL as it may be repeated: without a user, a password and a query.
+fn without_secrets(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) =
+        rest.split_once('/').map_or((rest, String::new()), |(host, path)| (host, format!("/{path}")));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if scheme.is_empty() { format!("{host}{path}") } else { format!("{scheme}://{host}{path}") }
 }
 
 /// Why this can't be asked, if it can't. The rest is seen by whoever asks.

@@ -360,9 +360,14 @@ fn prune(written: Option<&written::Prune>, findings: &mut Findings<'_>) -> Prune
 
 /// Only what can be part of a type's name, and stars.
 fn type_pattern(text: &At<String>, findings: &mut Findings<'_>) -> Option<TypePattern> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "_@:*".contains(c);
-    let shaped = text.value == "*" || text.value.contains("::");
-    if shaped && text.value.chars().all(fits) {
+    // CloudFormation's names are spelled with capitals, in three parts (`Custom::Name` has two): another spelling would fence
+    // nothing off, and nobody would notice.
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_@*".contains(c);
+    let part = |part: &str| part.starts_with(|c: char| c.is_ascii_uppercase() || c == '*') && part.chars().all(fits);
+    let parts: Vec<&str> = text.value.split("::").collect();
+    let whole = parts.len() >= 3 || (parts.len() == 2 && parts.first() == Some(&"Custom"));
+    let shaped = text.value == "*" || whole || (parts.len() == 2 && text.value.contains('*'));
+    if shaped && parts.iter().all(|text| part(text)) {
         return Some(TypePattern(Pattern::new(&text.value)));
     }
     let fault = Fault::new(text.at, format!("`{}` is not a resource type or a pattern of some", brief(&text.value)));

@@ -70,6 +70,10 @@ pub struct Report {
     /// One sentence on why `state` is not `in-sync`, and what ends that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Why nothing at all may begin in this account, if that is so: its guardrails, or what its people said, can't be
+    /// understood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<String>,
     /// The stacks that are wanted here or were made here, sorted by region and name.
     #[serde(default)]
     pub stacks: Vec<StackReport>,

@@ -183,6 +183,11 @@ impl Checkout {
         git(&self.folder, &["rev-parse", "HEAD"])
     }
 
+    /// Which commit the branch is at.
+    pub(crate) fn head(&self) -> String {
+        git(&self.folder, &["rev-parse", "HEAD"])
+    }
+
     /// The branch begins anew, with everything as it is.
     pub(crate) fn rewrite(&self) -> String {
         git(&self.folder, &["checkout", "--quiet", "--orphan", "anew"]);

@@ -19,7 +19,7 @@ fn files(folder: &str, end: &str) -> BTreeMap<String, String> {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
-            if path.is_dir() && !name.starts_with("target") && !name.starts_with(".git") {
+            if path.is_dir() && !name.starts_with("target") && !name.ends_with("/target") && !name.starts_with(".git") {
                 folders.push(path);
             } else if name.ends_with(end) {
                 found.insert(name, fs::read_to_string(&path).unwrap());

@@ -156,6 +156,10 @@ impl Source for Remote {
         Ok(format!("tree {commit}\n\nnobody signs here\n").into())
     }
 
+    async fn descends(&self, old: &CommitId, new: &CommitId) -> Result<bool, ReadError> {
+        Ok(self.0.descends(old, new))
+    }
+
     async fn between(&self, _: &CommitId, _: &CommitId, _: usize) -> Result<Vec<CommitId>, ReadError> {
         Ok(Vec::new())
     }

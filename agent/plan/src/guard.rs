@@ -398,6 +398,16 @@ fn permit(step: &Step, act: Act, law: &Law<'_>) -> Permit {
 pub fn token(step: &Step, commit: Option<&CommitId>) -> String {
     let asked = step.action.asked().map(|asked| asked.fingerprint());
     let text = format!("{}|{:?}|{asked:?}|{:?}|{}", step.key, step.action.started(), step.generation, step.attempt);
+    // A way back is for the commit whose form it brings back.
+    let commit = match &step.action {
+        step::Action::Back(_, back) => Some(back),
+        step::Action::Create(_)
+        | step::Action::Update(_)
+        | step::Action::Clear { .. }
+        | step::Action::Continue { .. }
+        | step::Action::RollBack { .. }
+        | step::Action::Remove { .. } => commit,
+    };
     let commit = commit.map(|commit| format!("-{commit}")).unwrap_or_default();
     format!("holdfast-{}{commit}", Fingerprint::of(text.as_bytes()))
 }

@@ -343,7 +343,9 @@ pub fn learn(memory: &mut Memory, made: &Made<'_>) -> Vec<(StackKey, String)> {
                 if !checks.is_empty() {
                     memory.prove(key, made.commit);
                 }
-                memory.change(key, |known| known.trial = None);
+                // A change that failed is no better for another one being good (an older one, while people pinned the account).
+                let another = |trial: &Trial| trial.fell.is_some() && Some(trial.fingerprint) != row.fingerprint;
+                memory.change(key, |known| known.trial = known.trial.take().filter(another));
             }
             Stand::Not(Why::Health(health)) => match health {
                 Health::Falls(words) => {

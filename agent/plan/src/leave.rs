@@ -73,6 +73,12 @@ pub(crate) fn leaving(facts: &Facts<'_>, key: &StackKey, found: &FoundStack, man
             "the repository asks for nothing at all here, which is more likely a mistake; ends when it asks for something",
         );
     }
+    if let Some(rollback) = facts.orders.rollback(key) {
+        let until = rollback.until;
+        return not_pruned(&format!(
+            "a person sent it back and lets it stay there; ends at {until:.0}, or with `holdfast unpin`"
+        ));
+    }
     if facts.orders.pin.is_some() {
         return not_pruned(
             "the account is pinned to a commit that may be older than the stack; ends with `holdfast unpin`",
@@ -134,11 +140,8 @@ fn grace(facts: &Facts<'_>, since: Option<Timestamp>) -> Option<Timestamp> {
 
 /// Notes which stacks are ours, since when manifests are gone, and which stacks must stay although their tags don't say so yet.
 pub fn notice(memory: &mut Memory, selected: &Selected, found: &Found, owner: &str, now: Timestamp) {
+    own(memory, found, owner);
     for (key, stack) in found.stacks.iter().filter(|(_, stack)| is_ours(stack, owner) && !stack.nested) {
-        // Seen for the first time, or by a memory that began anew: then the tag is all that there is to go by.
-        if memory.owns(key, &stack.id).is_none() && stack.stance() != Some(Stance::Shell) {
-            memory.own(key, &stack.id);
-        }
         let may_go = stack.tags.get(PRUNE).map(String::as_str) == Some("delete");
         match selected.wanted.get(key) {
             Some(wanted) => {
@@ -153,6 +156,17 @@ pub fn notice(memory: &mut Memory, selected: &Selected, found: &Found, owner: &s
             }
         }
     }
+}
+
+/// What carries our tag where this memory never looked before is ours: then the tag is all that there is to go by. Afterwards
+/// it takes more.
+fn own(memory: &mut Memory, found: &Found, owner: &str) {
+    for (key, stack) in found.stacks.iter().filter(|(_, stack)| is_ours(stack, owner) && !stack.nested) {
+        if memory.owns(key, &stack.id).is_none() && stack.stance() != Some(Stance::Shell) {
+            memory.own(key, &stack.id);
+        }
+    }
+    memory.noticed.extend(found.regions.iter().cloned());
 }
 
 /// The regions to look at again: those in which something of ours is, or was and was not seen to be gone. One is left

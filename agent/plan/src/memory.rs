@@ -77,6 +77,10 @@ pub struct Memory {
     /// The stacks that are ours, each with its ARN: what has our tag and another ARN is somebody else's.
     #[serde(default, with = "pair", skip_serializing_if = "BTreeSet::is_empty")]
     pub owned: BTreeSet<Pair>,
+    /// The regions whose stacks were all looked at since then: what has our tag there and is not among ours was made by
+    /// somebody else.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub noticed: BTreeSet<Region>,
     /// What was destroyed in the last 24 hours.
     #[serde(default, skip_serializing_if = "Spent::is_empty")]
     pub spent: Spent,
@@ -274,6 +278,7 @@ impl Memory {
             given_up: Vec::new(),
             used: Vec::new(),
             owned: BTreeSet::new(),
+            noticed: BTreeSet::new(),
             spent: Spent::default(),
             guardrails: None,
             births: Vec::new(),
@@ -347,12 +352,19 @@ impl Memory {
         self.owned.insert(pair);
     }
 
-    /// Whether the stack of this name and ARN is the one that was ours; `None` when none of that name is remembered.
+    /// Whether the stack of this name and ARN is one that was ours; `None` when that can't be told, because memory is younger
+    /// than what it would have to know.
     pub fn owns(&self, key: &StackKey, stack_id: &str) -> Option<bool> {
         let pair = Pair::of(&text(key), stack_id);
-        let mut alike = self.owned.range(pair.alike()).peekable();
-        alike.peek()?;
-        Some(alike.any(|known| *known == pair))
+        if self.knows(key) || self.noticed.contains(&key.region) {
+            return Some(self.owned.contains(&pair));
+        }
+        None
+    }
+
+    /// Whether a stack of this name is, or was, ours.
+    pub fn knows(&self, key: &StackKey) -> bool {
+        self.owned.range(Pair::of(&text(key), "").alike()).next().is_some()
     }
 
     /// Forgets that a stack of this name was ours: it is gone by our own hand.

@@ -260,9 +260,10 @@ fn ours(facts: &Facts<'_>, key: &StackKey, stack: &Stack, found: &FoundStack) ->
     if !tagged {
         return Err(Why::Conflict { owner: owner.cloned(), bar });
     }
-    // While we bring one up, its ARN is not known yet.
-    let coming = facts.memory.of(key).and_then(|known| known.pending.as_ref());
-    let coming = coming.is_some_and(|pending| pending.act == Started::Create);
+    // While we bring one up, or take one over, its ARN is not known yet.
+    let pending = facts.memory.of(key).and_then(|known| known.pending.as_ref());
+    let taken_over = |act| act == Started::Update && !facts.memory.knows(key);
+    let coming = pending.is_some_and(|pending| pending.act == Started::Create || taken_over(pending.act));
     if facts.memory.owns(key, &found.id) == Some(false) && !coming { Err(Why::Recreated { bar }) } else { Ok(()) }
 }
 

@@ -40,6 +40,8 @@ pub struct Turn<'a> {
     pub problems: &'a [Problem],
     /// What people told the account, as far as it is in force.
     pub orders: &'a Orders,
+    /// Why nothing at all may begin, if that is so.
+    pub closed: Option<&'a str>,
     /// What is remembered at the end of the turn.
     pub memory: &'a Memory,
     /// AWS calls and git requests of the turn.
@@ -63,7 +65,9 @@ pub fn tell(turn: &Turn<'_>) -> Report {
     });
     let worst = stacks.iter().rev().max_by_key(|stack| stack.state).filter(|stack| stack.state != State::InSync);
     let worst = worst.map(|stack| (stack.state, format!("{}/{}: {}", stack.region, stack.stack, why_of(stack))));
-    let (state, why) = [source, problem, unseen, worst].into_iter().flatten().max_by_key(|(state, _)| *state).unzip();
+    let closed = turn.closed.map(|why| (State::Held, why.to_string()));
+    let (state, why) =
+        [source, problem, unseen, closed, worst].into_iter().flatten().max_by_key(|(state, _)| *state).unzip();
     let happened = &turn.memory.outbox;
     let Told { holds, pin, approvals, rollbacks } = turn.orders.told();
     Report {
@@ -75,6 +79,7 @@ pub fn tell(turn: &Turn<'_>) -> Report {
         source: turn.source.clone(),
         state: state.unwrap_or(State::InSync),
         why,
+        closed: turn.closed.map(ToString::to_string),
         stacks_total: stacks.len() as u64,
         stacks,
         holds,
@@ -127,6 +132,7 @@ pub fn said(report: &Report) -> String {
         source,
         state,
         why,
+        closed,
         stacks,
         holds,
         pin,
@@ -139,7 +145,7 @@ pub fn said(report: &Report) -> String {
     let Source { repository, branch, applied, attempted, answered: _, signature, signer, distrust, trouble } = source;
     let text = format!(
         "{account:?}{account_name:?}{epoch:?}{repository:?}{branch:?}{applied:?}{attempted:?}{signature:?}{signer:?}{distrust:?}{trouble:?}\
-         {state:?}{why:?}{stacks:?}{holds:?}{pin:?}{approvals:?}{rollbacks:?}{problems:?}{problems_total}"
+         {state:?}{why:?}{closed:?}{stacks:?}{holds:?}{pin:?}{approvals:?}{rollbacks:?}{problems:?}{problems_total}"
     );
     Digest::of(text.as_bytes()).short(16)
 }

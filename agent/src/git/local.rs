@@ -47,6 +47,11 @@ impl Local {
         self.read(move |repository, _| tree::commit(repository, &commit)).await
     }
 
+    pub(super) async fn descends(&self, old: &CommitId, new: &CommitId) -> Result<bool, ReadError> {
+        let (old, new) = (old.clone(), new.clone());
+        self.read(move |repository, _| tree::descends(repository, &old, &new)).await
+    }
+
     pub(super) async fn between(
         &self,
         old: &CommitId,

@@ -38,6 +38,9 @@ pub trait Source {
     /// A commit itself, as git stores it: what a signature is made of.
     fn commit(&self, commit: &CommitId) -> impl Future<Output = Result<Vec<u8>, ReadError>>;
 
+    /// Whether `new` is `old` or descends from it, as far as the local copy shows.
+    fn descends(&self, old: &CommitId, new: &CommitId) -> impl Future<Output = Result<bool, ReadError>>;
+
     /// Every commit that came with `new` after `old`, but for `new` itself; no more than so many.
     fn between(
         &self,
@@ -214,6 +217,13 @@ impl<K: Keyring> Source for Repository<K> {
         match &self.0 {
             Place::Local(local) => local.commit(commit).await,
             Place::Remote(remote) => remote.commit(commit).await,
+        }
+    }
+
+    async fn descends(&self, old: &CommitId, new: &CommitId) -> Result<bool, ReadError> {
+        match &self.0 {
+            Place::Local(local) => local.descends(old, new).await,
+            Place::Remote(remote) => remote.descends(old, new).await,
         }
     }
 

@@ -115,6 +115,11 @@ impl<K: Keyring> Remote<K> {
         self.read(move |repository, _| tree::commit(repository, &commit)).await
     }
 
+    pub(super) async fn descends(&self, old: &CommitId, new: &CommitId) -> Result<bool, ReadError> {
+        let (old, new) = (old.clone(), new.clone());
+        self.read(move |repository, _| tree::descends(repository, &old, &new)).await
+    }
+
     pub(super) async fn between(
         &self,
         old: &CommitId,

@@ -67,6 +67,13 @@ pub(super) fn commit(repository: &Repository, commit: &CommitId) -> Result<Vec<u
     object(repository, id, Kind::Commit)
 }
 
+/// Whether `new` is `old` or descends from it.
+pub(super) fn descends(repository: &Repository, old: &CommitId, new: &CommitId) -> Result<bool, ReadError> {
+    let (old, new) = (known(repository, old)?, known(repository, new)?);
+    let relation = descent::relation(repository, old, new).map_err(ReadError::Broken)?;
+    Ok(old == new || relation == descent::Relation::Forward)
+}
+
 /// Every commit that came with `new` after `old`, but for `new` itself.
 pub(super) fn between(
     repository: &Repository,

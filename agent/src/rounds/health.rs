@@ -74,7 +74,7 @@ impl<W: World> Rounds<'_, W> {
 
     /// What an earlier commit asked.
     async fn past(&self, commit: &CommitId, account: &Account) -> Result<(Past, Reading), String> {
-        let reading = Reading::reach(self.world.source(), commit).await?;
+        let reading = Reading::trusted(self.world.source(), commit, self.memory.accepted.as_ref()).await?;
         let selected = look::selected(self.world, self.settings, &reading, account).await;
         let values = look::values(self.world, &selected).await;
         Ok((Past { selected: Rc::unwrap_or_clone(selected), values }, reading))

@@ -26,6 +26,7 @@ impl<W: World> Rounds<'_, W> {
             provides: &self.provides,
             problems,
             orders: &self.law.orders,
+            closed: self.law.closed.as_deref(),
             memory: &self.memory,
             calls: &calls,
             next: self.settings.rest.and_then(|rest| now(self.world).checked_add(rest).ok()),

@@ -2,7 +2,7 @@
 
 use super::{Ink, Style, counted};
 use crate::forecast::{Forecast, StackChange, Verdict};
-use manifests::id::StackKey;
+use manifests::{id::StackKey, report::State};
 use plan::{
     facts::{Action, Change, Detail, Replacement},
     guard::{Harm, harm},
@@ -74,7 +74,8 @@ pub fn verdict(forecast: &Forecast) -> String {
     };
     let Counts { import, add, change, replace, remove } = counts(forecast);
     let import = if import > 0 { format!("{import} to import, ") } else { String::new() };
-    let held = forecast.changes.iter().filter(|change| matches!(change.verdict, Verdict::Held(_))).count();
+    let judged = forecast.plan.rows.values().filter(|row| row.state() == State::Held).count();
+    let held = judged + forecast.changes.iter().filter(|change| matches!(change.verdict, Verdict::Held(_))).count();
     let deleted = forecast.changes.iter().filter(|change| change.act == Started::Remove).count();
     let not = forecast.plan.rows.values().filter(|row| matches!(row.stand, Stand::Not(_))).count();
     let settled = forecast.plan.rows.values().filter(|row| row.stand == Stand::Settled).count();

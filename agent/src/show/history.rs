@@ -2,7 +2,10 @@
 
 use super::{Ink, Style};
 use crate::history::{Done, Seen};
-use plan::events::{By, Operation, Outcome};
+use plan::{
+    events::{By, Operation, Outcome},
+    quote::unprintable,
+};
 use std::fmt::Write;
 
 /// Operations, newest first; those of several regions say which.
@@ -70,5 +73,5 @@ fn round(time: jiff::SignedDuration) -> jiff::SignedDuration {
 
 /// What AWS says, as one line without control characters.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if unprintable(c) { ' ' } else { c }).collect()
 }

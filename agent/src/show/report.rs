@@ -14,6 +14,9 @@ pub fn report(report: &Report, style: Style, shown: usize) -> String {
     if let Some(trouble) = &report.source.trouble {
         let _ = writeln!(text, "  {} {trouble}", style.paint(Ink::Bad, "✗"));
     }
+    if let Some(closed) = &report.closed {
+        let _ = writeln!(text, "  {} {closed}", style.paint(Ink::Bad, "✗"));
+    }
     let told = Told {
         holds: report.holds.clone(),
         pin: report.pin.clone(),

@@ -60,10 +60,14 @@ fn a_mistake_is_told_with_its_place_and_nothing_of_the_rest_holds() {
         "guardrails.yaml:4:18: `soon` is not a duration: it must begin with a whole number, as in `90s`",
     );
     wrong("prune: {shrink: 101}", "guardrails.yaml:4:19: `101` is no share in percent");
-    wrong(
-        "types: {denied: [Table]}",
-        "guardrails.yaml:4:20: `Table` is not a resource type or a pattern of some\n  hint: such as `AWS::RDS::DBInstance` or `AWS::RDS::*`",
-    );
+    // What fences nothing off for a slip in its spelling is no pattern.
+    for kind in ["Table", "AWS::SNS", "aws::sns::topic", "AWS::SNS::topic", "aws::*"] {
+        let expect = format!(
+            "guardrails.yaml:4:20: `{kind}` is not a resource type or a pattern of some\n  hint: such as \
+             `AWS::RDS::DBInstance` or `AWS::RDS::*`"
+        );
+        wrong(&format!("types: {{denied: ['{kind}']}}"), &expect);
+    }
     wrong(
         "stacks: {protected: [a b]}",
         "guardrails.yaml:4:24: `a b` is not a stack's name or a pattern of some\n  hint: such as `network` or `prod-*`",

@@ -52,7 +52,10 @@ fn a_table_is_not_replaced_by_a_commit_whatever_it_spells_out() {
 #[test]
 fn what_is_held_is_asked_about_once_and_told_once() {
     let site = with_table();
+    assert_eq!(site.run(&["plan", "--detailed-exitcode"]).code, Some(3));
     site.once().expect(State::Held, 3);
+    let ran = site.run(&["plan", "--detailed-exitcode"]);
+    assert!(ran.code == Some(3) && ran.stdout.contains("1 held"), "whoever judged it: {ran:#?}");
     let (turn, calls) = site.costs(|| site.once());
     let turn = turn.expect(State::Held, 3);
     assert_eq!(calls.get("cloudformation:CreateChangeSet"), None, "the judgement would be the same");

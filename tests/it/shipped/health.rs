@@ -171,7 +171,7 @@ fn a_change_that_fails_its_checks_goes_back_is_held_and_everybody_is_told_by_whi
     change(&site, &service, "four");
     let ran = site.run(&["once"]);
     assert!(ran.said().contains("health answered 500 instead of 200") && ran.said().contains(words), "{ran:?}");
-    assert!(ran.said().contains("was brought back to its last good form"), "{ran:?}");
+    assert!(ran.said().contains("was brought back to an earlier form"), "{ran:?}");
     assert_eq!(site.operator().parameter("/app").as_deref(), Some("three"));
 }
 

@@ -86,6 +86,7 @@ fn refused(site: &Site, arguments: &[&str], code: i32, expect: &str) {
 #[test]
 fn an_order_has_an_end_an_author_and_the_right_account() {
     let site = Site::of(&[("stack", "")]);
+    site.once().expect(State::InSync, 0);
     refused(&site, &["hold", "--reason", "r"], 64, "--for <TIME>|--until <TIME>");
     refused(
         &site,
@@ -99,6 +100,7 @@ fn an_order_has_an_end_an_author_and_the_right_account() {
     refused(&site, &["unpin"], 1, "the account is not pinned");
     let wrong = ["hold", "--for", "4h", "--reason", "r", "--account", "222222222222"];
     refused(&site, &wrong, 77, "the agent is configured for 222222222222");
+    refused(&site, &["hold", "STACK", "--for", "4h", "--reason", "r"], 1, "has no stack `STACK`; `--ahead` holds");
     let ran = site.run(&["hold", "stack", "--until", "2100-01-01T00:00Z", "--reason", "r", "-o", "json"]);
     let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(told["holds"][0]["until"], "2100-01-01T00:00:00Z");
@@ -141,7 +143,7 @@ fn an_account_is_pinned_to_commits_of_the_branch_only() {
     assert!(ran.code == Some(0) && ran.stdout.starts_with(&format!("pinned to {}: r", &commit[..7])), "{ran:#?}");
     let refused = |commit: &str, expect: &str| {
         let ran = pin(commit);
-        assert!(ran.code == Some(1) && ran.stderr.contains(expect), "{ran:#?}");
+        assert!(matches!(ran.code, Some(1 | 64)) && ran.stderr.contains(expect), "{ran:#?}");
     };
     refused("HEAD", "must be 40 or 64 lower-case hex digits, or at least seven");
     refused("fffffff", "`fffffff` begins no commit");
@@ -173,4 +175,52 @@ fn a_stack_is_sent_back_to_the_change_before_and_follows_again_when_that_ends() 
     let head = site.once().expect(State::InSync, 0).report.source.applied.unwrap();
     let head = head.rsplit(':').next().unwrap();
     refused(&site, &["rollback", "elsewhere", head, "--for", "4h", "--reason", "r"], 1, "no manifest asks for a stack");
+}
+
+#[test]
+fn a_rollback_that_is_said_again_means_the_same_commit_and_outlasts_the_manifest() {
+    let site = Site::of(&[("stack", "prune: true\ndeletionPolicy: delete"), ("other", "")]);
+    site.without_grace();
+    let first = site.repository.head();
+    site.once().expect(State::InSync, 0);
+    site.write("stack", "prune: true\ndeletionPolicy: delete\nparameters: {Value: two}");
+    site.repository.commit();
+    site.once().expect(State::InSync, 0);
+    site.write("other", "parameters: {Value: three}");
+    site.repository.commit();
+    site.once().expect(State::InSync, 0);
+    let back = || {
+        let ran = site.run(&["rollback", "stack", "--for", "4h", "--reason", "r"]);
+        assert!(ran.stdout.contains(&format!("rolled back: stack to {}", &first[..7])), "{ran:#?}");
+    };
+    back();
+    site.once().expect(State::Excepted, 0);
+    back();
+    // What brought it back is told with the commit whose form it is.
+    let ran = site.run(&["history", "stack"]);
+    assert!(ran.stdout.lines().next().unwrap().ends_with(&format!("holdfast, for {}", &first[..7])), "{ran:#?}");
+    site.repository.remove("stack.yaml");
+    site.repository.commit();
+    for _ in 0..2 {
+        let turn = site.once();
+        assert!(turn.why("stack").contains("a person sent it back and lets it stay there"), "{turn:#?}");
+    }
+    assert_eq!(site.operator().parameter("/stack").as_deref(), Some("one"));
+}
+
+#[test]
+fn what_cannot_be_understood_is_told_also_when_there_is_nothing_to_do() {
+    let site = Site::of(&[("stack", "")]);
+    site.once().expect(State::InSync, 0);
+    for (place, text) in [("/holdfast/hold", "nonsense"), ("/holdfast/guardrails", "nonsense: [")] {
+        site.operator().put(place, "String", text);
+        let turn = site.once().expect(State::Held, 3);
+        assert!(turn.report.closed.as_ref().is_some_and(|why| why.contains("can't be understood")), "{turn:#?}");
+        let ran = site.run(&["status"]);
+        assert!(
+            ran.code == Some(3) && ran.stdout.contains("✗ ") && ran.stdout.contains("can't be understood"),
+            "{ran:#?}"
+        );
+        site.operator().ssm("DeleteParameter", &serde_json::json!({ "Name": place }));
+    }
 }

@@ -139,3 +139,33 @@ fn a_branch_that_stands_still_for_longer_than_it_should_is_told() {
     site.repository.commit();
     site.once_with(&["--fresh", "1d"]).expect(State::InSync, 0);
 }
+
+#[test]
+fn no_order_leads_to_a_commit_that_was_not_accepted() {
+    let Some((site, keys)) = signed() else { return };
+    let good = site.repository.commit_signed(&keys.path("alice"));
+    site.once().expect(State::InSync, 0);
+    change(&site, "evil");
+    let evil = site.repository.commit();
+    site.once().expect(State::Unknown, 75);
+    let orders = [vec!["pin", &*evil], vec!["rollback", "stack", &evil]];
+    for order in orders {
+        let ran = site.run(&[&order[..], &["--for", "1h", "--reason", "r"]].concat());
+        let words = "it is neither the last accepted commit nor one before it";
+        assert!(ran.code == Some(1) && ran.stderr.contains(words), "{ran:#?}");
+    }
+    // Neither when somebody writes it past the command line.
+    let (until, reason, by) = ("2100-01-01T00:00:00Z", "r", "mallory");
+    let pin = serde_json::json!({ "commit": evil, "until": until, "reason": reason, "by": by });
+    site.operator().put("/holdfast/pin", "String", &pin.to_string());
+    let turn = site.once();
+    assert!(turn.report.closed.as_ref().unwrap().contains("is neither the last accepted commit"), "{turn:#?}");
+    site.operator().put("/holdfast/pin", "String", "null");
+    let rollback =
+        serde_json::json!([{ "stack": "stack", "commit": evil, "until": until, "reason": reason, "by": by }]);
+    site.operator().put("/holdfast/rollbacks", "String", &rollback.to_string());
+    assert!(site.once().why("stack").contains("is neither the last accepted commit"));
+    assert_eq!(site.operator().parameter("/stack").as_deref(), Some("one"));
+    site.operator().put("/holdfast/rollbacks", "String", "[]");
+    assert_eq!(site.run(&["pin", &good, "--for", "1h", "--reason", "r"]).code, Some(0));
+}

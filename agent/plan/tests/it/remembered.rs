@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use manifests::stack::Limits as StackLimits;
 use plan::{
     guard::case,
+    leave::notice,
     memory::{Failed, Known, Memory, Pending, Started, WasHeld, generation},
     orders::Leave,
     short::Short,
@@ -301,4 +302,27 @@ fn of_ten_thousand_stacks_none_is_taken_for_another_and_each_is_told_from_one_ma
     assert!(wrong.is_empty(), "{wrong:?}");
     let anew = (0..10_000).filter(|at| memory.owns(&key(*at), &format!("{} again", arn(*at))) != Some(false));
     assert!(anew.count() <= 1, "by chance, one in a million");
+}
+
+#[test]
+fn what_has_our_tag_where_all_was_looked_at_and_is_not_among_ours_is_somebody_else_s() {
+    let mut world = World::of("app@1", "app@1 CREATE_COMPLETE ours");
+    let selected = world.selected();
+    notice(&mut world.memory, &selected, &world.found, "main", world.now);
+    world.reads("app: in sync");
+    // Somebody makes a stack with copied tags, where a manifest then asks for one, and one that says that it may go.
+    let mut world = World {
+        memory: world.memory,
+        ..World::of(
+            "app@1, net@1",
+            "app@1 CREATE_COMPLETE ours, net@- CREATE_COMPLETE ours, old@1 CREATE_COMPLETE ours prune",
+        )
+    };
+    let plan = world.plan();
+    assert!(plan.steps.is_empty(), "{plan:#?}");
+    let text = crate::table::printed(&plan);
+    assert_eq!(text.matches("is not the one that was ours: somebody made it anew").count(), 2, "{text}");
+    // A memory that is new has nothing but the tag to go by.
+    world.memory = Memory::new("e2".into());
+    assert!(!world.plan().steps.is_empty());
 }

@@ -44,6 +44,7 @@ fn report(world: &World, change: impl FnOnce(&mut Source)) -> Report {
         provides: &BTreeMap::from([(key("net"), vec!["CIS-3.1".into()])]),
         problems: &world.repository.problems,
         orders: &world.orders,
+        closed: world.closed.as_deref(),
         memory: &world.memory,
         calls: &BTreeMap::from([("cloudformation:DescribeStacks".into(), 2)]),
         next: Some(at(9)),
