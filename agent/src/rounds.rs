@@ -24,8 +24,8 @@ use manifests::{
     report::{Happening, Report, What},
 };
 use plan::{
-    facts::Found,
-    guard::{Cost, Held, Judgement, judge, judge_whole},
+    facts::{Found, FoundStack},
+    guard::{Cost, Held, Judgement, a_day, judge, judge_whole},
     lease::FoundLease,
     leave,
     lint::lint,
@@ -33,7 +33,9 @@ use plan::{
     permit::Permit,
     plan::{Facts, plan},
     recover,
+    resolve::OWNER,
     select::{Account, Selected},
+    stance::Stance,
     step::{Plan, Row, Step},
     tell, trial, watch,
     why::Why,
@@ -62,6 +64,8 @@ pub(crate) struct Begin {
     pub(crate) began: Timestamp,
     /// How many calls had been made before.
     pub(crate) calls: BTreeMap<String, u64>,
+    /// Whether nothing was remembered.
+    pub(crate) new: bool,
 }
 
 /// One turn's work on the account.
@@ -72,6 +76,7 @@ pub(crate) struct Rounds<'a, W> {
     kept: Memory,
     began: Timestamp,
     calls: BTreeMap<String, u64>,
+    new: bool,
     law: Law,
     /// The lease as it stands, and since when it is ours; `None` while it is not.
     lease: FoundLease,
@@ -85,7 +90,7 @@ pub(crate) struct Rounds<'a, W> {
 impl<'a, W: World> Rounds<'a, W> {
     /// A turn that begins like this.
     pub(crate) fn new(world: &'a W, settings: &'a Settings, start: Begin) -> Self {
-        let Begin { memory, kept, law, lease, began, calls } = start;
+        let Begin { memory, kept, law, lease, began, calls, new } = start;
         Self {
             world,
             settings,
@@ -93,6 +98,7 @@ impl<'a, W: World> Rounds<'a, W> {
             memory,
             began,
             calls,
+            new,
             law,
             lease,
             held: None,
@@ -113,6 +119,7 @@ impl<'a, W: World> Rounds<'a, W> {
         let deadline = self.began.checked_add(self.settings.turn).unwrap_or(Timestamp::MAX);
         loop {
             let found = look(self.world, reading, account, &self.memory).await;
+            self.doubt(&found);
             if self.end(&found, &selected, &reading.commit).await {
                 pace.restart();
             }
@@ -140,6 +147,17 @@ impl<'a, W: World> Rounds<'a, W> {
             }
             self.world.clock().sleep(pace.wait()).await;
         }
+    }
+
+    /// A memory that is new in an account where our stacks are was lost: nobody knows what was destroyed today, so it is taken
+    /// for as much as the account allows.
+    fn doubt(&mut self, found: &Found) {
+        let stands = |found: &FoundStack| matches!(found.stance(), Some(Stance::Ready | Stance::Undone));
+        let ours = |found: &FoundStack| found.tags.get(OWNER) == Some(&self.law.policy.owner) && stands(found);
+        if self.new && found.stacks.values().any(ours) {
+            self.memory.spent.add(now(self.world), a_day(&self.law.policy.guardrails.limits));
+        }
+        self.new = false;
     }
 
     /// wanted × found × remembered → the plan, checked from outside before anything is done.
@@ -372,6 +390,7 @@ impl<'a, W: World> Rounds<'a, W> {
         self.provides = provides(&selected);
         let values = values(self.world, &selected).await;
         let found = look(self.world, reading, account, &self.memory).await;
+        self.doubt(&found);
         self.end(&found, &selected, &reading.commit).await;
         let mut gathered = Gathered::default();
         self.consider((&selected, &found, &values), &mut gathered, reading).await?;

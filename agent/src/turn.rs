@@ -125,7 +125,8 @@ pub(crate) async fn start<'s, W: World>(
     kept.answered = memory.answered;
     let reading = remembered(world, standing, &memory, &mut law).await;
     let account = Account::new(id, settings.home.clone(), reading.map_or(&Default::default(), Reading::fleet));
-    let begin = Begin { memory, kept, law, lease: found.lease, began, calls };
+    let new = found.memory.is_none() && !found.lost;
+    let begin = Begin { memory, kept, law, lease: found.lease, began, calls, new };
     Ok((Start { account, begin, reading }, trouble))
 }
 
