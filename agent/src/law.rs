@@ -38,6 +38,8 @@ impl Law {
                 memory.guardrails = Some(Digest::of(format!("{guardrails:?}").as_bytes()).short(16));
             }
             Some(Err(why)) => {
+                // There are some, whatever they say: when they go, that is not taken for "none wanted".
+                memory.guardrails.get_or_insert_with(|| "unread".into());
                 closed = Some(format!("the account's guardrails can't be understood: {why}; ends when they can"));
             }
             None if settings.guarded || memory.guardrails.is_some() => {

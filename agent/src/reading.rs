@@ -123,8 +123,13 @@ impl Reading {
         let reading = Self::reach(source, commit).await?;
         let strange = || "it is neither the last accepted commit nor one before it".to_owned();
         let accepted = accepted.ok_or_else(strange)?;
-        let before = source.descends(commit, accepted).await.map_err(|error| error.to_string())?;
-        if before { Ok(reading) } else { Err(strange()) }
+        let before = async || source.descends(commit, accepted).await.map_err(|error| error.to_string());
+        if before().await? {
+            return Ok(reading);
+        }
+        // The history between the two may not be here yet.
+        source.offered(Some(commit)).await.map_err(|error| error.to_string())?;
+        if before().await? { Ok(reading) } else { Err(strange()) }
     }
 
     /// Reads the templates of these stacks, with all that is nested in them, and packs their artifacts, unless that was

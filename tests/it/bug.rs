@@ -92,9 +92,13 @@ impl Bug {
                 let keys: Vec<_> = memory.stacks().keys().cloned().collect();
                 keys.iter().for_each(|key| memory.change(key, |known| known.tried = None));
             }
-            Self::TagIsEnough => memory.owned.clear(),
-            Self::NobodyOwnsAnything
-            | Self::EverythingIsPruned
+            Self::TagIsEnough => {
+                memory.owned.clear();
+                memory.noticed.clear();
+            }
+            // What is remembered stands behind the tag; here only that of the guest nothing is.
+            Self::NobodyOwnsAnything => memory.noticed.clear(),
+            Self::EverythingIsPruned
             | Self::RewoundIsForward
             | Self::NoSeats
             | Self::LostIsSent
@@ -178,7 +182,8 @@ impl Cloud for Doctored {
         self.breathe().await;
         let mut stacks = self.cloud.stacks(region).await?;
         for (_, stack) in &mut stacks {
-            if self.bug == Some(Bug::NobodyOwnsAnything) {
+            // Not before something is remembered: an agent that is new where its stacks are has other doubts.
+            if self.bug == Some(Bug::NobodyOwnsAnything) && self.desk.read().is_some() {
                 stack.tags.insert(OWNER.into(), "holdfast".into());
             }
             if self.bug == Some(Bug::EverythingIsPruned) && stack.tags.contains_key(OWNER) {

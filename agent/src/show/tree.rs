@@ -17,6 +17,9 @@ pub fn tree(survey: &Survey, style: Style) -> String {
     let rows: BTreeMap<StackKey, &StackReport> = survey.report.stacks.iter().map(|row| (key(row), row)).collect();
     let forest = Forest::of(survey, &rows);
     let mut text = format!("{}\n", verdict(&survey.report));
+    for trouble in survey.report.source.trouble.iter().chain(&survey.report.closed) {
+        let _ = writeln!(text, "  {} {trouble}", style.paint(Ink::Bad, "✗"));
+    }
     let roots: Vec<&StackKey> = rows.keys().filter(|key| !forest.above.contains_key(*key)).collect();
     for (at, root) in roots.iter().enumerate() {
         forest.branch(&mut text, root, "", at + 1 == roots.len(), style);

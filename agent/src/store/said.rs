@@ -77,6 +77,7 @@ async fn alone(ssm: &aws_sdk_ssm::Client, name: &str) -> Result<(), StoreError> 
         let made =
             ssm.get_parameter().name(name).send().await.ok().and_then(|answer| answer.parameter?.last_modified_date);
         if made != seen.0 {
+            tracing::warn!(parameter = name, "somebody else tells this account something; waiting until they have");
             seen = (made, Instant::now());
         }
         // By no clock but our own: it has been the same one for so long.
