@@ -60,6 +60,8 @@ pub struct Upload {
     pub sha256: Option<String>,
     /// Never in the place of another (`If-None-Match: *`).
     pub new_only: bool,
+    /// Only in the place of one with this entity tag (`If-Match`).
+    pub over: Option<String>,
 }
 
 /// Whether a bucket is whose the caller says (`x-amz-expected-bucket-owner`): "Verifying bucket ownership with bucket owner
@@ -161,15 +163,20 @@ pub fn list_buckets(world: &mut World, at: &Place<'_>) -> Vec<(String, Timestamp
     store.iter().filter(|(key, _)| key.kind == KIND).map(|(key, r)| (key.id.clone(), r.created)).collect()
 }
 
-/// Puts an object. Answers its entity tag.
+/// Puts an object. Answers its entity tag. Conditions: "How to prevent object overwrites with conditional writes" in the S3 user
+/// guide.
 ///
 /// # Errors
-/// `NoSuchBucket`, `PreconditionFailed`.
+/// `NoSuchBucket`, `PreconditionFailed`; `NoSuchKey` when one was to be replaced that is not there.
 pub fn put(world: &mut World, at: &Place<'_>, (bucket, key): (&str, &str), upload: Upload) -> Result<String, Refusal> {
     let owner = owner(world, bucket)?;
     let store = &mut world.account(&owner).store;
-    let Upload { body, sha256, new_only } = upload;
-    if new_only && store.object(bucket, key).is_some() {
+    let Upload { body, sha256, new_only, over } = upload;
+    let there = store.object(bucket, key).map(|object| etag(&object.body));
+    if over.is_some() && there.is_none() {
+        return Err(Refusal::new("NoSuchKey", 404, "The specified key does not exist."));
+    }
+    if (new_only && there.is_some()) || (over.is_some() && over != there) {
         let message = "At least one of the pre-conditions you specified did not hold";
         return Err(Refusal::new("PreconditionFailed", 412, message));
     }

@@ -1,6 +1,6 @@
 //! SSM Parameter Store over the account's `AWS::SSM::Parameter` resources ("AWS Systems Manager API Reference").
 //!
-//! Not here: labels, policies and patterns (refused, not ignored), and older versions of what CloudFormation changed (of
+//! Not here: labels and policies (refused, not ignored), and older versions of what CloudFormation changed (of
 //! what was put, the last hundred are kept, as SSM does). A `SecureString` is not encrypted; undecrypted it is shown as a digest.
 
 mod listing;
@@ -92,8 +92,8 @@ struct Tagged {
 
 fn put(store: &mut Store, at: &Place<'_>, put: Put) -> Result<Value, Refusal> {
     rules::check_name(&put.name)?;
-    if put.allowed_pattern.is_some() || put.policies.is_some() {
-        return Err(invalid("AllowedPattern and Policies are not simulated."));
+    if put.policies.is_some() {
+        return Err(invalid("Policies are not simulated."));
     }
     if put.overwrite && !put.tags.is_empty() {
         return Err(invalid(
@@ -110,6 +110,7 @@ fn put(store: &mut Store, at: &Place<'_>, put: Put) -> Result<Value, Refusal> {
             "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.",
         ));
     }
+    rules::check_pattern(&put)?;
     let kind = rules::kind_of(&put, before)?;
     let tier = rules::tier_of(&put, before)?;
     let mut given = Properties::new();
@@ -117,6 +118,7 @@ fn put(store: &mut Store, at: &Place<'_>, put: Put) -> Result<Value, Refusal> {
     given.insert("Value".to_owned(), put.value.into());
     given.insert("Tier".to_owned(), tier.into());
     given.extend(put.description.map(|text| ("Description".to_owned(), text.into())));
+    given.extend(put.allowed_pattern.map(|text| ("AllowedPattern".to_owned(), text.into())));
     given.extend(put.data_type.map(|text| ("DataType".to_owned(), text.into())));
     let version = if let Some(resource) = store.get_mut(&key) {
         let past = (resource.version, resource.text("Value").unwrap_or_default().to_owned());

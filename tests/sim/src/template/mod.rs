@@ -7,7 +7,7 @@ pub mod check;
 pub mod eval;
 pub mod parameters;
 pub mod parse;
-mod pattern;
+pub(crate) mod pattern;
 
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};

@@ -10,7 +10,7 @@ enum Node {
 }
 
 /// Whether the text fits; `None` when the pattern is beyond this matcher.
-pub(super) fn fits(pattern: &str, text: &str) -> Option<bool> {
+pub(crate) fn fits(pattern: &str, text: &str) -> Option<bool> {
     let chars: Vec<char> = pattern.chars().collect();
     let mut at = 0;
     let branches = alternatives(&chars, &mut at)?;

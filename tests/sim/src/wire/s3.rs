@@ -89,8 +89,9 @@ pub(crate) fn call(world: &mut World, at: &Place<'_>, request: &Received) -> Res
         "ListObjectsV2" => list(world, &bucket, request)?,
         "PutObject" => {
             let new_only = request.header("if-none-match") == Some("*");
+            let over = request.header("if-match").map(|tag| tag.trim_matches('"').to_owned());
             let (body, sha256) = (upload(request)?, request.header("x-amz-checksum-sha256").map(ToOwned::to_owned));
-            let etag = s3::put(world, at, (&bucket, &key), s3::Upload { body, sha256, new_only })?;
+            let etag = s3::put(world, at, (&bucket, &key), s3::Upload { body, sha256, new_only, over })?;
             empty(200).with("etag", format!("\"{etag}\""))
         }
         "GetObject" | "HeadObject" => {

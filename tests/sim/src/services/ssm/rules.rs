@@ -5,6 +5,7 @@ use crate::{
     fault::Refusal,
     services::{invalid, refused},
     store::Resource,
+    template::pattern,
 };
 
 const STANDARD_BYTES: usize = 4096;
@@ -25,6 +26,21 @@ pub(super) fn check_name(name: &str) -> Result<(), Refusal> {
         Err(refused("HierarchyLevelLimitExceededException", "A hierarchy can have a maximum of 15 levels."))
     } else {
         Ok(())
+    }
+}
+
+/// Whether a value is what its own pattern allows ("PutParameter" in the API reference: `AllowedPattern`,
+/// `ParameterPatternMismatchException`). In which order SSM looks at this and at whether there is such a parameter is written
+/// nowhere.
+pub(super) fn check_pattern(put: &Put) -> Result<(), Refusal> {
+    let Some(allowed) = &put.allowed_pattern else { return Ok(()) };
+    match pattern::fits(allowed, &put.value) {
+        Some(true) => Ok(()),
+        Some(false) => Err(refused(
+            "ParameterPatternMismatchException",
+            format!("Parameter value, cannot be validated against allowedPattern: {allowed}"),
+        )),
+        None => Err(refused("InvalidAllowedPatternException", format!("The pattern {allowed} is not simulated."))),
     }
 }
 
