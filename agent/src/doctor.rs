@@ -1,26 +1,32 @@
 //! `holdfast doctor`: everything that the agent needs in its account, looked at one after the other, each with what to do.
 //!
 //! It changes nothing, needs no lease and leaves nothing behind. What can't be found out without changing something is said
-//! to be not checked, and so is what stands on something that is not well: not looked at is never green.
+//! to be not checked, and so is what stands on something that is not well: not looked at is never green. Credentials of an
+//! account that is not meant are asked for nothing more.
 
 mod account;
+mod bucket;
+mod machine;
 mod permissions;
 mod repository;
 
 use crate::{
     clock::SystemClock,
-    cloud::{Clock, count::Calls},
-    config::Config,
+    cloud::{Clock, aws::Caller, count::Calls},
+    codecommit,
+    config::{Config, MemoryPlace},
     error::{CommandError, Exit, chain},
+    reading::Reading,
     shipped::{Shipped, Watcher, place},
-    store::Store,
+    store::{Kept, Place, Store},
     trust::{Policy, Trust, signers::Signers},
-    world::{Settings, Sight, World},
+    world::{Settings, Sight, World, now},
 };
 use aws_config::SdkConfig;
+use machine::Scratch;
+use permissions::Asked;
 use plan::memory::Memory;
 use serde::Serialize;
-use std::path::Path;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,82 +69,157 @@ impl Check {
         Self { name, verdict: Verdict::Good, finding: finding.into(), fix: None, exit: Exit::Done }
     }
 
-    fn warning(name: &'static str, finding: impl Into<String>, fix: &str) -> Self {
-        let (verdict, exit) = (Verdict::Warning, Exit::Done);
-        Self { name, verdict, finding: finding.into(), fix: Some(fix.into()), exit }
+    fn warning(name: &'static str, finding: impl Into<String>, fix: impl Into<String>) -> Self {
+        let (verdict, fix) = (Verdict::Warning, Some(fix.into()));
+        Self { name, verdict, finding: finding.into(), fix, exit: Exit::Done }
     }
 
-    fn unchecked(name: &'static str, finding: impl Into<String>) -> Self {
-        Self { name, verdict: Verdict::NotChecked, finding: finding.into(), fix: None, exit: Exit::Done }
+    fn unchecked(name: &'static str, finding: impl Into<String>, fix: impl Into<String>) -> Self {
+        let (verdict, fix) = (Verdict::NotChecked, Some(fix.into()));
+        Self { name, verdict, finding: finding.into(), fix, exit: Exit::Done }
     }
 
-    fn bad(name: &'static str, exit: Exit, finding: impl Into<String>, fix: Option<String>) -> Self {
-        Self { name, verdict: Verdict::Bad, finding: finding.into(), fix, exit }
+    /// Not looked at, because it stands on another one that is not well.
+    fn after(name: &'static str, other: &str) -> Self {
+        Self::unchecked(name, format!("it stands on `{other}`"), format!("mend `{other}` first"))
+    }
+
+    fn bad(name: &'static str, exit: Exit, finding: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name, verdict: Verdict::Bad, finding: finding.into(), fix: Some(fix.into()), exit }
     }
 
     /// What failed, as a command would tell it.
     fn failed(name: &'static str, error: impl Into<CommandError>) -> Self {
         let error = error.into();
-        let network = "look at the network, a proxy and AWS_ENDPOINT_URL";
-        let fix = error.hint().or_else(|| (error.exit() == Exit::Unreachable).then(|| network.into()));
+        let fix = error.hint().unwrap_or_else(|| match error.exit() {
+            Exit::Unreachable => "look at the network, a proxy and AWS_ENDPOINT_URL".into(),
+            Exit::Done
+            | Exit::Failed
+            | Exit::Changes
+            | Exit::Held
+            | Exit::Pending
+            | Exit::Usage
+            | Exit::Denied
+            | Exit::Config => "mend what it says, and look again".into(),
+        });
         Self::bad(name, error.exit(), chain(&error), fix)
     }
 }
 
-/// Looks at everything; `tell` hears of each as soon as it is known.
+/// Looks at everything; `tell` hears of each as soon as it is known. `from` is the configuration file, if there is one.
 ///
 /// # Errors
 /// When the configuration can't be used.
 pub(crate) async fn doctor(
     config: &Config,
-    aws: &SdkConfig,
+    (aws, from): (&SdkConfig, Option<&str>),
     tell: &mut dyn FnMut(&Check),
 ) -> Result<Vec<Check>, CommandError> {
     let calls = Calls::default();
-    let (world, settings) = Shipped::new(config, aws, calls.clone(), Nobody)?;
+    let scratch = Scratch::beside(&config.cache);
+    let apart = Config { cache: scratch.path().to_owned(), ..config.clone() };
+    let (world, settings) = Shipped::new(&apart, aws, calls.clone(), Nobody)?;
+    let store = place(config, aws, &calls)?;
     let mut all = Vec::new();
     let mut say = |check: Check| {
         tell(&check);
         all.push(check);
     };
-    say(Check::good("configuration", configured(&settings, config)));
+    say(machine::configuration(&settings, config, from));
     let caller = world.cloud().caller().await;
-    say(account::identity(config, &caller));
+    let identity = account::identity(config, &caller);
+    // Nothing more is asked of an account that is not the one that was meant.
+    let caller = caller.ok().filter(|_| identity.verdict != Verdict::Bad);
+    say(identity);
     say(account::clock(calls.time(), SystemClock.now()));
-    let store = place(config, aws, &calls)?;
-    let now = calls.time().unwrap_or_else(|| SystemClock.now());
-    let kept = match store.open().await {
-        Ok(kept) => {
-            account::kept(&settings, &store, &kept, now).into_iter().for_each(&mut say);
-            Some(kept)
+    let here = Here { config, world: &world, settings: &settings, store: &store, caller: caller.as_ref() };
+    let kept = here.kept(&mut say).await;
+    let reading = here.repository(kept.as_ref(), &mut say).await;
+    match &caller {
+        Some(caller) => {
+            let asked = Asked { here: &here, caller, kept: kept.as_ref(), reading: reading.as_ref() };
+            asked.permissions(&mut say).await;
         }
-        Err(error) => {
-            say(Check::failed("memory", error));
-            None
-        }
-    };
-    let mut memory = kept.as_ref().and_then(|kept| kept.memory.clone()).unwrap_or_else(|| Memory::new(String::new()));
-    let trust = kept.as_ref().map(|kept| Trust::of(kept, settings.signatures, &mut memory));
-    all_of_trust(trust.as_ref()).into_iter().for_each(&mut say);
-    let (check, reading) = match &trust {
-        Some(trust) => repository::repository(&world, kept.as_ref(), (trust, now)).await,
-        None => (Check::unchecked("repository", "what the account keeps could not be read"), None),
-    };
-    say(check);
-    let allowed = permissions::Asked {
-        config,
-        world: &world,
-        settings: &settings,
-        kept: kept.as_ref(),
-        reading: reading.as_ref(),
-    };
-    match caller {
-        Ok(caller) => allowed.permissions(caller.account).await.into_iter().for_each(&mut say),
-        Err(_) => say(Check::unchecked("permissions", "whose credentials these are could not be told")),
+        None => say(Check::after("permissions", "identity")),
     }
-    say(topic(config));
-    say(cache(&config.cache));
+    say(machine::topic(config));
+    machine::folders(config).into_iter().for_each(&mut say);
     Ok(all)
+}
+
+/// Where everything is looked at.
+struct Here<'a> {
+    config: &'a Config,
+    world: &'a Shipped<Nobody>,
+    settings: &'a Settings,
+    store: &'a Place,
+    /// Whose credentials these are, if they are as they should be.
+    caller: Option<&'a Caller>,
+}
+
+impl Here<'_> {
+    /// What the account keeps for its agent, if it can be read.
+    async fn kept(&self, say: &mut dyn FnMut(Check)) -> Option<Kept> {
+        if self.caller.is_none() && matches!(self.config.memory, MemoryPlace::Parameter(_)) {
+            say(Check::after("memory", "identity"));
+            return None;
+        }
+        match self.store.open().await {
+            Ok(kept) => {
+                account::kept(self, &kept).into_iter().for_each(say);
+                Some(kept)
+            }
+            Err(error) => {
+                say(Check::failed("memory", error));
+                None
+            }
+        }
+    }
+
+    /// What the repository's head asks, if this account would work towards it.
+    async fn repository(&self, kept: Option<&Kept>, say: &mut dyn FnMut(Check)) -> Option<Reading> {
+        let mut memory = kept.and_then(|kept| kept.memory.clone()).unwrap_or_else(|| Memory::new(String::new()));
+        let trust = kept.map(|kept| Trust::of(kept, self.settings.signatures, &mut memory));
+        say(trust.as_ref().map_or_else(|| Check::after("signatures", "memory"), signatures));
+        if self.caller.is_none() && is_let_in_by_aws(self.config) {
+            say(Check::after("repository", "identity"));
+            return None;
+        }
+        let offered = match repository::repository(self.world, kept).await {
+            Ok((check, offered)) => {
+                say(check);
+                offered
+            }
+            Err(check) => {
+                say(check);
+                say(Check::after("commit", "repository"));
+                return None;
+            }
+        };
+        let Some(knowing) = kept.zip(trust.as_ref()) else {
+            say(Check::after("commit", "memory"));
+            return None;
+        };
+        let (check, read) = repository::commit(self.world, offered, knowing, now(self.world)).await;
+        say(check);
+        match read? {
+            Ok(reading) => {
+                let account = self.caller.map(|caller| repository::known(caller, self.settings, Some(&reading)));
+                say(repository::manifests(&reading, account.as_ref()));
+                Some(reading)
+            }
+            Err(check) => {
+                say(check);
+                None
+            }
+        }
+    }
+}
+
+/// Whether it takes the account's credentials to read the repository.
+fn is_let_in_by_aws(config: &Config) -> bool {
+    let of_aws = || config.repository.as_deref().and_then(codecommit::Place::of).is_some();
+    config.git_secret_parameter.is_some() || (config.git_secret_file.is_none() && of_aws())
 }
 
 /// Nobody watches.
@@ -148,18 +229,12 @@ impl Watcher for Nobody {
     fn see(&self, _: &Sight<'_>) {}
 }
 
-fn configured(settings: &Settings, config: &Config) -> String {
-    let Settings { repository, branch, home, .. } = settings;
-    let path = config.path.as_ref().map(|path| format!(", `{path}` in it")).unwrap_or_default();
-    format!("{repository}{path}, branch `{branch}`; at home in {home}, owner `{}`", config.owner)
-}
-
 /// Who may sign, and what is made of it.
-fn all_of_trust(trust: Option<&Trust>) -> Option<Check> {
+fn signatures(trust: &Trust) -> Check {
     const NAME: &str = "signatures";
-    let Trust { policy, signers } = trust?;
+    let Trust { policy, signers } = trust;
     let who = |signers: &Signers| format!("commits have to be signed by {}", signers.principals().join("; "));
-    Some(match (policy, signers) {
+    match (policy, signers) {
         (Policy::Off, _) => Check::warning(
             NAME,
             "nobody looks at them: whoever may push may deploy",
@@ -173,31 +248,7 @@ fn all_of_trust(trust: Option<&Trust>) -> Option<Check> {
         (Policy::Required | Policy::Every, Ok(signers)) => Check::good(NAME, who(signers)),
         (Policy::Warn | Policy::Required | Policy::Every, Err(why)) => {
             let fix = "put a list of allowed signers there, as `ssh-keygen -Y verify` reads it";
-            Check::bad(NAME, Exit::Held, why.clone(), Some(fix.into()))
-        }
-    })
-}
-
-/// Whether a message would arrive can't be asked without sending one.
-fn topic(config: &Config) -> Check {
-    const NAME: &str = "topic";
-    match &config.topic {
-        Some(arn) => Check::unchecked(NAME, format!("{arn}: whether reports arrive is only known once one is sent")),
-        None => Check::warning(NAME, "reports go nowhere", "`--topic ARN` names the hub's topic"),
-    }
-}
-
-/// A file is written where git objects are kept, and removed again.
-fn cache(folder: &Path) -> Check {
-    const NAME: &str = "cache";
-    let file = folder.join(format!(".doctor-{}", std::process::id()));
-    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&file, "x"));
-    let removed = std::fs::remove_file(&file);
-    match written.and(removed) {
-        Ok(()) => Check::good(NAME, format!("{} can be written", folder.display())),
-        Err(error) => {
-            let fix = "`--cache` names a folder that this user may write";
-            Check::bad(NAME, Exit::Config, format!("{} can't be written: {error}", folder.display()), Some(fix.into()))
+            Check::bad(NAME, Exit::Held, why.clone(), fix)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Commands that make no turn: what people tell their account, and what they ask about it. Each does it and prints what came
 //! of it.
 
-use super::{configured, known};
+use super::{configured, known, stop};
 use crate::{
     adopt,
     config::Flags,
@@ -55,12 +55,17 @@ pub(super) async fn verify(flags: Flags, commit: Option<&str>, output: Output) -
 }
 
 pub(super) async fn doctor(flags: Flags, output: Output) -> Result<Exit, CommandError> {
+    let from = flags.config.clone();
     let (config, aws) = configured(flags).await?;
     let mut tell = |check: &doctor::Check| match output {
         Output::Text => show::out(&show::doctor::check(check, Style::stdout())),
         Output::Json => {}
     };
-    let checks = doctor::doctor(&config, &aws, &mut tell).await?;
+    let checks = tokio::select! {
+        checks = doctor::doctor(&config, (&aws, from.as_deref()), &mut tell) => checks?,
+        // Dropping the other one takes away what it made for itself.
+        () = stop() => return Err(CommandError::Refused("stopped before everything was looked at; nothing was changed".into())),
+    };
     match output {
         Output::Text => show::out(&show::doctor::verdict(&checks, Style::stdout())),
         Output::Json => show::json(&checks),

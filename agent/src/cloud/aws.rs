@@ -4,11 +4,8 @@
 //! retries. What SDK shapes mean in our words is in `map`.
 
 use super::{
-    ChangeSetRequest, Cloud, CloudError, Put, Template, Trouble, alarms,
-    count::Calls,
-    is_secret, map, objects,
-    probe::{self, Probe},
-    trouble::trouble,
+    ChangeSetRequest, Cloud, CloudError, Put, Template, Trouble, alarms, count::Calls, is_secret, map, objects,
+    probe::Prober, trouble::trouble,
 };
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation as cfn;
@@ -68,9 +65,9 @@ impl Aws {
         Ok(Caller { account, arn: answer.arn().unwrap_or_default().to_owned() })
     }
 
-    /// Whether the calls that change stacks are let in, asked for a stack of this name, which nobody has.
-    pub(crate) async fn writes(&self, region: &Region, nobodys: &str) -> Vec<Probe> {
-        probe::writes(&self.cfn(region), nobodys).await
+    /// Who asks in a region whether calls are let in.
+    pub(crate) fn prober(&self, region: &Region) -> Prober<'_> {
+        Prober::new(self.cfn(region), (&self.config, &self.calls), region)
     }
 
     fn cfn(&self, region: &Region) -> cfn::Client {

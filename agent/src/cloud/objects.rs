@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use manifests::id::Digest;
 use plan::shelf::{Object, Shelf};
 
-fn client(config: &SdkConfig, calls: &Calls, shelf: &Shelf) -> Client {
+pub(super) fn client(config: &SdkConfig, calls: &Calls, shelf: &Shelf) -> Client {
     let endpoint = config.endpoint_url();
     let config = Builder::from(config)
         .region(Region::new(shelf.region.to_string()))

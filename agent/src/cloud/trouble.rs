@@ -51,10 +51,16 @@ fn kind(code: &str, message: &str) -> Trouble {
         | "RequestExpired"
         | "SignatureDoesNotMatch"
         | "IncompleteSignature" => Trouble::Credentials,
-        "AlreadyExistsException" | "TokenAlreadyExistsException" | "ParameterAlreadyExists" => Trouble::AlreadyExists,
-        "ChangeSetNotFound" | "ParameterNotFound" | "ParameterVersionNotFound" | "NoSuchBucket" | "NotFound" => {
-            Trouble::NotFound
+        "AlreadyExistsException" | "TokenAlreadyExistsException" | "ParameterAlreadyExists" | "PreconditionFailed" => {
+            Trouble::AlreadyExists
         }
+        "ChangeSetNotFound"
+        | "HookResultNotFound"
+        | "ParameterNotFound"
+        | "ParameterVersionNotFound"
+        | "NoSuchBucket"
+        | "NoSuchKey"
+        | "NotFound" => Trouble::NotFound,
         "InvalidChangeSetStatus" => Trouble::Busy,
         "LimitExceededException" | "LimitExceeded" => Trouble::Limit,
         "InsufficientCapabilitiesException" => Trouble::Invalid,

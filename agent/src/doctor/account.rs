@@ -1,15 +1,16 @@
 //! Who the agent is in the account, what time it is, and what the account keeps for it.
 
-use super::Check;
+use super::{Check, Here};
 use crate::{
     cloud::{CloudError, aws::Caller},
     config::Config,
     error::Exit,
     show::counted,
     store::{Document, Kept, Place},
-    world::Settings,
+    world::{Settings, World, now},
 };
 use jiff::{SignedDuration, Timestamp};
+use plan::lease::Holder;
 
 pub(super) fn identity(config: &Config, caller: &Result<Caller, CloudError>) -> Check {
     const NAME: &str = "identity";
@@ -19,7 +20,7 @@ pub(super) fn identity(config: &Config, caller: &Result<Caller, CloudError>) -> 
             let finding =
                 format!("these are credentials of account {account} ({arn}), and `--account` says {configured}");
             let fix = "use the other account's credentials (AWS_PROFILE), or another `--account`";
-            Check::bad(NAME, Exit::Denied, finding, Some(fix.into()))
+            Check::bad(NAME, Exit::Denied, finding, fix)
         }
         (Ok(Caller { account, arn }), Some(_)) => Check::good(NAME, format!("account {account}, {arn}")),
         (Ok(Caller { account, arn }), None) => Check::warning(
@@ -33,13 +34,15 @@ pub(super) fn identity(config: &Config, caller: &Result<Caller, CloudError>) -> 
 /// AWS refuses what was signed more than five minutes ago; the agent counts by AWS's clock from five seconds on.
 pub(super) fn clock(aws: Option<Timestamp>, machine: Timestamp) -> Check {
     const NAME: &str = "clock";
-    let Some(aws) = aws else { return Check::unchecked(NAME, "AWS has not said what time it is") };
+    let Some(aws) = aws else {
+        return Check::unchecked(NAME, "AWS has not said what time it is", "mend `identity` first");
+    };
     let off = machine.duration_since(aws);
     let way = if off.is_negative() { "behind" } else { "ahead of" };
     let finding = format!("this machine is {} s {way} AWS", off.as_secs().unsigned_abs());
     if off.abs() > SignedDuration::from_mins(5) {
         let fix = "set it by a time server: AWS refuses what it signs";
-        Check::bad(NAME, Exit::Denied, finding, Some(fix.into()))
+        Check::bad(NAME, Exit::Denied, finding, fix)
     } else if off.abs() > SignedDuration::from_secs(5) {
         Check::warning(NAME, finding, "set it by a time server; meanwhile the agent counts by AWS's clock")
     } else {
@@ -48,8 +51,11 @@ pub(super) fn clock(aws: Option<Timestamp>, machine: Timestamp) -> Check {
 }
 
 /// What the account keeps for its agent.
-pub(super) fn kept(settings: &Settings, place: &Place, kept: &Kept, now: Timestamp) -> Vec<Check> {
-    vec![memory(place, kept), guardrails(settings, place, kept), orders(kept, now), lease(kept)]
+pub(super) fn kept(here: &Here<'_>, kept: &Kept) -> Vec<Check> {
+    let Here { world, settings, store, .. } = here;
+    let now = now(*world);
+    let another = kept.lease.anothers(&settings.me, now, |process| world.alive(process));
+    vec![memory(store, kept), guardrails(settings, store, kept), orders(kept, now), lease(another)]
 }
 
 fn memory(place: &Place, kept: &Kept) -> Check {
@@ -83,13 +89,13 @@ fn guardrails(settings: &Settings, place: &Place, kept: &Kept) -> Check {
             NAME,
             Exit::Held,
             format!("{called} can't be understood, so nothing is changed: {why}"),
-            Some("mend it; `holdfast validate --guardrails FILE` checks a file first".into()),
+            "mend it; `holdfast validate --guardrails FILE` checks a file first",
         ),
         None if gone => Check::bad(
             NAME,
             Exit::Held,
             format!("{called} is not there, and there were some or have to be, so nothing is changed"),
-            Some("put it back; an empty `spec: {}` asks for the usual limits".into()),
+            "put it back; an empty `spec: {}` asks for the usual limits",
         ),
         None => Check::warning(
             NAME,
@@ -101,28 +107,35 @@ fn guardrails(settings: &Settings, place: &Place, kept: &Kept) -> Check {
 
 fn orders(kept: &Kept, now: Timestamp) -> Check {
     const NAME: &str = "orders";
-    match &kept.orders {
-        Ok(orders) => {
-            let orders = orders.in_force(now);
-            let pin = orders.pin.as_ref().map(|pin| format!(", pinned to {}", pin.commit.short())).unwrap_or_default();
-            let (holds, rollbacks) = (counted(orders.holds.len(), "hold"), counted(orders.rollbacks.len(), "rollback"));
-            let approvals = counted(orders.approvals.len(), "approval");
-            Check::good(NAME, format!("{holds}, {approvals}, {rollbacks} in force{pin}"))
-        }
+    let orders = match &kept.orders {
+        Ok(orders) => orders.in_force(now),
         Err(why) => {
             let finding = format!("what people told this account can't be understood, so nothing is changed: {why}");
-            Check::bad(NAME, Exit::Held, finding, Some("mend the parameter, or remove it and say it again".into()))
+            return Check::bad(NAME, Exit::Held, finding, "mend the parameter, or remove it and say it again");
         }
+    };
+    let pin = orders.pin.as_ref().map(|pin| format!(", pinned to {}", pin.commit.short())).unwrap_or_default();
+    let (holds, rollbacks) = (counted(orders.holds.len(), "hold"), counted(orders.rollbacks.len(), "rollback"));
+    let approvals = counted(orders.approvals.len(), "approval");
+    let finding = format!("{holds}, {approvals}, {rollbacks} in force{pin}");
+    match orders.holds.iter().filter(|hold| hold.stack.is_none()).max_by_key(|hold| hold.until) {
+        Some(all) => {
+            let finding = format!("{finding}; the whole account is on hold until {:.0}: {}", all.until, all.reason);
+            Check::warning(NAME, finding, "it ends by itself then, and before with `holdfast release`")
+        }
+        None => Check::good(NAME, finding),
     }
 }
 
-fn lease(kept: &Kept) -> Check {
+fn lease(another: Option<(&Holder, Timestamp)>) -> Check {
     const NAME: &str = "lease";
-    match &kept.lease.lease {
-        Some(lease) if lease.until > Timestamp::UNIX_EPOCH => {
-            Check::good(NAME, format!("taken by {} until {:.0}", lease.holder.name(), lease.until))
-        }
-        Some(_) | None => Check::good(NAME, "free"),
+    match another {
+        Some((holder, until)) => Check::warning(
+            NAME,
+            format!("held by {} until {until:.0} at the latest", holder.name()),
+            "nothing, if that is this account's agent at work; another one changes nothing until then",
+        ),
+        None => Check::good(NAME, "free"),
     }
 }
 

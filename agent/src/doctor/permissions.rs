@@ -1,142 +1,281 @@
-//! Whether the agent may make the calls that it makes, region by region.
+//! Whether the agent may make the calls that it makes, region by region, each with what it was asked for: a policy may allow a
+//! call for some names only.
 
-use super::Check;
+use super::{Check, Here, bucket::bucket, repository::known};
 use crate::{
     cloud::{
         Cloud, CloudError, Trouble,
-        aws::Aws,
+        aws::{Aws, Caller},
         probe::{Probe, let_in},
     },
-    config::{Config, MemoryPlace},
     error::Exit,
     reading::Reading,
-    store::Kept,
-    world::{Settings, World},
+    show::counted,
+    store::{Document, Kept, Place},
+    world::World,
 };
 use manifests::{
     check::Asks,
-    id::{AccountId, Digest, Region, StackKey},
+    id::{Digest, Region, StackKey},
 };
-use plan::select::{Account, regions};
-use std::collections::BTreeSet;
+use plan::{
+    resolve::references,
+    select::{Account, Selected, regions, select},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+const NAME: &str = "permissions";
+
+/// Names by region.
+type Names = BTreeMap<Region, BTreeSet<String>>;
 
 /// What is known when permissions are asked about.
-pub(super) struct Asked<'a, W> {
-    pub(super) config: &'a Config,
-    pub(super) world: &'a W,
-    pub(super) settings: &'a Settings,
+pub(super) struct Asked<'a> {
+    pub(super) here: &'a Here<'a>,
+    pub(super) caller: &'a Caller,
     pub(super) kept: Option<&'a Kept>,
     pub(super) reading: Option<&'a Reading>,
 }
 
-impl<W: World<Cloud = Aws>> Asked<'_, W> {
+impl Asked<'_> {
     /// Every permission that can be asked about without changing anything.
-    pub(super) async fn permissions(&self, id: AccountId) -> Vec<Check> {
-        let nobody = manifests::fleet::Fleet::default();
-        let fleet = self.reading.map_or(&nobody, Reading::fleet);
-        let account = Account::new(id, self.settings.home.clone(), fleet);
-        let mut all = Vec::new();
-        for region in self.regions(&account) {
-            all.extend(self.stacks(&region).await);
+    pub(super) async fn permissions(&self, say: &mut dyn FnMut(Check)) {
+        let account = known(self.caller, self.here.settings, self.reading);
+        let regions = self.regions(&account);
+        for region in &regions {
+            self.stacks(region, say).await;
         }
-        all.extend(self.alarms().await);
-        all.extend(self.bucket(&account).await);
-        if let MemoryPlace::Parameter(name) = &self.config.memory {
-            let finding =
-                format!("ssm:PutParameter on `{name}` and its lease: only known once something is remembered");
-            all.push(Check::unchecked("permissions", finding));
+        self.parameters(say).await;
+        // Which template a stack has makes no difference here, so none is read.
+        let any = |reading: &Reading| select(&reading.repository, account.clone(), |_| Ok(Digest::of(b"")));
+        if let Some(selected) = self.reading.map(any) {
+            self.looked_up(&selected, say).await;
+            self.roles(&selected).into_iter().for_each(&mut *say);
         }
-        all
+        if let Some(rules) = &self.here.settings.shelving {
+            let shelves: BTreeSet<_> = regions.iter().map(|region| rules.shelf(&account, region)).collect();
+            for shelf in shelves {
+                bucket(self.cloud(), rules, &shelf, &self.unused(), say).await;
+            }
+        }
+    }
+
+    fn cloud(&self) -> &Aws {
+        self.here.world.cloud()
     }
 
     fn regions(&self, account: &Account) -> BTreeSet<Region> {
         let mut all = self.reading.map(|reading| regions(&reading.repository, account)).unwrap_or_default();
-        all.extend(
-            self.kept.and_then(|kept| kept.memory.as_ref()).into_iter().flat_map(|memory| memory.regions.clone()),
-        );
-        all.insert(self.settings.home.clone());
+        let memory = self.kept.and_then(|kept| kept.memory.as_ref());
+        all.extend(memory.into_iter().flat_map(|memory| memory.regions.iter().cloned()));
+        all.insert(account.home.clone());
         all
     }
 
     /// What is asked of CloudFormation in a region.
-    async fn stacks(&self, region: &Region) -> Vec<Check> {
-        const NAME: &str = "permissions";
-        let cloud = self.world.cloud();
-        if let Err(error) = cloud.stacks(region).await {
-            return vec![Check::failed(NAME, error)];
-        }
-        let name = self.unused();
+    async fn stacks(&self, region: &Region, say: &mut dyn FnMut(Check)) {
+        let (cloud, prefix, unused) = (self.cloud(), self.prefix(), self.unused());
+        let name = format!("{prefix}{unused}");
         let Ok(stack) = name.parse() else {
-            let finding = format!("no stack's name begins like the guardrails want it (`{name}`)");
-            return vec![Check::unchecked(NAME, finding)];
+            let finding = format!("{region}: no stack's name begins as the guardrails want it (`{name}`)");
+            return say(Check::unchecked(NAME, finding, "mend `stacks: {prefix}` in the guardrails"));
         };
-        let key = StackKey { region: region.clone(), stack };
-        let mut probes = vec![
-            let_in("cloudformation:DescribeChangeSet", cloud.change_set(&key, &name, false).await),
-            let_in("cloudformation:DescribeStackEvents", cloud.events(region, &name, None).await),
-            let_in("cloudformation:DescribeEvents", cloud.validation(&key, &name).await),
-            let_in("cloudformation:ListHookResults", cloud.hooks(&key, &name).await),
-        ];
-        probes.extend(cloud.writes(region, &name).await);
-        let asked = probes.len();
-        let mut all: Vec<Check> = probes.into_iter().filter_map(|probe| told(probe, region, &name)).collect();
-        if all.is_empty() {
-            let finding = format!("{region}: CloudFormation lets in all {asked} calls, asked for a stack `{name}`");
-            all.push(Check::good(NAME, finding));
-        }
-        all
-    }
-
-    /// A name that no stack has, and that begins as the account wants its stacks to begin.
-    fn unused(&self) -> String {
-        let rails = self.kept.and_then(|kept| kept.guardrails.as_ref()).and_then(|rails| rails.as_ref().ok());
-        let prefix = rails.and_then(|rails| rails.prefix.clone()).unwrap_or_default();
-        let me = &self.settings.me;
-        let digest = Digest::of(format!("{}|{}|{}", me.host, me.process, me.began).as_bytes());
-        format!("{prefix}holdfast-doctor-{}", digest.short(16))
-    }
-
-    /// Only where somebody has checks of alarms.
-    async fn alarms(&self) -> Option<Check> {
-        const CALL: &str = "cloudwatch:DescribeAlarms";
-        let stacks = self.reading?.repository.stacks.values();
-        let is_alarm = |asks: &Asks| matches!(asks, Asks::Alarm { .. });
-        let asked = stacks.flat_map(|stack| &stack.checks).any(|check| is_alarm(&check.asks));
-        if !asked {
-            return None;
-        }
-        let answer = self.world.cloud().alarms(&self.settings.home, &["holdfast-doctor".to_owned()].into()).await;
-        let good = || Check::good("permissions", format!("{CALL} is allowed"));
-        Some(told(let_in(CALL, answer), &self.settings.home, "holdfast-doctor").unwrap_or_else(good))
-    }
-
-    /// Whether the artifact bucket is there, and the account's own.
-    async fn bucket(&self, account: &Account) -> Option<Check> {
-        const NAME: &str = "artifact bucket";
-        let rules = self.settings.shelving.as_ref()?;
-        let shelf = rules.shelf(account, &self.settings.home);
-        Some(match self.world.cloud().shelved(&shelf, &rules.prefix()).await {
-            Ok(objects) => Check::good(NAME, format!("{}: {} objects", shelf.bucket, objects.len())),
-            Err(error) => {
-                let check = Check::failed(NAME, error);
-                let fix = format!("make a bucket `{}` in this account, or let the agent list it", shelf.bucket);
-                Check { fix: check.fix.or(Some(fix)), ..check }
+        let (key, prober) = (StackKey { region: region.clone(), stack }, cloud.prober(region));
+        let mut probes = vec![let_in("cloudformation:DescribeStacks", cloud.stacks(region).await)];
+        probes.extend(prober.looks(&name, &self.change_set(region, &name)).await);
+        probes.extend(prober.writes(&name).await);
+        // What is deleted is a name of which CloudFormation has just said that nobody has it.
+        let unsure = match cloud.stack(&key).await {
+            Ok(None) => {
+                probes.push(prober.delete(&name).await);
+                None
             }
-        })
+            Ok(Some(_)) | Err(_) => Some(Check::unchecked(
+                NAME,
+                format!("{region}: cloudformation:DeleteStack is asked for only where no stack `{name}` is seen to be"),
+                "mend `cloudformation:DescribeStacks` first",
+            )),
+        };
+        told(probes, region, &format!("stack `{name}`")).into_iter().chain(unsure).for_each(say);
+    }
+
+    /// What the guardrails want a stack's name to begin with.
+    fn prefix(&self) -> &str {
+        let rails = self.kept.and_then(|kept| kept.guardrails.as_ref()).and_then(|rails| rails.as_ref().ok());
+        rails.and_then(|rails| rails.prefix.as_deref()).unwrap_or_default()
+    }
+
+    /// A name that nobody has.
+    fn unused(&self) -> String {
+        let me = &self.here.settings.me;
+        let digest = Digest::of(format!("{}|{}|{}", me.host, me.process, me.began).as_bytes());
+        format!("holdfast-doctor-{}", digest.short(16))
+    }
+
+    /// The ARN of a change set that nobody has.
+    fn change_set(&self, region: &Region, name: &str) -> String {
+        let Caller { account, arn } = self.caller;
+        let partition = arn.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws");
+        let id = "00000000-0000-0000-0000-000000000000";
+        format!("arn:{partition}:cloudformation:{region}:{account}:changeSet/{name}/{id}")
+    }
+
+    /// The agent's own parameters. That they can be read with the others was seen already.
+    async fn parameters(&self, say: &mut dyn FnMut(Check)) {
+        let (Place::Parameters { .. }, Some(kept)) = (self.here.store, self.kept) else { return };
+        let (home, store) = (&self.here.settings.home, self.here.store);
+        let prober = self.cloud().prober(home);
+        let lease = store.called(Document::Lease);
+        told(vec![prober.parameter(&lease).await], home, &format!("`{lease}`")).into_iter().for_each(&mut *say);
+        let there = [(Document::Memory, kept.lost || kept.memory.is_some()), (Document::Lease, kept.lease.version > 0)];
+        for (document, is_there) in there {
+            let name = store.called(document);
+            if is_there {
+                let on = format!("`{name}` without writing over it");
+                told(vec![prober.put_parameter(&name).await], home, &on).into_iter().for_each(&mut *say);
+            } else {
+                let finding =
+                    format!("{home}: ssm:PutParameter for `{name}`: it is not there yet, and asking could make it");
+                say(Check::unchecked(NAME, finding, "the first turn writes it, and says so if it may not"));
+            }
+        }
+    }
+
+    /// What manifests of this account refer to: parameters and alarms.
+    async fn looked_up(&self, selected: &Selected, say: &mut dyn FnMut(Check)) {
+        let (parameters, alarms) = self.names(selected);
+        for (region, names) in parameters {
+            let answer = self.cloud().parameters(&region, &names).await;
+            let missing = answer.as_ref().map(|found| missing(&names, |name| found.contains_key(name)));
+            let missing = missing.unwrap_or_default();
+            let on = format!("{} that manifests name", counted(names.len(), "parameter"));
+            told(vec![let_in("ssm:GetParameters", answer)], &region, &on).into_iter().for_each(&mut *say);
+            absent("parameter", &region, &missing).into_iter().for_each(&mut *say);
+        }
+        for (region, names) in alarms {
+            let answer = self.cloud().alarms(&region, &names).await;
+            let missing = answer.as_ref().map(|found| missing(&names, |name| found.contains_key(name)));
+            let missing = missing.unwrap_or_default();
+            let on = format!("{} that manifests name", counted(names.len(), "alarm"));
+            told(vec![let_in("cloudwatch:DescribeAlarms", answer)], &region, &on).into_iter().for_each(&mut *say);
+            absent("alarm", &region, &missing).into_iter().for_each(&mut *say);
+        }
+    }
+
+    /// The parameters and the alarms that manifests of this account name.
+    fn names(&self, selected: &Selected) -> (Names, Names) {
+        let (mut parameters, mut alarms) = (references(selected), Names::new());
+        for (key, wanted) in &selected.wanted {
+            for check in &wanted.manifest.checks {
+                match &check.asks {
+                    Asks::Ssm { name, .. } => {
+                        parameters.entry(key.region.clone()).or_default().insert(name.clone());
+                    }
+                    // Whose alarm it is, an ARN says; of another account's nobody here can ask.
+                    Asks::Alarm { account: Some(other), .. } if *other != self.caller.account => {}
+                    Asks::Alarm { name, region, .. } => {
+                        let region = region.as_ref().unwrap_or(&key.region);
+                        alarms.entry(region.clone()).or_default().insert(name.clone());
+                    }
+                    Asks::Http(_) | Asks::Output { .. } => {}
+                }
+            }
+        }
+        (parameters, alarms)
+    }
+
+    /// Whether a role may be handed on is only known once it is.
+    fn roles(&self, selected: &Selected) -> Option<Check> {
+        let manifests = selected.wanted.values().filter_map(|wanted| wanted.manifest.role.as_ref());
+        let roles: BTreeSet<String> = manifests.map(ToString::to_string).collect();
+        let first = roles.first()?;
+        let more = if roles.len() == 1 { String::new() } else { format!(" and {} more", roles.len() - 1) };
+        Some(Check::unchecked(
+            NAME,
+            format!("iam:PassRole for {first}{more}: only a change that names a role tells"),
+            "the first change of a stack that has it says so if it may not be handed on",
+        ))
     }
 }
 
-/// What there is to say of a call that was not let in.
-fn told(probe: Probe, region: &Region, name: &str) -> Option<Check> {
-    const NAME: &str = "permissions";
-    let Probe { call, answer } = probe;
-    let error: CloudError = answer.err()?;
-    let denied = matches!(error.problem, Trouble::Denied | Trouble::Credentials);
-    let finding = format!("{region}: {error} (asked for `{name}`)");
-    if denied {
-        let fix =
-            format!("give the agent's role the permission `{call}`, for the stacks that it is to change at least");
-        return Some(Check::bad(NAME, Exit::Denied, finding, Some(fix)));
+fn missing(names: &BTreeSet<String>, found: impl Fn(&str) -> bool) -> Vec<String> {
+    names.iter().filter(|name| !found(name)).cloned().collect()
+}
+
+/// What manifests name and nobody has made.
+fn absent(what: &str, region: &Region, missing: &[String]) -> Option<Check> {
+    let first = missing.first()?;
+    let more = if missing.len() == 1 { String::new() } else { format!(" and {} more", missing.len() - 1) };
+    Some(Check::warning(
+        "manifests",
+        format!("{region}: there is no {what} `{first}`{more}, which manifests name"),
+        format!("make the {what}, unless a stack of this repository is about to"),
+    ))
+}
+
+/// What there is to say of calls that were made for the same thing: those that were let in together, every other on its own.
+pub(super) fn told(probes: Vec<Probe>, region: &Region, on: &str) -> Vec<Check> {
+    let mut all = Vec::new();
+    let mut let_in: Vec<&str> = Vec::new();
+    for Probe { call, answer } in probes {
+        match answer {
+            Ok(()) => let_in.push(call),
+            Err(error) => all.push(refused(call, &error, region, on)),
+        }
     }
-    Some(Check::unchecked(NAME, finding))
+    if !let_in.is_empty() {
+        all.insert(0, Check::good(NAME, format!("{region}: let in: {}; asked for {on}", let_in.join(", "))));
+    }
+    all
+}
+
+fn refused(call: &'static str, error: &CloudError, region: &Region, on: &str) -> Check {
+    let finding = format!("{region}: {error} (asked for {on})");
+    match error.problem {
+        Trouble::Denied => {
+            let fix = format!("give the agent's role the permission `{call}`, at least for what it is to work on");
+            Check::bad(NAME, Exit::Denied, finding, fix)
+        }
+        Trouble::Credentials | Trouble::Unavailable => Check { finding, ..Check::failed(NAME, error.clone()) },
+        Trouble::NotFound
+        | Trouble::Busy
+        | Trouble::AlreadyExists
+        | Trouble::Invalid
+        | Trouble::Limit
+        | Trouble::Other => Check::unchecked(NAME, finding, "the first turn that makes the call tells"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+
+    #[track_caller]
+    fn check(problem: Trouble, verdict: Verdict, exit: Exit) {
+        let error = CloudError { call: "ssm:PutParameter", problem, message: "words".into() };
+        let probe = Probe { call: "ssm:PutParameter", answer: Err(error) };
+        let checks = told(vec![probe], &"eu-central-1".parse().unwrap(), "`/holdfast/memory`");
+        let [check] = checks.as_slice() else { panic!("{checks:?}") };
+        assert_eq!((check.verdict, check.exit), (verdict, exit), "{check:?}");
+        assert!(check.fix.is_some() && check.finding.contains("asked for `/holdfast/memory`"), "{check:?}");
+    }
+
+    #[test]
+    fn a_call_that_was_not_let_in_is_never_green() {
+        check(Trouble::Denied, Verdict::Bad, Exit::Denied);
+        check(Trouble::Credentials, Verdict::Bad, Exit::Denied);
+        check(Trouble::Unavailable, Verdict::Bad, Exit::Unreachable);
+        check(Trouble::Invalid, Verdict::NotChecked, Exit::Done);
+        check(Trouble::Other, Verdict::NotChecked, Exit::Done);
+    }
+
+    #[test]
+    fn calls_that_were_let_in_are_named_beside_one_that_was_not() {
+        let error = CloudError { call: "b:B", problem: Trouble::Denied, message: "no".into() };
+        let probes = vec![Probe { call: "a:A", answer: Ok(()) }, Probe { call: "b:B", answer: Err(error) }];
+        let checks = told(probes, &"eu-central-1".parse().unwrap(), "it");
+        assert_eq!(checks.iter().map(|check| check.verdict).collect::<Vec<_>>(), [Verdict::Good, Verdict::Bad]);
+        assert_eq!(checks[0].finding, "eu-central-1: let in: a:A; asked for it");
+    }
 }
