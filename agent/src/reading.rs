@@ -5,7 +5,6 @@ use crate::{
     package, zip,
 };
 use manifests::{
-    artifact::Below,
     fleet::Fleet,
     id::{CommitId, Digest, RepoPath},
     parse::{self, Content, File, Repository},
@@ -58,19 +57,6 @@ pub enum ReadingError {
     },
 }
 
-/// What lies in a commit, for the parser.
-struct Sizes<'a>(&'a BTreeMap<RepoPath, u64>);
-
-impl parse::Tree for Sizes<'_> {
-    fn size(&self, path: &RepoPath) -> Option<u64> {
-        self.0.get(path).copied()
-    }
-
-    fn below(&self, folder: &RepoPath) -> Below {
-        Below::of(self.0, folder)
-    }
-}
-
 impl Reading {
     /// Reads a commit.
     pub(crate) async fn read<S: Source>(source: &S, commit: &CommitId) -> Result<Self, ReadingError> {
@@ -80,7 +66,7 @@ impl Reading {
             .iter()
             .map(|(path, bytes)| File { path: path.clone(), content: Content::Bytes(bytes) })
             .collect();
-        let mut repository = parse::parse(&files, &Sizes(&tree.sizes));
+        let mut repository = parse::parse(&files, &tree.sizes);
         if repository.fleet.is_none() {
             let problem = repository.problems.first().map(|problem| Problem { hint: None, ..problem.clone() });
             let problem = problem.map_or_else(String::new, |problem| problem.to_string());

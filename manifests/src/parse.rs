@@ -61,6 +61,17 @@ pub trait Tree {
     fn below(&self, folder: &RepoPath) -> Below;
 }
 
+/// Every file by its path, with its size; an empty one is a repository with nothing else in it.
+impl Tree for BTreeMap<RepoPath, u64> {
+    fn size(&self, path: &RepoPath) -> Option<u64> {
+        self.get(path).copied()
+    }
+
+    fn below(&self, folder: &RepoPath) -> Below {
+        Below::of(self, folder)
+    }
+}
+
 /// Everything that a commit says, and everything in it that could not be read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Repository {

@@ -161,7 +161,7 @@ impl Desk {
             let bytes = tree.manifests.iter();
             let files: Vec<File<'_>> =
                 bytes.map(|(path, bytes)| File { path: path.clone(), content: Content::Bytes(bytes) }).collect();
-            parse::parse(&files, &tree)
+            parse::parse(&files, &tree.sizes)
         });
         if !repository.problems.is_empty() {
             return Err(MeasureError::Untrue(repository.problems[0].to_string()));

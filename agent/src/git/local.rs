@@ -3,16 +3,14 @@
 
 use super::{
     Descent, Offered, Origin,
-    bundle::{self, Member},
     descent::{Relation, relation},
     error::{Fault, FetchError, ReadError, cause, one_line},
     mirror::options,
     remote::{commit_id, object_id},
     session::absent,
-    tree::{self, Tree},
 };
 use gix::Repository;
-use manifests::id::{CommitId, RepoPath};
+use manifests::id::CommitId;
 use std::{path::PathBuf, sync::Arc};
 use tokio::task::spawn_blocking;
 
@@ -37,47 +35,8 @@ impl Local {
         work.await.unwrap_or_else(|stopped| Err(FetchError::new(Fault::Broken, stopped.to_string())))
     }
 
-    pub(super) async fn named(&self, digits: &str) -> Result<CommitId, ReadError> {
-        let digits = digits.to_owned();
-        self.read(move |repository, _| tree::named(repository, &digits)).await
-    }
-
-    pub(super) async fn commit(&self, commit: &CommitId) -> Result<Vec<u8>, ReadError> {
-        let commit = commit.clone();
-        self.read(move |repository, _| tree::commit(repository, &commit)).await
-    }
-
-    pub(super) async fn descends(&self, old: &CommitId, new: &CommitId) -> Result<bool, ReadError> {
-        let (old, new) = (old.clone(), new.clone());
-        self.read(move |repository, _| tree::descends(repository, &old, &new)).await
-    }
-
-    pub(super) async fn between(
-        &self,
-        old: &CommitId,
-        new: &CommitId,
-        most: usize,
-    ) -> Result<Vec<CommitId>, ReadError> {
-        let (old, new) = (old.clone(), new.clone());
-        self.read(move |repository, _| tree::between(repository, &old, &new, most)).await
-    }
-
-    pub(super) async fn tree(&self, commit: &CommitId) -> Result<Tree, ReadError> {
-        let commit = commit.clone();
-        self.read(move |repository, origin| tree::read(repository, &commit, origin.path.as_ref(), &origin.limits)).await
-    }
-
-    pub(super) async fn blob(&self, commit: &CommitId, path: &RepoPath, limit: u64) -> Result<Vec<u8>, ReadError> {
-        let (commit, path) = (commit.clone(), path.clone());
-        self.read(move |repository, _| tree::blob(repository, &commit, &path, limit)).await
-    }
-
-    pub(super) async fn bundle(&self, commit: &CommitId, path: &RepoPath) -> Result<Vec<Member>, ReadError> {
-        let (commit, path) = (commit.clone(), path.clone());
-        self.read(move |repository, _| bundle::read(repository, &commit, &path)).await
-    }
-
-    async fn read<T: Send + 'static>(
+    /// Reads from its objects, on a thread of its own: gix blocks.
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Repository, &Origin) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, ReadError> {

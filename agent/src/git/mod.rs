@@ -198,6 +198,19 @@ impl<K: Keyring> Repository<K> {
     }
 }
 
+impl<K: Keyring> Repository<K> {
+    /// Reads from the objects that are here.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&gix::Repository, &Origin) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        match &self.0 {
+            Place::Local(local) => local.read(read).await,
+            Place::Remote(remote) => remote.read(read).await,
+        }
+    }
+}
+
 impl<K: Keyring> Source for Repository<K> {
     async fn offered(&self, last: Option<&CommitId>) -> Result<Offered, FetchError> {
         match &self.0 {
@@ -207,52 +220,38 @@ impl<K: Keyring> Source for Repository<K> {
     }
 
     async fn named(&self, digits: &str) -> Result<CommitId, ReadError> {
-        match &self.0 {
-            Place::Local(local) => local.named(digits).await,
-            Place::Remote(remote) => remote.named(digits).await,
-        }
+        let digits = digits.to_owned();
+        self.read(move |repository, _| tree::named(repository, &digits)).await
     }
 
     async fn commit(&self, commit: &CommitId) -> Result<Vec<u8>, ReadError> {
-        match &self.0 {
-            Place::Local(local) => local.commit(commit).await,
-            Place::Remote(remote) => remote.commit(commit).await,
-        }
+        let commit = commit.clone();
+        self.read(move |repository, _| tree::commit(repository, &commit)).await
     }
 
     async fn descends(&self, old: &CommitId, new: &CommitId) -> Result<bool, ReadError> {
-        match &self.0 {
-            Place::Local(local) => local.descends(old, new).await,
-            Place::Remote(remote) => remote.descends(old, new).await,
-        }
+        let (old, new) = (old.clone(), new.clone());
+        self.read(move |repository, _| tree::descends(repository, &old, &new)).await
     }
 
     async fn between(&self, old: &CommitId, new: &CommitId, most: usize) -> Result<Vec<CommitId>, ReadError> {
-        match &self.0 {
-            Place::Local(local) => local.between(old, new, most).await,
-            Place::Remote(remote) => remote.between(old, new, most).await,
-        }
+        let (old, new) = (old.clone(), new.clone());
+        self.read(move |repository, _| tree::between(repository, &old, &new, most)).await
     }
 
     async fn tree(&self, commit: &CommitId) -> Result<Tree, ReadError> {
-        match &self.0 {
-            Place::Local(local) => local.tree(commit).await,
-            Place::Remote(remote) => remote.tree(commit).await,
-        }
+        let commit = commit.clone();
+        self.read(move |repository, origin| tree::read(repository, &commit, origin.path.as_ref(), &origin.limits)).await
     }
 
     async fn blob(&self, commit: &CommitId, path: &RepoPath, limit: u64) -> Result<Vec<u8>, ReadError> {
-        match &self.0 {
-            Place::Local(local) => local.blob(commit, path, limit).await,
-            Place::Remote(remote) => remote.blob(commit, path, limit).await,
-        }
+        let (commit, path) = (commit.clone(), path.clone());
+        self.read(move |repository, _| tree::blob(repository, &commit, &path, limit)).await
     }
 
     async fn bundle(&self, commit: &CommitId, path: &RepoPath) -> Result<Vec<Member>, ReadError> {
-        match &self.0 {
-            Place::Local(local) => local.bundle(commit, path).await,
-            Place::Remote(remote) => remote.bundle(commit, path).await,
-        }
+        let (commit, path) = (commit.clone(), path.clone());
+        self.read(move |repository, _| bundle::read(repository, &commit, &path)).await
     }
 
     fn traffic(&self) -> Traffic {

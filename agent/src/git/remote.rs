@@ -5,8 +5,7 @@
 //! thread ends only with the process.
 
 use super::{
-    Descent, Limits, Offered, Origin,
-    bundle::{self, Member},
+    Descent, Offered, Origin,
     credentials::{Credentials, Keyring},
     descent::{Relation, relation},
     error::{Fault, FetchError, ReadError},
@@ -14,10 +13,9 @@ use super::{
     leash::{Interest, Meter, Terms, Traffic},
     mirror::Mirror,
     session::Session,
-    tree::{self, Tree},
 };
 use gix::ObjectId;
-use manifests::id::{CommitId, RepoPath};
+use manifests::id::CommitId;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
     time::Duration,
@@ -105,56 +103,17 @@ impl<K: Keyring> Remote<K> {
         FetchError::new(kind, format!("{}: {what}", self.site.origin.url))
     }
 
-    pub(super) async fn named(&self, digits: &str) -> Result<CommitId, ReadError> {
-        let digits = digits.to_owned();
-        self.read(move |repository, _| tree::named(repository, &digits)).await
-    }
-
-    pub(super) async fn commit(&self, commit: &CommitId) -> Result<Vec<u8>, ReadError> {
-        let commit = commit.clone();
-        self.read(move |repository, _| tree::commit(repository, &commit)).await
-    }
-
-    pub(super) async fn descends(&self, old: &CommitId, new: &CommitId) -> Result<bool, ReadError> {
-        let (old, new) = (old.clone(), new.clone());
-        self.read(move |repository, _| tree::descends(repository, &old, &new)).await
-    }
-
-    pub(super) async fn between(
+    /// Reads from its objects, on a thread of its own: gix blocks.
+    pub(super) async fn read<T: Send + 'static>(
         &self,
-        old: &CommitId,
-        new: &CommitId,
-        most: usize,
-    ) -> Result<Vec<CommitId>, ReadError> {
-        let (old, new) = (old.clone(), new.clone());
-        self.read(move |repository, _| tree::between(repository, &old, &new, most)).await
-    }
-
-    pub(super) async fn tree(&self, commit: &CommitId) -> Result<Tree, ReadError> {
-        let (commit, path) = (commit.clone(), self.site.origin.path.clone());
-        self.read(move |repository, limits| tree::read(repository, &commit, path.as_ref(), limits)).await
-    }
-
-    pub(super) async fn blob(&self, commit: &CommitId, path: &RepoPath, limit: u64) -> Result<Vec<u8>, ReadError> {
-        let (commit, path) = (commit.clone(), path.clone());
-        self.read(move |repository, _| tree::blob(repository, &commit, &path, limit)).await
-    }
-
-    pub(super) async fn bundle(&self, commit: &CommitId, path: &RepoPath) -> Result<Vec<Member>, ReadError> {
-        let (commit, path) = (commit.clone(), path.clone());
-        self.read(move |repository, _| bundle::read(repository, &commit, &path)).await
-    }
-
-    async fn read<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&gix::Repository, &Limits) -> Result<T, ReadError> + Send + 'static,
+        read: impl FnOnce(&gix::Repository, &Origin) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, ReadError> {
         let (site, copy, queue) = (Arc::clone(&self.site), Arc::clone(&self.copy), Arc::clone(&self.queue));
         let work = spawn_blocking(move || {
             let _turn = queue.lock().unwrap_or_else(PoisonError::into_inner);
             let mut copy = lock(&copy).map_err(ReadError::Local)?;
             let mirror = copy.mirror(&site).map_err(|error| ReadError::Local(error.message))?;
-            let read = read(&mirror.repository(), &site.origin.limits);
+            let read = read(&mirror.repository(), &site.origin);
             if matches!(read, Err(ReadError::Broken(_))) {
                 mirror.suspect();
             }

@@ -13,7 +13,6 @@ use gix::{
     objs::{Data, Kind, TreeRefIter, tree::EntryKind},
 };
 use manifests::{
-    artifact::Below,
     id::{CommitId, RepoPath},
     problem::Problem,
 };
@@ -28,16 +27,6 @@ pub struct Tree {
     pub sizes: BTreeMap<RepoPath, u64>,
     /// What is below the configured path and can't be read, although it may hold a manifest.
     pub problems: Vec<Problem>,
-}
-
-impl manifests::parse::Tree for Tree {
-    fn size(&self, path: &RepoPath) -> Option<u64> {
-        self.sizes.get(path).copied()
-    }
-
-    fn below(&self, folder: &RepoPath) -> Below {
-        Below::of(&self.sizes, folder)
-    }
 }
 
 /// The commit whose id begins with these digits.

@@ -3,27 +3,14 @@
 
 use libfuzzer_sys::fuzz_target;
 use manifests::{
-    artifact::Below,
     id::RepoPath,
-    parse::{Content, File, Tree, parse},
+    parse::{Content, File, parse},
 };
-
-/// A repository with nothing else in it.
-struct Nothing;
-
-impl Tree for Nothing {
-    fn size(&self, _: &RepoPath) -> Option<u64> {
-        None
-    }
-
-    fn below(&self, _: &RepoPath) -> Below {
-        Below::default()
-    }
-}
+use std::collections::BTreeMap;
 
 fuzz_target!(|bytes: &[u8]| {
     let path: RepoPath = "stack.yaml".parse().expect("a path");
-    let repository = parse(&[File { path, content: Content::Bytes(bytes) }], &Nothing);
+    let repository = parse(&[File { path, content: Content::Bytes(bytes) }], &BTreeMap::new());
     for problem in &repository.problems {
         assert!(!problem.to_string().is_empty());
     }
