@@ -6,9 +6,10 @@ use crate::{
     facts::{Found, FoundStack},
     fence,
     memory::Memory,
+    owned::{is_ours, own},
     plan::Facts,
     recover::Stuck,
-    resolve::{MANIFEST, OWNER, PRUNE},
+    resolve::{MANIFEST, PRUNE},
     select::Selected,
     stance::Stance,
     step::{Action, Stand},
@@ -35,11 +36,6 @@ pub(crate) fn left_over(selected: &Selected, owner: &str, key: &StackKey, found:
         return None;
     }
     found.tags.get(MANIFEST)?.parse().ok()
-}
-
-/// Whether it carries our tag and is there.
-fn is_ours(found: &FoundStack, owner: &str) -> bool {
-    found.tags.get(OWNER).map(String::as_str) == Some(owner) && found.stance() != Some(Stance::Absent)
 }
 
 /// Whether it may go.
@@ -156,17 +152,6 @@ pub fn notice(memory: &mut Memory, selected: &Selected, found: &Found, owner: &s
             }
         }
     }
-}
-
-/// What carries our tag where this memory never looked before is ours: then the tag is all that there is to go by. Afterwards
-/// it takes more.
-fn own(memory: &mut Memory, found: &Found, owner: &str) {
-    for (key, stack) in found.stacks.iter().filter(|(_, stack)| is_ours(stack, owner) && !stack.nested) {
-        if memory.owns(key, &stack.id).is_none() && stack.stance() != Some(Stance::Shell) {
-            memory.own(key, &stack.id);
-        }
-    }
-    memory.noticed.extend(found.regions.iter().cloned());
 }
 
 /// The regions to look at again: those in which something of ours is, or was and was not seen to be gone. One is left

@@ -51,6 +51,8 @@ pub mod trial;
 pub mod reach;
 pub mod short;
 pub mod pair;
+pub mod owned;
+mod births;
 pub mod orders;
 pub mod lease;
 pub mod fence;

@@ -290,6 +290,11 @@ impl Memory {
         }
     }
 
+    /// When a commit was first seen, as far as that is remembered: of the one that was refused last it is.
+    pub fn first_seen(&self, commit: &CommitId, now: Timestamp) -> Timestamp {
+        self.seen.filter(|_| self.refused.as_ref() == Some(commit)).unwrap_or(now)
+    }
+
     /// What is remembered of this stack.
     pub fn of(&self, key: &StackKey) -> Option<&Known> {
         self.stacks.get(key)
@@ -345,62 +350,6 @@ impl Memory {
         self.used.drain(..over);
     }
 
-    /// Remembers that the stack of this name and ARN is ours.
-    pub fn own(&mut self, key: &StackKey, stack_id: &str) {
-        let pair = Pair::of(&text(key), stack_id);
-        self.forget(pair);
-        self.owned.insert(pair);
-    }
-
-    /// Whether the stack of this name and ARN is one that was ours; `None` when that can't be told, because memory is younger
-    /// than what it would have to know.
-    pub fn owns(&self, key: &StackKey, stack_id: &str) -> Option<bool> {
-        let pair = Pair::of(&text(key), stack_id);
-        if self.knows(key) || self.noticed.contains(&key.region) {
-            return Some(self.owned.contains(&pair));
-        }
-        None
-    }
-
-    /// Whether a stack of this name is, or was, ours.
-    pub fn knows(&self, key: &StackKey) -> bool {
-        self.owned.range(Pair::of(&text(key), "").alike()).next().is_some()
-    }
-
-    /// Forgets that a stack of this name was ours: it is gone by our own hand.
-    pub fn disown(&mut self, key: &StackKey) {
-        self.forget(Pair::of(&text(key), ""));
-    }
-
-    fn forget(&mut self, pair: Pair) {
-        while let Some(other) = self.owned.range(pair.alike()).next().copied() {
-            self.owned.remove(&other);
-        }
-    }
-
-    /// Remembers that this stack came up, and forgets all of that which is older than a day.
-    pub fn bear(&mut self, key: &StackKey, now: Timestamp) {
-        let now = hour(now);
-        self.births.retain(|birth| now.saturating_sub(birth.second_half()) <= 24);
-        self.births.push(birth(key, now));
-    }
-
-    /// Forgets that this stack came up: it goes because that was asked for.
-    pub fn bury(&mut self, key: &StackKey) {
-        let whose = birth(key, 0);
-        self.births.retain(|other| !other.begins_like(whose));
-    }
-
-    /// How often this stack came up within a day, and until when that counts.
-    pub fn births(&self, key: &StackKey, now: Timestamp) -> (usize, Timestamp) {
-        let whose = birth(key, 0);
-        let hours = self.births.iter().filter(|other| other.begins_like(whose)).map(|other| other.second_half());
-        let recent: Vec<u64> = hours.filter(|at| hour(now).saturating_sub(*at) <= 24).collect();
-        let until = recent.iter().min().and_then(|first| i64::try_from((first + 25) * 3600).ok());
-        let until = until.and_then(|seconds| Timestamp::from_second(seconds).ok());
-        (recent.len(), until.unwrap_or(now))
-    }
-
     /// Forgets every stack that is neither wanted nor there any more, of so many `rows` that are. What was started is
     /// never forgotten before it was seen to end, even if nobody wants it now and a stale listing does not show it. Of
     /// marks, which don't say whose they are, two for each row stay, and 64 at least.
@@ -421,19 +370,9 @@ fn mark(key: &StackKey, fingerprint: Fingerprint, generation: Fingerprint) -> Sh
     Short::of(&format!("{key}|{fingerprint}|{generation}"))
 }
 
-/// This stack came up in this hour.
-fn birth(key: &StackKey, hour: u64) -> Short {
-    Short::with_number(&text(key), hour)
-}
-
 /// What a stack is remembered by.
-fn text(key: &StackKey) -> String {
+pub(crate) fn text(key: &StackKey) -> String {
     [key.region.as_str(), key.stack.as_str()].join("/")
-}
-
-/// Hours since 1970.
-fn hour(at: Timestamp) -> u64 {
-    u64::try_from(at.as_second() / 3600).unwrap_or_default()
 }
 
 /// The newest last, each once.

@@ -13,6 +13,8 @@ use manifests::{
     stack::Location,
 };
 
+mod words;
+
 /// Why a stack is not in sync.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
@@ -260,7 +262,7 @@ impl fmt::Display for Why {
             Self::Applying { act, since, status } => {
                 write!(f, "{} since {since:.0} ({status}); ends when CloudFormation is done", act.doing())
             }
-            Self::Late { since, status } => late(f, since, status),
+            Self::Late { since, status } => words::late(f, since, status),
             Self::Busy { status } => {
                 write!(f, "somebody else is changing it ({status}); ends when CloudFormation is done")
             }
@@ -270,15 +272,15 @@ impl fmt::Display for Why {
                 write!(f, "waits for the manifest `{manifest}`, which can't be read; ends when it can")
             }
             Self::ForOthers => f.write_str("is removed once every stack that is wanted here is in sync"),
-            Self::OnHold { until, reason, by } => on_hold(f, *until, reason, by),
-            Self::ForWindow { until, reason } => window(f, *until, reason.as_deref()),
-            Self::Leaving { manifest, until } => leaving(f, manifest, *until),
+            Self::OnHold { until, reason, by } => words::on_hold(f, *until, reason, by),
+            Self::ForWindow { until, reason } => words::window(f, *until, reason.as_deref()),
+            Self::Leaving { manifest, until } => words::leaving(f, manifest, *until),
             Self::Fenced(why) | Self::Closed(why) => f.write_str(why),
             Self::ForRetry { at, why } => write!(f, "{why}; tried again at {at:.0}"),
             Self::Suspended { reason, at } => {
                 write!(f, "suspended: {}; ends when `suspend` leaves {at}", quote(reason))
             }
-            Self::Kept { manifest } => kept(f, manifest),
+            Self::Kept { manifest } => words::kept(f, manifest),
             Self::NotPruned { manifest, because } => {
                 write!(f, "the manifest `{manifest}` no longer asks for it, but the stack stays: {because}")
             }
@@ -286,8 +288,8 @@ impl fmt::Display for Why {
             Self::Health(health) => health.fmt(f),
             Self::RolledBack(rolled_back) => rolled_back.fmt(f),
             Self::Broken(why) => write!(f, "{why}; ends with a commit that mends it"),
-            Self::ForBudget { until } => budget(f, *until),
-            Self::ForTurn { most, what } => turn(f, *most, what),
+            Self::ForBudget { until } => words::budget(f, *until),
+            Self::ForTurn { most, what } => words::turn(f, *most, what),
             Self::Refused(why) | Self::Denied(why) => write!(f, "{why}; ends when that is mended"),
             Self::Trouble(why) => write!(f, "{why}; tried again next turn"),
             Self::NoLabel { label, account } => {
@@ -305,12 +307,12 @@ impl fmt::Display for Why {
                     "depends on `{manifest}`, which has no stack here; ends when its `targets` and `regions` give it one"
                 )
             }
-            Self::Failed { fingerprint: _, attempts, why } => failed(f, *attempts, why),
-            Self::Stuck { why, tried, way_out } => stuck(f, why, *tried, *way_out),
-            Self::Protected { status } => protected(f, status),
-            Self::Flapping { times, until } => flapping(f, *times, until),
-            Self::Conflict { owner, bar } => conflict(f, owner.as_deref(), bar),
-            Self::Recreated { bar } => recreated(f, bar),
+            Self::Failed { fingerprint: _, attempts, why } => words::failed(f, *attempts, why),
+            Self::Stuck { why, tried, way_out } => words::stuck(f, why, *tried, *way_out),
+            Self::Protected { status } => words::protected(f, status),
+            Self::Flapping { times, until } => words::flapping(f, *times, until),
+            Self::Conflict { owner, bar } => words::conflict(f, owner.as_deref(), bar),
+            Self::Recreated { bar } => words::recreated(f, bar),
             Self::Nested => {
                 f.write_str("is part of another stack and left alone until the manifest takes another `stackName`")
             }
@@ -325,104 +327,6 @@ impl fmt::Display for Why {
             }
         }
     }
-}
-
-fn recreated(f: &mut fmt::Formatter<'_>, bar: &Bar) -> fmt::Result {
-    write!(
-        f,
-        "a stack of this name carries our tags and is not the one that was ours: somebody made it anew; left alone until it \
-         goes, {bar}"
-    )
-}
-
-fn on_hold(f: &mut fmt::Formatter<'_>, until: Timestamp, reason: &str, by: &str) -> fmt::Result {
-    write!(f, "on hold: {} ({}); ends at {until:.0}, or with `holdfast release`", quote(reason), quote(by))
-}
-
-fn leaving(f: &mut fmt::Formatter<'_>, manifest: &Name, until: Timestamp) -> fmt::Result {
-    write!(f, "the manifest `{manifest}` no longer asks for it; deleted at {until:.0}, unless it does again by then")
-}
-
-fn kept(f: &mut fmt::Formatter<'_>, manifest: &Name) -> fmt::Result {
-    write!(
-        f,
-        "the manifest `{manifest}` no longer asks for it, and did not say `prune: true` with `deletionPolicy: delete`; stays \
-         until a person deletes it or a manifest asks for it again"
-    )
-}
-
-fn budget(f: &mut fmt::Formatter<'_>, until: Option<Timestamp>) -> fmt::Result {
-    f.write_str("as much was destroyed in the last 24 hours as this account allows; ")?;
-    match until {
-        Some(until) => write!(f, "goes on at {until:.0}"),
-        None => f.write_str("ends when the account's guardrails are raised"),
-    }
-}
-
-fn turn(f: &mut fmt::Formatter<'_>, most: u32, what: &str) -> fmt::Result {
-    write!(f, "this turn has begun {most} {what}, as many as the account allows in one; ends with the next turn")
-}
-
-fn window(f: &mut fmt::Formatter<'_>, until: Option<Timestamp>, reason: Option<&str>) -> fmt::Result {
-    f.write_str("waits for the account's window")?;
-    if let Some(reason) = reason {
-        write!(f, " ({})", quote(reason))?;
-    }
-    match until {
-        Some(until) => write!(f, "; begins at {until:.0}"),
-        None => f.write_str("; ends when the account's guardrails open one"),
-    }
-}
-
-fn failed(f: &mut fmt::Formatter<'_>, attempts: u32, why: &str) -> fmt::Result {
-    match attempts {
-        1 => write!(f, "{why}; tried once; ends with a commit that asks for something else"),
-        _ => write!(f, "{why}; tried {attempts} times; ends with a commit that asks for something else"),
-    }
-}
-
-/// Only a direct update that still goes forward can be cancelled ("Cancel a stack update" in the user guide).
-fn late(f: &mut fmt::Formatter<'_>, since: &Timestamp, status: &str) -> fmt::Result {
-    write!(f, "{status} since {since:.0}, longer than its `timeout`; ends when CloudFormation is done")?;
-    match status {
-        "UPDATE_IN_PROGRESS" => f.write_str(" or a person cancels it (`aws cloudformation cancel-update-stack`)"),
-        _ => f.write_str(", which nobody can hurry in this status: if it hangs, ask AWS Support"),
-    }
-}
-
-fn stuck(f: &mut fmt::Formatter<'_>, why: &str, tried: u32, way_out: WayOut) -> fmt::Result {
-    f.write_str(why)?;
-    match tried {
-        0 => {}
-        1 => f.write_str("; tried once to get it going again")?,
-        _ => write!(f, "; tried {tried} times to get it going again")?,
-    }
-    write!(f, "; ends when a person acts: {}", way_out.advice())
-}
-
-fn protected(f: &mut fmt::Formatter<'_>, status: &str) -> fmt::Result {
-    write!(
-        f,
-        "is to be deleted ({status}) and is protected against termination, which is never lifted here; ends when a person \
-         lifts it (`aws cloudformation update-termination-protection --no-enable-termination-protection`) or deletes it"
-    )
-}
-
-fn flapping(f: &mut fmt::Formatter<'_>, times: usize, until: &Timestamp) -> fmt::Result {
-    write!(
-        f,
-        "came up {times} times within a day and was gone again each time: somebody deletes it; ends at {until:.0}, when it \
-         is made once more, or with a commit that no longer asks for it"
-    )
-}
-
-fn conflict(f: &mut fmt::Formatter<'_>, owner: Option<&str>, bar: &Bar) -> fmt::Result {
-    f.write_str("a stack of this name exists and ")?;
-    match owner {
-        Some(owner) => write!(f, "belongs to the installation `{owner}`")?,
-        None => f.write_str("carries no `holdfast:owner` tag")?,
-    }
-    write!(f, ": it is left alone until it goes, the manifest takes another `stackName`, {bar}")
 }
 
 impl Started {
