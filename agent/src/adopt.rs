@@ -5,15 +5,15 @@
 //! is remembered. Files are never written over. Taking over itself is a turn's business, as every change is.
 
 use crate::{
-    clock::SystemClock,
-    cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Template, aws::Aws, count::Calls},
+    clock::{SystemClock, by_aws},
+    cloud::{ChangeSetRequest, Cloud, CloudError, Template, aws::Aws, count::Calls},
     config::Config,
     error::{CommandError, Exit},
     forecast::beside,
     preview::{INLINE_BYTES, waited_for},
     refusal,
     shipped::{POLL, home, place, policy},
-    stop::Stopped,
+    stop::{Stopped, meant},
     store::{Kept, Store},
 };
 use aws_config::SdkConfig;
@@ -123,12 +123,10 @@ pub(crate) async fn adopt(config: &Config, aws: &SdkConfig, said: &Said) -> Resu
     let key = key(&said.stack, &home)?;
     let aws = aws.to_builder().region(aws_config::Region::new(home.to_string())).build();
     let cloud = Aws::new(aws.clone(), calls.clone());
-    let id = cloud.account().await.map_err(Stopped::Identity)?;
-    if let Some(configured) = config.account.clone().filter(|configured| *configured != id) {
-        return Err(Stopped::WrongAccount { configured, found: id }.into());
-    }
+    let found = cloud.account().await.map_err(Stopped::Identity)?;
+    let id = meant(config.account.as_ref(), found)?;
     let kept = place(config, &aws, &calls)?.open().await.map_err(Stopped::from)?;
-    let now = calls.time().unwrap_or_else(|| SystemClock.now());
+    let now = by_aws(&calls);
     let here = Here::new(&cloud, (id, home), policy(config), kept, now);
     let mut adoption = here.adopt(key, said).await?;
     if !said.stdout {

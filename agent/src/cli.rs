@@ -1,15 +1,16 @@
 //! The command line: what there is to say, and what is done when it is said.
 
 mod apart;
+mod command;
+
+pub use command::{Command, TrustCommand};
 
 use crate::{
-    adopt,
     cloud::count::Calls,
     config::{Config, ConfigError, Flags},
     error::{CommandError, Exit, chain},
     forecast::{self, Verdict, forecast},
-    history::{EventsOf, HistoryOf},
-    people::{Leave, Order, Said, Until},
+    people::Order,
     run::run,
     shipped::{Shipped, Watcher, aws, configuration},
     show::{self, Output, Style, progress::Progress},
@@ -17,9 +18,9 @@ use crate::{
     validate,
     world::{Settings, Sight},
 };
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
+use clap::{CommandFactory, FromArgMatches, Parser, parser::ValueSource};
 use manifests::report::State;
-use std::{cell::Cell, path::PathBuf, rc::Rc};
+use std::{cell::Cell, rc::Rc};
 
 /// Brings one AWS account to what a git repository of CloudFormation stack manifests says, and keeps it there.
 #[derive(Debug, Parser)]
@@ -49,119 +50,6 @@ pub struct Cli {
 const AFTER: &str = "Exit codes: 0 done or in sync · 1 something failed · 2 changes (plan --detailed-exitcode, adopt) · \
 3 held, or a person is needed · 4 not everything is in place yet · 64 usage · 75 repository or AWS could not be reached · \
 77 credentials, permission or account · 78 configuration";
-
-/// What there is to do.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Turn after turn, until stopped (SIGINT or SIGTERM); what CloudFormation is at work on then goes on by itself
-    Run,
-    /// Make one turn: look, decide, act, tell
-    Once,
-    /// Show what a turn would do, resource by resource; executes nothing
-    Plan {
-        /// Exit with 0 when there is nothing to do, 2 when there are changes, 3 when one would be held
-        #[arg(long)]
-        detailed_exitcode: bool,
-    },
-    /// Show how every stack stands, and what people told this account; changes nothing
-    Status {
-        /// List every stack that is in sync, and not only thirty
-        #[arg(long)]
-        all: bool,
-    },
-    /// Show the stacks as they build on each other; changes nothing
-    Tree,
-    /// Show what was done to a stack, by whom, for which commit, and what came of it
-    History(HistoryOf),
-    /// Show what CloudFormation told of a stack, or of all of this installation
-    Events(EventsOf),
-    /// Look at everything that the agent needs in its account, and say what to do about what is not well; changes nothing
-    Doctor,
-    /// Check a folder of manifests without an account; with `--guardrails FILE`, that file instead
-    Validate {
-        /// The folder
-        #[arg(default_value = ".")]
-        folder: PathBuf,
-    },
-    /// Tell this account's agent to leave a stack, or everything, alone for a while
-    Hold {
-        /// The stack, by CloudFormation's name; the whole account when there is none
-        stack: Option<String>,
-        /// Hold a stack that is not there yet
-        #[arg(long, requires = "stack")]
-        ahead: bool,
-        /// Why, and until when.
-        #[command(flatten)]
-        said: Said,
-    },
-    /// End a hold before its time
-    Release {
-        /// The stack, by CloudFormation's name; the whole account when there is none
-        stack: Option<String>,
-    },
-    /// Tell this account's agent to stay at a commit, whatever the branch does; nothing is deleted meanwhile
-    Pin {
-        /// The commit of the branch, by its id or the first seven digits of it or more
-        #[arg(value_name = "REV")]
-        commit: String,
-        /// Why, and until when.
-        #[command(flatten)]
-        said: Said,
-    },
-    /// Follow the branch again, with everything or with a stack that was rolled back
-    Unpin {
-        /// The stack, by CloudFormation's name
-        stack: Option<String>,
-    },
-    /// Let a held change go ahead, by the digest that it is reported with
-    Approve {
-        /// The digest
-        #[arg(value_name = "DIGEST")]
-        plan: String,
-        /// Why, and until when.
-        #[command(flatten)]
-        leave: Leave,
-    },
-    /// Send a stack back to the form that an earlier commit asked, and let it stay there, whatever the branch does
-    Rollback {
-        /// The stack, by CloudFormation's name
-        stack: String,
-        /// The commit of the branch, by its id or the first seven digits of it or more [default: the one that the stack was
-        /// at before]
-        #[arg(value_name = "REV")]
-        commit: Option<String>,
-        /// Why, and until when.
-        #[command(flatten)]
-        said: Said,
-    },
-    /// Show who signed a commit, who may, and whether it would be accepted for it
-    Verify {
-        /// The commit of the branch, by its id or the first seven digits of it or more [default: the branch's head]
-        #[arg(value_name = "REV")]
-        commit: Option<String>,
-    },
-    /// Who is trusted, and with what
-    #[command(subcommand)]
-    Trust(TrustCommand),
-    /// Write the manifest of a stack that is there already, and show what taking it over would change; changes nothing
-    Adopt(adopt::Said),
-    /// Print the version
-    Version,
-}
-
-/// What there is to say about trust.
-#[derive(Debug, Subcommand)]
-pub enum TrustCommand {
-    /// Follow a branch that was rewritten, set back or swapped, to exactly this commit
-    Reset {
-        /// The branch's head, by its id or the first seven digits of it or more
-        #[arg(value_name = "REV")]
-        commit: String,
-        /// Why, and until when.
-        #[command(flatten)]
-        said: Until,
-    },
-}
 
 impl Cli {
     /// Reads the command line.

@@ -17,10 +17,10 @@ use crate::{
     config::{Config, MemoryPlace},
     error::{CommandError, Exit, chain},
     reading::Reading,
-    shipped::{Shipped, Watcher, place},
+    shipped::{Nobody, Shipped, place},
     store::{Kept, Place, Store},
     trust::{Policy, Trust, signers::Signers},
-    world::{Settings, Sight, World, now},
+    world::{Settings, World, now},
 };
 use aws_config::SdkConfig;
 use machine::Scratch;
@@ -220,13 +220,6 @@ impl Here<'_> {
 fn is_let_in_by_aws(config: &Config) -> bool {
     let of_aws = || config.repository.as_deref().and_then(codecommit::Place::of).is_some();
     config.git_secret_parameter.is_some() || (config.git_secret_file.is_none() && of_aws())
-}
-
-/// Nobody watches.
-struct Nobody;
-
-impl Watcher for Nobody {
-    fn see(&self, _: &Sight<'_>) {}
 }
 
 /// Who may sign, and what is made of it.

@@ -4,8 +4,8 @@
 //! what others did too. Not here: which events make an operation ([`plan::events`]).
 
 use crate::{
-    clock::SystemClock,
-    cloud::{Clock, Cloud, CloudError, Trouble, aws::Aws, count::Calls},
+    clock::by_aws,
+    cloud::{Cloud, CloudError, Trouble, aws::Aws, count::Calls},
     config::Config,
     error::CommandError,
     shipped::{home, place},
@@ -87,13 +87,13 @@ pub(crate) async fn events(config: &Config, aws: &SdkConfig, of: &EventsOf) -> R
         .map_err(|error| CommandError::Usage { key: "--since", why: error.to_string() })?;
     let calls = Calls::default();
     let place = place(config, aws, &calls)?;
-    let cloud = Aws::new(aws.clone(), calls);
+    let cloud = Aws::new(aws.clone(), calls.clone());
     let regions = regions(config, aws, &place).await?;
     let asked = match &of.stack {
         Some(stack) => places(&regions, stack)?,
         None => ours(&cloud, &regions, &config.owner).await?,
     };
-    let now = cloud.time().unwrap_or_else(|| SystemClock.now());
+    let now = by_aws(&calls);
     let since = SignedDuration::try_from(time).ok().and_then(|time| now.checked_sub(time).ok());
     let mut seen = told(&cloud, &asked, since, of.stack.as_deref()).await?;
     seen.retain(|seen| since.is_none_or(|since| seen.event.at >= since) && (!of.failed || is_failure(&seen.event)));

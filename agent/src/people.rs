@@ -7,16 +7,16 @@
 //! Not here: how two who speak at once are kept apart ([`crate::store`]), and what an order does ([`plan::orders`]).
 
 use crate::{
-    clock::SystemClock,
-    cloud::{Clock, aws::Aws, count::Calls},
+    clock::by_aws,
+    cloud::{aws::Aws, count::Calls},
     config::Config,
     error::CommandError,
     git::Source,
     history,
     reading::Reading,
     revision,
-    shipped::{Shipped, Watcher, place},
-    stop::Stopped,
+    shipped::{Nobody, Shipped, place},
+    stop::{Stopped, meant},
     store::{Document, Place, Store},
     world::World,
 };
@@ -117,12 +117,9 @@ pub(crate) async fn say(config: &Config, aws: &SdkConfig, order: Order) -> Resul
     let calls = Calls::default();
     let place = place(config, aws, &calls)?;
     let caller = Aws::new(aws.clone(), calls.clone()).caller().await.map_err(Stopped::Identity)?;
-    if let Some(configured) = config.account.as_ref().filter(|configured| **configured != caller.account) {
-        let (configured, found) = (configured.clone(), caller.account);
-        return Err(Stopped::WrongAccount { configured, found }.into());
-    }
+    meant(config.account.as_ref(), caller.account.clone())?;
     // The agent counts by AWS's clock, so what it is told ends by that one too.
-    let now = calls.time().unwrap_or_else(|| SystemClock.now());
+    let now = by_aws(&calls);
     let desk = Desk { config, aws, place: &place, now, by: caller.name().to_owned() };
     let change = desk.understood(order).await?;
     place.tell(change.document(), |orders| change.apply(orders.in_force(now))).await
@@ -308,13 +305,6 @@ impl Change {
         }
         Ok(orders)
     }
-}
-
-/// Nobody watches.
-struct Nobody;
-
-impl Watcher for Nobody {
-    fn see(&self, _: &crate::world::Sight<'_>) {}
 }
 
 fn later(now: Timestamp, time: &str) -> Result<Timestamp, CommandError> {

@@ -4,8 +4,8 @@
 //! Not here: what travels of it ([`crate::git::credentials`]).
 
 use crate::{
-    clock::SystemClock,
-    cloud::{Clock, count::Calls, trouble::trouble},
+    clock::by_aws,
+    cloud::{count::Calls, trouble::trouble},
     codecommit,
     config::Config,
     error::chain,
@@ -72,7 +72,7 @@ impl Keyring for Secret {
                 let why = |error| format!("there are no AWS credentials to show CodeCommit: {}", chain(&error));
                 let key = keys.provide_credentials().await.map_err(why)?;
                 let (id, secret, session) = (key.access_key_id(), key.secret_access_key(), key.session_token());
-                let now = calls.time().unwrap_or_else(|| SystemClock.now());
+                let now = by_aws(calls);
                 return Ok(place.credentials(codecommit::Key { id, secret, session }, now));
             }
             SecretPlace::Parameter { ssm, name } => {

@@ -42,6 +42,16 @@ pub enum Stopped {
     Unsound(String),
 }
 
+/// The account that these credentials are of, if it is the one that was configured.
+pub(crate) fn meant(configured: Option<&AccountId>, found: AccountId) -> Result<AccountId, Stopped> {
+    match configured {
+        Some(configured) if *configured != found => {
+            Err(Stopped::WrongAccount { configured: configured.clone(), found })
+        }
+        Some(_) | None => Ok(found),
+    }
+}
+
 /// Why the repository's head is not what this turn works towards.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {

@@ -14,7 +14,7 @@ use crate::{
     law::Law,
     reading::Reading,
     rounds::{Begin, Rounds},
-    stop::{Stopped, Trouble},
+    stop::{Stopped, Trouble, meant},
     store::Store,
     trust::Trust,
     world::{Settings, Sight, World, costs, now},
@@ -25,9 +25,9 @@ use manifests::{
     report::{Happening, Report, What},
 };
 use plan::{
-    guard::a_day,
     memory::Memory,
-    orders::Reset,
+    orders::Orders,
+    owned::spend_the_day,
     resolve::dependencies,
     select::{Account, Wanted},
     tell,
@@ -113,11 +113,10 @@ pub(crate) async fn start<'s, W: World>(
     let mut kept = memory.clone();
     let mut law = Law::of(&found, settings, &mut memory, began);
     if found.lost {
-        // Nobody knows what was destroyed today, so it is taken for as much as the account allows.
-        memory.spent.add(began, a_day(&law.policy.guardrails.limits));
+        spend_the_day(&mut memory, &law.policy, began);
     }
     let trust = Trust::of(&found, settings.signatures, &mut memory);
-    let trouble = fetch(world, standing, &mut memory, (&trust, law.orders.reset.as_ref()), began).await.err();
+    let trouble = fetch(world, standing, &mut memory, (&trust, &law.orders), began).await.err();
     if let Some(Trouble::Fetch(error)) = trouble.as_ref().filter(|trouble| trouble.is_denial()) {
         world.show(&Sight::Denied(&error.message));
     }
@@ -137,12 +136,7 @@ async fn identity<W: World>(world: &W, settings: &Settings, standing: &mut Stand
         None => world.cloud().account().await.map_err(Stopped::Identity)?,
     };
     standing.account = Some(found.clone());
-    match &settings.account {
-        Some(configured) if *configured != found => {
-            Err(Stopped::WrongAccount { configured: configured.clone(), found })
-        }
-        _ => Ok(found),
-    }
+    meant(settings.account.as_ref(), found)
 }
 
 /// Offered → Proven → Accepted → read. Only a commit that was accepted *and* could be read is remembered; whatever goes wrong
@@ -151,15 +145,15 @@ async fn fetch<W: World>(
     world: &W,
     standing: &mut Standing,
     memory: &mut Memory,
-    (trust, reset): (&Trust, Option<&Reset>),
+    (trust, orders): (&Trust, &Orders),
     now: Timestamp,
 ) -> Result<(), Trouble> {
     let last = memory.accepted.as_ref();
     let offered = world.source().offered(last).await?;
     memory.answered = Some(now);
-    let seen = memory.seen.filter(|_| memory.refused.as_ref() == Some(&offered.commit)).unwrap_or(now);
+    let seen = memory.first_seen(&offered.commit, now);
     let proven = trust.prove(world.source(), offered, (last, memory.seal.as_ref()), seen).await;
-    let accepted = match proven.and_then(|proven| accept(proven, last, reset)) {
+    let accepted = match proven.and_then(|proven| accept(proven, last, orders.reset.as_ref())) {
         Ok(accepted) => accepted,
         Err(refused) => {
             if memory.refused.as_ref() != Some(&refused.commit) {
@@ -170,7 +164,9 @@ async fn fetch<W: World>(
         }
     };
     let commit = accepted.commit();
-    if standing.reading.as_ref().map(|reading| &reading.commit) != Some(commit) {
+    // While people pin the account to another commit, a head that was read when it was accepted is not read again.
+    let is_aside = orders.pin.as_ref().is_some_and(|pin| pin.commit != *commit) && last == Some(commit);
+    if !is_aside && standing.reading.as_ref().map(|reading| &reading.commit) != Some(commit) {
         standing.reading = Some(Reading::read(world.source(), commit).await?);
     }
     (memory.refused, memory.seen) = (None, None);

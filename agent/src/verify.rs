@@ -3,16 +3,16 @@
 //! Changes nothing. Not here: whether it descends from the accepted one, which is a matter of the branch and not of the commit.
 
 use crate::{
-    clock::SystemClock,
-    cloud::{Clock, count::Calls},
+    clock::by_aws,
+    cloud::count::Calls,
     config::Config,
     error::{CommandError, Exit},
     git::Source,
     revision,
-    shipped::{Shipped, Watcher, place},
+    shipped::{Nobody, Shipped, place},
     store::Store,
     trust::{Policy, Trust, judge},
-    world::{Sight, World},
+    world::World,
 };
 use aws_config::SdkConfig;
 use manifests::id::CommitId;
@@ -60,9 +60,9 @@ pub(crate) async fn verify(config: &Config, aws: &SdkConfig, named: Option<&str>
         Some(named) => revision::named(source, &settings.branch, named).await?,
         None => source.offered(None).await?.commit,
     };
-    let now = calls.time().unwrap_or_else(|| SystemClock.now());
+    let now = by_aws(&calls);
     // As a turn would: one that was refused is judged by when it was first seen.
-    let seen = memory.seen.filter(|_| memory.refused.as_ref() == Some(&commit)).unwrap_or(now);
+    let seen = memory.first_seen(&commit, now);
     let judged = match &signers {
         Ok(signers) => judge(source, signers, &commit, seen).await,
         Err(why) => Err(why.clone()),
@@ -74,11 +74,4 @@ pub(crate) async fn verify(config: &Config, aws: &SdkConfig, named: Option<&str>
         Err(why) => (None, Some(why)),
     };
     Ok(Verified { commit, policy, signers: who, signer, why, accepted })
-}
-
-/// Nobody watches.
-struct Nobody;
-
-impl Watcher for Nobody {
-    fn see(&self, _: &Sight<'_>) {}
 }

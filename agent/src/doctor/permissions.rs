@@ -146,19 +146,11 @@ impl Asked<'_> {
         let (parameters, alarms) = self.names(selected);
         for (region, names) in parameters {
             let answer = self.cloud().parameters(&region, &names).await;
-            let missing = answer.as_ref().map(|found| missing(&names, |name| found.contains_key(name)));
-            let missing = missing.unwrap_or_default();
-            let on = format!("{} that manifests name", counted(names.len(), "parameter"));
-            told(vec![let_in("ssm:GetParameters", answer)], &region, &on).into_iter().for_each(&mut *say);
-            absent("parameter", &region, &missing).into_iter().for_each(&mut *say);
+            named("parameter", "ssm:GetParameters", (&region, &names), answer).into_iter().for_each(&mut *say);
         }
         for (region, names) in alarms {
             let answer = self.cloud().alarms(&region, &names).await;
-            let missing = answer.as_ref().map(|found| missing(&names, |name| found.contains_key(name)));
-            let missing = missing.unwrap_or_default();
-            let on = format!("{} that manifests name", counted(names.len(), "alarm"));
-            told(vec![let_in("cloudwatch:DescribeAlarms", answer)], &region, &on).into_iter().for_each(&mut *say);
-            absent("alarm", &region, &missing).into_iter().for_each(&mut *say);
+            named("alarm", "cloudwatch:DescribeAlarms", (&region, &names), answer).into_iter().for_each(&mut *say);
         }
     }
 
@@ -198,8 +190,21 @@ impl Asked<'_> {
     }
 }
 
-fn missing(names: &BTreeSet<String>, found: impl Fn(&str) -> bool) -> Vec<String> {
-    names.iter().filter(|name| !found(name)).cloned().collect()
+/// What there is to say of names that were looked up: whether that was let in, and which of them are not there.
+fn named<T>(
+    what: &str,
+    call: &'static str,
+    (region, names): (&Region, &BTreeSet<String>),
+    answer: Result<BTreeMap<String, T>, CloudError>,
+) -> Vec<Check> {
+    let found = answer.as_ref().ok();
+    let missing =
+        |found: &BTreeMap<String, T>| names.iter().filter(|name| !found.contains_key(*name)).cloned().collect();
+    let missing: Vec<String> = found.map(missing).unwrap_or_default();
+    let on = format!("{} that manifests name", counted(names.len(), what));
+    let mut all = told(vec![let_in(call, answer)], region, &on);
+    all.extend(absent(what, region, &missing));
+    all
 }
 
 /// What manifests name and nobody has made.

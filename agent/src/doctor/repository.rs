@@ -41,8 +41,7 @@ pub(super) async fn commit<W: World>(
     let memory = kept.memory.as_ref();
     let last = memory.and_then(|memory| memory.accepted.as_ref());
     let seal = memory.and_then(|memory| memory.seal.as_ref());
-    let refused = memory.filter(|memory| memory.refused.as_ref() == Some(&offered.commit));
-    let seen = refused.and_then(|memory| memory.seen).unwrap_or(now);
+    let seen = memory.map_or(now, |memory| memory.first_seen(&offered.commit, now));
     let reset = kept.orders.as_ref().ok().and_then(|orders| orders.in_force(now).reset);
     let stands = match &offered.descent {
         Descent::First => "would be the first that this account accepts",
