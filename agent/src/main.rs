@@ -6,7 +6,11 @@ use agent::{
     show,
 };
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt::layer,
+    prelude::*,
+};
 
 fn main() -> ExitCode {
     let cli = match Cli::read() {
@@ -35,13 +39,13 @@ fn main() -> ExitCode {
 /// whole answers, which nobody should find in a log by accident.)
 fn log(cli: &Cli) {
     let wanted = cli.log();
-    let level = wanted.parse::<tracing_subscriber::filter::LevelFilter>();
+    let level = wanted.parse::<LevelFilter>();
     let filter = level.map_or_else(|_| wanted.to_owned(), |level| format!("error,agent={level}"));
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
+    let filter = filter.parse::<Targets>().unwrap_or_else(|error| {
         show::err(&format!("warning: `--log {wanted}` is no filter ({error}); logging warnings"));
-        EnvFilter::new("error,agent=warn")
+        [("agent", LevelFilter::WARN)].into_iter().collect::<Targets>().with_default(LevelFilter::ERROR)
     });
-    let colour = show::Style::stderr().is_coloured();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
-    if cli.log_json { log.json().init() } else { log.init() }
+    let log = layer().with_writer(std::io::stderr).with_ansi(show::Style::stderr().is_coloured());
+    let log = if cli.log_json { log.json().boxed() } else { log.boxed() };
+    tracing_subscriber::registry().with(filter).with(log).init();
 }

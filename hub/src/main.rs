@@ -13,11 +13,15 @@ use std::{
     process::ExitCode,
 };
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt::layer,
+    prelude::*,
+};
 
 fn main() -> ExitCode {
     let Command::Watch(arguments) = Arguments::parse().command;
-    let filter = std::env::var("HOLDFAST_LOG").unwrap_or_else(|_| "warn,aws_config=error".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colour(&io::stderr())).init();
+    log();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -28,6 +32,14 @@ fn main() -> ExitCode {
             })
         }
     }
+}
+
+/// `HOLDFAST_LOG`, a level or a filter such as `warn,hub=debug`; one with a slip is none.
+fn log() {
+    let wanted = std::env::var("HOLDFAST_LOG").ok().and_then(|filter| filter.parse::<Targets>().ok());
+    let usual = || Targets::new().with_default(LevelFilter::WARN).with_target("aws_config", LevelFilter::ERROR);
+    let log = layer().with_writer(io::stderr).with_ansi(colour(&io::stderr()));
+    tracing_subscriber::registry().with(wanted.unwrap_or_else(usual)).with(log).init();
 }
 
 fn run(arguments: &Watch) -> Result<(), WatchError> {
