@@ -7,13 +7,17 @@ use crate::{
     trust::Proven,
 };
 use manifests::id::CommitId;
-use plan::{memory::Seal, orders::Reset};
+use plan::{
+    memory::{Seal, Trusted},
+    orders::Reset,
+};
 
 /// A commit that the account acts on. There is no other way to one than [`accept`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     commit: CommitId,
     seal: Option<Seal>,
+    trusted: Option<Trusted>,
 }
 
 impl Accepted {
@@ -25,6 +29,11 @@ impl Accepted {
     /// What its signature is worth; `None` when nobody looked.
     pub fn seal(&self) -> Option<&Seal> {
         self.seal.as_ref()
+    }
+
+    /// What the repository says by now of who may sign.
+    pub fn trusted(&self) -> Option<&Trusted> {
+        self.trusted.as_ref()
     }
 }
 
@@ -44,12 +53,12 @@ pub struct Refused {
 /// # Errors
 /// When it is not one, or can't be proved to be.
 pub fn accept(proven: Proven, last: Option<&CommitId>, reset: Option<&Reset>) -> Result<Accepted, Refused> {
-    let (Offered { commit, descent }, seal) = proven.into_parts();
+    let (Offered { commit, descent }, seal, trusted) = proven.into_parts();
     let last = last.map_or("the last accepted commit", CommitId::short);
     let let_be = reset.is_some_and(|reset| reset.commit == commit);
     let why = match descent {
-        Descent::First | Descent::Same | Descent::Forward => return Ok(Accepted { commit, seal }),
-        Descent::Rewound | Descent::NotProven { .. } if let_be => return Ok(Accepted { commit, seal }),
+        Descent::First | Descent::Same | Descent::Forward => return Ok(Accepted { commit, seal, trusted }),
+        Descent::Rewound | Descent::NotProven { .. } if let_be => return Ok(Accepted { commit, seal, trusted }),
         Descent::Rewound => format!(
             "it does not descend from {last}, so the branch was rewritten or set back; ends with a commit on top of {last}, or \
              with `holdfast trust reset` of whoever means it"

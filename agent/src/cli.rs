@@ -14,6 +14,7 @@ use crate::{
     run::run,
     shipped::{Shipped, Watcher, aws, configuration},
     show::{self, Output, Style, progress::Progress},
+    trust::sign,
     turn::{Standing, Survey, survey, turn},
     validate,
     world::{Settings, Sight},
@@ -91,6 +92,8 @@ pub async fn execute(cli: Cli) -> Exit {
         Command::Trust(TrustCommand::Reset { commit, said }) => {
             apart::order(cli.flags, Order::Reset(commit, said), output).await
         }
+        Command::Trust(TrustCommand::Sign { file, with }) => apart::signed(sign::sign(&file, &with), output),
+        Command::Trust(TrustCommand::Approve { paths, with }) => apart::approve(&cli.flags, &paths, &with, output),
         Command::Adopt(said) => apart::adopt(cli.flags, &said, output).await,
         Command::Run => daemon(cli.flags).await,
         Command::Once => once(cli.flags, output).await,

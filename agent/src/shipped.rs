@@ -20,7 +20,8 @@ use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::Timeou
 use jiff::SignedDuration;
 use manifests::{
     guardrails::Guardrails,
-    id::{Digest, Region},
+    id::{Digest, Region, RepoPath},
+    trust::FOLDER,
 };
 use plan::{lease::Holder, plan::Policy, shelf::Rules};
 use std::{cell::Cell, time::Duration};
@@ -228,6 +229,7 @@ fn settings(config: &Config, url: &str, home: Region) -> Settings {
         account: config.account.clone(),
         me: me(),
         signatures: config.signatures,
+        trust: trust_folder(config.path.as_ref()),
         fresh: config.fresh.map(signed),
         guarded: config.guardrails.is_some(),
         policy: policy(config),
@@ -241,6 +243,12 @@ fn settings(config: &Config, url: &str, home: Region) -> Settings {
         heartbeat: signed(config.heartbeat),
         rest: None,
     }
+}
+
+/// Where the repository says who may sign. (Below a path that is too long for another name, nothing can lie anyway.)
+fn trust_folder(path: Option<&RepoPath>) -> RepoPath {
+    let inside = path.map_or_else(|| FOLDER.to_owned(), |path| format!("{path}/{FOLDER}"));
+    inside.parse().ok().or_else(|| path.cloned()).expect("a folder's name alone is a path")
 }
 
 /// Who this process is: on the machine, or in the container or function instance, whose list of processes it is in.

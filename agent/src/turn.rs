@@ -25,7 +25,7 @@ use manifests::{
     report::{Happening, Report, What},
 };
 use plan::{
-    memory::Memory,
+    memory::{Memory, Trusted},
     orders::Orders,
     owned::spend_the_day,
     resolve::dependencies,
@@ -115,7 +115,7 @@ pub(crate) async fn start<'s, W: World>(
     if found.lost {
         spend_the_day(&mut memory, &law.policy, began);
     }
-    let trust = Trust::of(&found, settings.signatures, &mut memory);
+    let trust = Trust::of(&found, settings, &mut memory);
     let trouble = fetch(world, standing, &mut memory, (&trust, &law.orders), began).await.err();
     if let Some(Trouble::Fetch(error)) = trouble.as_ref().filter(|trouble| trouble.is_denial()) {
         world.show(&Sight::Denied(&error.message));
@@ -171,8 +171,13 @@ async fn fetch<W: World>(
     }
     (memory.refused, memory.seen) = (None, None);
     memory.seal = accepted.seal().cloned();
+    let version = |trusted: Option<&Trusted>| trusted.map_or(0, |trusted| trusted.version);
+    let (before, after) = (version(memory.trusted.as_ref()), version(accepted.trusted()));
+    memory.trusted = accepted.trusted().cloned();
     if memory.accepted.as_ref() != Some(commit) {
-        note(memory, now, What::Accepted, commit, format!("commit {} is accepted", commit.short()));
+        let along =
+            if after > before { format!(", and with it version {after} of who may sign") } else { String::new() };
+        note(memory, now, What::Accepted, commit, format!("commit {} is accepted{along}", commit.short()));
         (memory.accepted, memory.since) = (Some(commit.clone()), Some(now));
     }
     Ok(())

@@ -11,7 +11,7 @@ use crate::{
     revision,
     shipped::{Nobody, Shipped, place},
     store::Store,
-    trust::{Policy, Trust, judge},
+    trust::{Policy, Trust},
     world::World,
 };
 use aws_config::SdkConfig;
@@ -28,6 +28,8 @@ pub struct Verified {
     pub policy: Policy,
     /// Who may sign.
     pub signers: Vec<String>,
+    /// By which version of the repository's own documents; 0 is the account's list.
+    pub version: u32,
     /// Who did; `None` when nobody did who may.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signer: Option<Seal>,
@@ -53,8 +55,8 @@ pub(crate) async fn verify(config: &Config, aws: &SdkConfig, named: Option<&str>
     let calls = Calls::default();
     let kept = place(config, aws, &calls)?.open().await?;
     let mut memory = kept.memory.clone().unwrap_or_else(|| Memory::new(String::new()));
-    let Trust { policy, signers } = Trust::of(&kept, config.signatures, &mut memory);
     let (world, settings) = Shipped::new(config, aws, calls.clone(), Nobody)?;
+    let trust = Trust::of(&kept, &settings, &mut memory);
     let source = world.source();
     let commit = match named {
         Some(named) => revision::named(source, &settings.branch, named).await?,
@@ -63,15 +65,14 @@ pub(crate) async fn verify(config: &Config, aws: &SdkConfig, named: Option<&str>
     let now = by_aws(&calls);
     // As a turn would: one that was refused is judged by when it was first seen.
     let seen = memory.first_seen(&commit, now);
-    let judged = match &signers {
-        Ok(signers) => judge(source, signers, &commit, seen).await,
-        Err(why) => Err(why.clone()),
-    };
+    let policy = trust.policy;
+    let (force, judged) = (trust.before(source, &commit, seen).await, trust.look(source, &commit, None, seen).await);
     let accepted = judged.is_ok() || matches!(policy, Policy::Off | Policy::Warn);
-    let who = signers.iter().flat_map(|signers| signers.principals()).map(ToOwned::to_owned).collect();
+    let signers = force.iter().flat_map(|force| force.signers.principals()).map(ToOwned::to_owned).collect();
+    let version = force.map_or(0, |force| force.version);
     let (signer, why) = match judged {
-        Ok(seal) => (Some(seal), None),
+        Ok(good) => (Some(good.seal), None),
         Err(why) => (None, Some(why)),
     };
-    Ok(Verified { commit, policy, signers: who, signer, why, accepted })
+    Ok(Verified { commit, policy, signers, version, signer, why, accepted })
 }

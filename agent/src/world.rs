@@ -11,7 +11,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
-    id::{AccountId, CommitId, Region, StackKey},
+    id::{AccountId, CommitId, Region, RepoPath, StackKey},
     report::{Happening, Report},
 };
 use plan::{lease::Holder, memory::Started, plan::Policy, shelf::Rules, step::Plan};
@@ -90,6 +90,8 @@ pub struct Settings {
     pub me: Holder,
     /// What is made of signatures; `None` leaves it to whether the account has a list of signers.
     pub signatures: Option<Signatures>,
+    /// Where the repository says who may sign.
+    pub trust: RepoPath,
     /// How long the branch may stand still before that is told; `None` is for ever.
     pub fresh: Option<SignedDuration>,
     /// Whether the account must have guardrails: it was said where they are.

@@ -1,7 +1,8 @@
 //! `kind: Fleet` and `kind: Accounts`: who there is.
 //!
 //! One Fleet per repository; accounts may also stand in any number of `kind: Accounts` files. Rings, windows, pins,
-//! quarantine, brake and trust belong to the Fleet too; this version acts on none of them, so it refuses them by name.
+//! quarantine and brake belong to the Fleet too; this version acts on none of them, so it refuses them by name. Who may sign
+//! is said in documents of its own ([`crate::trust`]).
 
 use crate::{id::AccountId, stack::Location};
 use std::collections::BTreeMap;

@@ -16,7 +16,7 @@ use crate::{
     problem::Problem,
     typed::At,
     window::{self, Window},
-    yaml::{self, Fault, Mark, Node, brief},
+    yaml::{Fault, Node, brief},
 };
 use std::{collections::BTreeSet, time::Duration};
 #[cfg(feature = "schema")]
@@ -250,22 +250,7 @@ pub fn parse(place: &RepoPath, bytes: &[u8]) -> Result<Guardrails, Vec<Problem>>
 }
 
 fn document(bytes: &[u8], findings: &mut Findings<'_>) -> Option<Guardrails> {
-    let text = parse::text(bytes).map_err(|fault| findings.fault(fault)).ok()?;
-    let documents = yaml::documents(text);
-    let mut documents = documents.into_iter().filter(|document| document.content().is_some());
-    let Some(document) = documents.next() else {
-        findings.refuse(Mark::default(), "there is nothing in it");
-        return None;
-    };
-    if let Some(second) = documents.next() {
-        findings.refuse(Mark { line: second.first_line, column: 0 }, "a second document stands here, one is read");
-        return None;
-    }
-    let (root, faults) = yaml::read(document);
-    let whole = faults.is_empty();
-    faults.into_iter().for_each(|fault| findings.fault(fault));
-    let root = root.filter(|_| whole)?;
-    parse::version(&root).map_err(|fault| findings.fault(fault)).ok()?;
+    let root = parse::single(bytes, findings)?;
     match root.get("kind").and_then(Node::text) {
         Some("Guardrails") => {}
         other => {

@@ -14,6 +14,7 @@ pub mod check;
 pub mod nested;
 pub mod fleet;
 pub mod approval;
+pub mod trust;
 pub mod parse;
 pub mod guardrails;
 pub mod window;

@@ -17,6 +17,7 @@ use crate::{
     problem::Problem,
     roster::Roster,
     stack::{Location, Stack},
+    trust,
     typed::{self, nearest},
     validate,
     written::{ApprovalManifest, StackManifest},
@@ -32,7 +33,7 @@ pub const MAX_FILE: u64 = 1 << 20;
 pub const MAX_DOCUMENTS: usize = 1_000;
 
 const API_VERSION: &str = "holdfast/v1";
-const KINDS: [&str; 5] = ["Stack", "Fleet", "Accounts", "Approval", "Preview"];
+const KINDS: [&str; 7] = ["Stack", "Fleet", "Accounts", "Approval", "Trust", "PathApproval", "Preview"];
 
 /// A `*.yaml` or `*.yml` file of the commit. Whether it is a manifest is found out here.
 #[derive(Debug, Clone)]
@@ -139,7 +140,7 @@ pub fn parse(files: &[File<'_>], tree: &impl Tree) -> Repository {
 enum Subject {
     Stack,
     Accounts,
-    /// An approval, a preview, or guardrails that lie in the wrong place: nobody's stacks.
+    /// An approval, a preview, who may sign, or guardrails that lie in the wrong place: nobody's stacks.
     Beside,
     /// It may be about accounts, so nobody knows whose labels it takes along.
     Unknown,
@@ -150,7 +151,7 @@ impl Subject {
         match kind {
             Some("Stack") => Self::Stack,
             Some("Fleet" | "Accounts") => Self::Accounts,
-            Some("Approval" | "Guardrails" | "Preview") => Self::Beside,
+            Some("Approval" | "Guardrails" | "Preview" | "Trust" | "PathApproval") => Self::Beside,
             // A slip in the word: only a Stack has a template.
             _ if document.text.lines().any(|line| line.trim_start().starts_with("template:")) => Self::Stack,
             _ => Self::Unknown,
@@ -279,6 +280,8 @@ impl<'t, T: Tree> Reading<'t, T> {
                 let written = typed_as::<ApprovalManifest>(root, findings);
                 self.approvals.extend(written.and_then(|written| approval::approval(&written, at.clone(), findings)));
             }
+            // What comes of it is the business of whoever judges the commit, before anything else in it is read.
+            Some("Trust" | "PathApproval") => drop(trust::read(root, findings)),
             Some("Guardrails") => {
                 let fault = Fault::new(place(root, "kind"), "an account's guardrails are not read from the repository");
                 findings
@@ -309,6 +312,27 @@ pub(crate) fn typed_as<T: for<'de> Deserialize<'de>>(root: &Node<'_>, findings: 
     let written = typed::read(root, &mut faults);
     faults.into_iter().for_each(|fault| findings.fault(fault));
     written
+}
+
+/// The one document of a file that may hold no other, in the version that is read here.
+pub(crate) fn single<'b>(bytes: &'b [u8], findings: &mut Findings<'_>) -> Option<Node<'b>> {
+    let text = text(bytes).map_err(|fault| findings.fault(fault)).ok()?;
+    let documents = yaml::documents(text);
+    let mut documents = documents.into_iter().filter(|document| document.content().is_some());
+    let Some(document) = documents.next() else {
+        findings.refuse(Mark::default(), "there is nothing in it");
+        return None;
+    };
+    if let Some(second) = documents.next() {
+        findings.refuse(Mark { line: second.first_line, column: 0 }, "a second document stands here, one is read");
+        return None;
+    }
+    let (root, faults) = yaml::read(document);
+    let whole = faults.is_empty();
+    faults.into_iter().for_each(|fault| findings.fault(fault));
+    let root = root.filter(|_| whole)?;
+    version(&root).map_err(|fault| findings.fault(fault)).ok()?;
+    Some(root)
 }
 
 /// The version must be the one that is read here.

@@ -11,7 +11,7 @@ use crate::{
     stack::Location,
     validate::labels,
     written::{self, AccountsManifest, FleetManifest},
-    yaml::Mark,
+    yaml::{Fault, Mark},
 };
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -37,10 +37,14 @@ impl Roster {
             ("pins", &spec.pins),
             ("quarantine", &spec.quarantine),
             ("brake", &spec.brake),
-            ("trust", &spec.trust),
         ];
         for (name, field) in unsupported {
             findings.unsupported(name, field.as_ref());
+        }
+        if let Some(trust) = &spec.trust {
+            let fault =
+                Fault::new(trust.at, "who may sign is not said here, because all of it is read before it is trusted");
+            findings.fault(fault.hint("say it in `trust/1.yaml`, a document of `kind: Trust`"));
         }
         self.fleets.push(at);
         self.enlist(&spec.accounts, findings);

@@ -3,7 +3,7 @@
 //! `cargo x schema` writes them to `manifests/schema`; an editor with a YAML language server completes and checks
 //! manifests with the first.
 
-use crate::{guardrails, report::Event, written};
+use crate::{guardrails, report::Event, trust, written};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,7 @@ fn generator() -> SchemaGenerator {
     SchemaSettings::draft07().into_generator() // the draft that editors know
 }
 
-/// One of the four kinds, told apart by `kind`.
+/// One of the kinds, told apart by `kind`.
 fn manifest() -> Value {
     let mut generator = generator();
     let kinds = [
@@ -32,11 +32,13 @@ fn manifest() -> Value {
         generator.subschema_for::<written::FleetManifest>(),
         generator.subschema_for::<written::AccountsManifest>(),
         generator.subschema_for::<written::ApprovalManifest>(),
+        generator.subschema_for::<trust::WrittenTrust>(),
+        generator.subschema_for::<trust::WrittenApproval>(),
     ];
     let schema = json_schema!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Holdfast manifest",
-        "description": "What is asked: a stack, the fleet, some of its accounts, or leave for a plan.",
+        "description": "What is asked: a stack, the fleet, some of its accounts, leave for a plan, or who may sign.",
         "oneOf": kinds,
     });
     let mut schema = schema.to_value();

@@ -39,8 +39,10 @@ fn the_help_of_every_command_is_as_committed() {
         let asked = Ran::of(&mut holdfast(home.path(), &["help", command][..if command.is_empty() { 1 } else { 2 }]));
         assert_eq!(asked.stdout, ran.stdout, "`help {command}` and `{command} --help` say the same");
     }
-    let reset = ["trust", "reset", "--help"];
-    check("holdfast-trust-reset.txt", &Ran::of(&mut holdfast(home.path(), &reset)));
+    for command in ["reset", "sign", "approve"] {
+        let ran = Ran::of(&mut holdfast(home.path(), &["trust", command, "--help"]));
+        check(&format!("holdfast-trust-{command}.txt"), &ran);
+    }
     check("holdfast-hub.txt", &Ran::of(&mut hub(home.path(), &["--help"])));
     check("holdfast-hub-watch.txt", &Ran::of(&mut hub(home.path(), &["watch", "--help"])));
 }

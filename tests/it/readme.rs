@@ -122,7 +122,10 @@ fn every_command_and_flag_that_the_readme_says_is_one() {
         if command.starts_with('-') || command == "help" || command.contains("agent") || command == "the" {
             continue;
         }
-        let command = if command == "trust" { "trust-reset" } else { command };
+        let command = match words.clone().next() {
+            Some(inner) if command == "trust" => format!("trust-{inner}"),
+            Some(_) | None => command.to_owned(),
+        };
         let help = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/cli/holdfast-{command}.txt"));
         let help = fs::read_to_string(help).unwrap_or_else(|_| panic!("`{command}` is no command: {text}"));
         for flag in words.filter(|word| word.starts_with("--")) {

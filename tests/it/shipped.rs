@@ -17,5 +17,6 @@ mod lease;
 mod people;
 mod refusals;
 mod reports;
+mod rotation;
 mod secrets;
 mod trust;

@@ -85,7 +85,7 @@ fn keys_are_good_for_their_namespaces_and_their_time() {
     let allowed = |options: &str| bench.keys.allowed(&[("alice", options, "alice")]);
     bench.check(&allowed("namespaces=\"git\""), &signed, Ok("alice"), true);
     bench.check(&allowed("namespaces=\"file,g?t\""), &signed, Ok("alice"), true);
-    bench.check(&allowed("namespaces=\"file\""), &signed, Err("may not sign for git"), false);
+    bench.check(&allowed("namespaces=\"file\""), &signed, Err("may not sign for `git`"), false);
     bench.check(&allowed("valid-after=\"20250101\",valid-before=\"20990101\""), &signed, Ok("alice"), true);
     // git goes by the date that the commit claims, which is now; we go by when the commit was first seen.
     bench.check(
@@ -111,7 +111,7 @@ fn a_signature_for_something_else_or_one_that_can_be_read_in_two_ways_is_none() 
     let good = bench.commit(&with_signature(&unsigned, &sign("git", &unsigned)));
     bench.check(&alice, &good, Ok("alice"), true);
     let file = bench.commit(&with_signature(&unsigned, &sign("file", &unsigned)));
-    bench.check(&alice, &file, Err("made for `file` and not for git"), false);
+    bench.check(&alice, &file, Err("made for `file`, which is another use"), false);
     let another = bench.commit(&with_signature(&unsigned, &sign("git", b"something else")));
     bench.check(&alice, &another, Err("it is not what alice signed"), false);
     let nonsense =

@@ -391,6 +391,7 @@ pub(crate) fn settings() -> Settings {
         account: None,
         me: Holder { host: "here".into(), process: 1, began: jiff::Timestamp::UNIX_EPOCH },
         signatures: None,
+        trust: "trust".parse().unwrap(),
         fresh: None,
         guarded: false,
         policy: Policy {

@@ -52,6 +52,9 @@ pub struct Memory {
     /// Whether the account had a list of signers: once there was one, none is no longer taken for "anybody may".
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub signers: bool,
+    /// What the repository itself says of who may sign, as far as that holds here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted: Option<Trusted>,
     /// The last commit that every stack reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<CommitId>,
@@ -121,6 +124,30 @@ pub enum Seal {
         /// What is wrong with it.
         why: String,
     },
+}
+
+/// What the repository itself said of who may sign: never to be gone back behind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trusted {
+    /// The version that holds; 0 while it is the account's own list.
+    pub version: u32,
+    /// Digest of that version's document; empty for the account's own list.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub document: String,
+    /// Digest of the account's list, from which all of it was proved: another list begins anew.
+    pub list: String,
+    /// What was approved last, by the pattern of its paths.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub approved: BTreeMap<String, Approved>,
+}
+
+/// What was approved of some paths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approved {
+    /// The version of the approval.
+    pub version: u32,
+    /// Digest of what stands there.
+    pub content: String,
 }
 
 /// The last report that arrived.
@@ -271,6 +298,7 @@ impl Memory {
             refused: None,
             seen: None,
             signers: false,
+            trusted: None,
             applied: None,
             answered: None,
             stacks: BTreeMap::new(),

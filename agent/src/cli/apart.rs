@@ -10,8 +10,10 @@ use crate::{
     history::{self, EventsOf, HistoryOf},
     people::{Order, say},
     show::{self, Output, Style},
+    trust::sign::{self, Signed, With},
     verify,
 };
+use manifests::id::Malformed;
 
 /// Tells the account's agent something, as a person.
 pub(super) async fn order(flags: Flags, order: Order, output: Output) -> Result<Exit, CommandError> {
@@ -52,6 +54,25 @@ pub(super) async fn verify(flags: Flags, commit: Option<&str>, output: Output) -
         Output::Json => show::json(&verified),
     }
     Ok(verified.exit())
+}
+
+/// Needs no account: what is vouched for is still to be committed.
+pub(super) fn approve(flags: &Flags, paths: &str, with: &With, output: Output) -> Result<Exit, CommandError> {
+    let inside = flags.path.as_deref().filter(|path| !path.is_empty()).map(str::parse).transpose();
+    let inside = inside.map_err(|error: Malformed| CommandError::Refused(format!("--path: {error}")))?;
+    signed(sign::approve(paths, inside.as_ref(), with), output)
+}
+
+pub(super) fn signed(done: Result<Signed, CommandError>, output: Output) -> Result<Exit, CommandError> {
+    let signed = done?;
+    match output {
+        Output::Text => {
+            let Signed { document, says, signature } = &signed;
+            show::out(&format!("signed {says}: `{document}` is vouched for by `{signature}`; commit both"));
+        }
+        Output::Json => show::json(&signed),
+    }
+    Ok(Exit::Done)
 }
 
 pub(super) async fn doctor(flags: Flags, output: Output) -> Result<Exit, CommandError> {

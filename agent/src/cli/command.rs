@@ -4,6 +4,7 @@ use crate::{
     adopt,
     history::{EventsOf, HistoryOf},
     people::{Leave, Said, Until},
+    trust::sign::With,
 };
 use clap::Subcommand;
 use std::path::PathBuf;
@@ -118,5 +119,23 @@ pub enum TrustCommand {
         /// Why, and until when.
         #[command(flatten)]
         said: Until,
+    },
+    /// Vouch for a document about trust that is yet to be committed: who may sign from then on, or what was approved
+    Sign {
+        /// The document, such as `trust/2.yaml`, from the repository's folder
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// With what, and where.
+        #[command(flatten)]
+        with: With,
+    },
+    /// Approve what stands under some paths, as it lies in the folder and is yet to be committed
+    Approve {
+        /// The paths, as the rule has them, such as 'stacks/identity/**'
+        #[arg(value_name = "PATHS")]
+        paths: String,
+        /// With what, and where.
+        #[command(flatten)]
+        with: With,
     },
 }

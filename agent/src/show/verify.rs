@@ -6,7 +6,7 @@ use plan::memory::Seal;
 
 /// In words.
 pub fn text(verified: &Verified, style: Style) -> String {
-    let Verified { commit, policy, signers, signer, why, accepted } = verified;
+    let Verified { commit, policy, signers, version, signer, why, accepted } = verified;
     let said = match (signer, why) {
         (Some(Seal::Good { by, key }), _) => format!("is signed by {by}, with the key {key}"),
         (Some(Seal::Tolerated { why }), _) | (None, Some(why)) => format!("has no good signature: {why}"),
@@ -24,5 +24,9 @@ pub fn text(verified: &Verified, style: Style) -> String {
         Policy::Every => "every: it is not accepted",
     };
     let who = if signers.is_empty() { "nobody that is known".to_owned() } else { signers.join("; ") };
-    format!("{} {} {said}\n  who may sign: {who}\n  policy {rule}", style.paint(ink, mark), commit.short())
+    let by = match version {
+        0 => "the account's list".to_owned(),
+        version => format!("version {version} in the repository"),
+    };
+    format!("{} {} {said}\n  who may sign: {who} (by {by})\n  policy {rule}", style.paint(ink, mark), commit.short())
 }

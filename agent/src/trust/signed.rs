@@ -3,6 +3,8 @@
 //! git signs the whole object but for the header `gpgsig` itself. What git would read in more than one way is not read here:
 //! two signatures, a second one for the other hash. Not here: whether a signature is any good ([`super::signers`]).
 
+use manifests::id::CommitId;
+
 /// What was signed, and the signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Signed {
@@ -50,6 +52,13 @@ pub(crate) fn apart(commit: &[u8]) -> Result<Option<Signed>, &'static str> {
         }
     }
     Ok(armour.map(|armour| Signed { payload, armour }))
+}
+
+/// A commit's first parent; `None` of a history's first commit.
+pub(crate) fn parent(commit: &[u8]) -> Option<CommitId> {
+    let mut headers = commit.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
+    let parent = headers.find_map(|line| line.strip_prefix(b"parent "))?;
+    str::from_utf8(parent).ok()?.parse().ok()
 }
 
 /// The next line with its end.

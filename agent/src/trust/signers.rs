@@ -6,14 +6,21 @@
 
 use super::signed::apart;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use manifests::id::Digest;
 use ssh_key::{Algorithm, EcdsaCurve, HashAlg, PublicKey, SshSig};
 
 /// The namespace in which git signs.
 const NAMESPACE: &str = "git";
 
+/// The namespace in which documents about trust are signed: a signature on a commit is none on a document, nor the other way.
+pub(crate) const DOCUMENTS: &str = "holdfast";
+
 /// Everybody who may sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signers(Vec<Signer>);
+pub struct Signers {
+    all: Vec<Signer>,
+    digest: Digest,
+}
 
 /// One line: whose key it is, for what and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +54,7 @@ pub enum Distrust {
     #[error("its signature is not one of SSH ({0})")]
     Unreadable(String),
     /// It was made for something else.
-    #[error("its signature was made for `{0}` and not for git")]
+    #[error("its signature was made for `{0}`, which is another use")]
     Namespace(String),
     /// The key is nobody's who may sign.
     #[error("it is signed with the key {0}, which is not among the account's signers")]
@@ -62,11 +69,13 @@ pub enum Distrust {
         /// When.
         seen: Timestamp,
     },
-    /// The key may not sign for git.
-    #[error("it is signed by {by}, whose key may not sign for git")]
+    /// The key may not sign for this use.
+    #[error("it is signed by {by}, whose key may not sign for `{namespace}`")]
     OtherUse {
         /// Whose.
         by: String,
+        /// The use.
+        namespace: String,
     },
     /// It is a signature of something else.
     #[error("it is not what {by} signed: it was changed, or the signature is another's")]
@@ -95,12 +104,21 @@ impl Signers {
                 all.push(signer(line).map_err(|why| format!("line {}: {why}", number + 1))?);
             }
         }
-        if all.is_empty() { Err("nobody is in it".into()) } else { Ok(Self(all)) }
+        if all.is_empty() {
+            return Err("nobody is in it".into());
+        }
+        Ok(Self { all, digest: Digest::of(text.as_bytes()) })
+    }
+
+    /// The digest of the file.
+    pub(crate) fn digest(&self) -> &Digest {
+        &self.digest
     }
 
     /// Everybody, as the file names them, each once.
     pub fn principals(&self) -> Vec<&str> {
-        let mut all: Vec<&str> = self.0.iter().map(|signer| signer.principals.as_str()).collect();
+        let mut all: Vec<&str> = self.all.iter().map(|signer| signer.principals.as_str()).collect();
+        all.sort_unstable();
         all.dedup();
         all
     }
@@ -111,28 +129,41 @@ impl Signers {
     /// Why it can't be trusted.
     pub fn judge(&self, commit: &[u8], seen: Timestamp) -> Result<SignedBy, Distrust> {
         let signed = apart(commit).map_err(Distrust::Ambiguous)?.ok_or(Distrust::Unsigned)?;
-        let armour = signed.armour.trim_ascii();
+        self.vouched(NAMESPACE, (&signed.payload, &signed.armour), seen)
+    }
+
+    /// Who signed these bytes for this use, at that time.
+    ///
+    /// # Errors
+    /// Why the signature can't be trusted.
+    pub(crate) fn vouched(
+        &self,
+        namespace: &str,
+        (payload, armour): (&[u8], &[u8]),
+        seen: Timestamp,
+    ) -> Result<SignedBy, Distrust> {
+        let armour = armour.trim_ascii();
         let unreadable = |error: &dyn std::fmt::Display| Distrust::Unreadable(plan::quote::quote(&error.to_string()));
         let signature = SshSig::from_pem(armour).map_err(|error| unreadable(&error))?;
-        if signature.namespace() != NAMESPACE {
+        if signature.namespace() != namespace {
             return Err(Distrust::Namespace(plan::quote::quote(signature.namespace())));
         }
         let fingerprint = signature.public_key().fingerprint(HashAlg::Sha256).to_string();
         let whose: Vec<&Signer> =
-            self.0.iter().filter(|signer| signer.key.key_data() == signature.public_key()).collect();
+            self.all.iter().filter(|signer| signer.key.key_data() == signature.public_key()).collect();
         let Some(first) = whose.first() else { return Err(Distrust::Unknown(fingerprint)) };
         let by = first.principals.clone();
-        if first.key.verify(NAMESPACE, &signed.payload, &signature).is_err() {
+        if first.key.verify(namespace, payload, &signature).is_err() {
             return Err(Distrust::Tampered { by });
         }
         if !is_touched(&signature) {
             return Err(Distrust::Untouched { by });
         }
-        let for_git: Vec<&&Signer> = whose.iter().filter(|signer| signer.is_for(NAMESPACE)).collect();
-        if for_git.is_empty() {
-            return Err(Distrust::OtherUse { by });
+        let fit: Vec<&&Signer> = whose.iter().filter(|signer| signer.is_for(namespace)).collect();
+        if fit.is_empty() {
+            return Err(Distrust::OtherUse { by, namespace: namespace.to_owned() });
         }
-        match for_git.iter().find(|signer| signer.is_valid(seen)) {
+        match fit.iter().find(|signer| signer.is_valid(seen)) {
             Some(signer) => Ok(SignedBy { principals: signer.principals.clone(), fingerprint }),
             None => Err(Distrust::Untimely { by, fingerprint, seen }),
         }

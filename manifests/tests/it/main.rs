@@ -5,6 +5,7 @@
 mod guardrails;
 mod problems;
 mod repository;
+mod trust;
 mod wild;
 mod wire;
 

@@ -117,7 +117,7 @@ fn what_begins_a_document() {
     );
     check(
         "apiVersion: holdfast/v1\nmetadata: {name: a}\n",
-        "stacks/a.yaml:1:1: the field `kind` is missing\n  hint: known here: Stack, Fleet, Accounts, Approval, Preview",
+        "stacks/a.yaml:1:1: the field `kind` is missing\n  hint: known here: Stack, Fleet, Accounts, Approval, Trust, PathApproval, Preview",
     );
     check(
         "apiVersion: holdfast/v1\nkind: Stack\nspec: {}\n",
@@ -137,7 +137,8 @@ fn what_the_design_has_and_this_version_does_not_act_on() {
         "apiVersion: holdfast/v1\nkind: Fleet\nspec:\n  rings: []\n  trust: {}\n",
         &format!(
             "stacks/a.yaml:4:10: `rings` is not supported by this version{hint}\n\
-             stacks/a.yaml:5:10: `trust` is not supported by this version{hint}"
+             stacks/a.yaml:5:10: who may sign is not said here, because all of it is read before it is trusted\n  \
+             hint: say it in `trust/1.yaml`, a document of `kind: Trust`"
         ),
     );
     check(
