@@ -37,6 +37,13 @@ pub struct Flags {
     /// PEM file of further certificate authorities for git over https
     #[arg(long, global = true, env = "HOLDFAST_GIT_AUTHORITIES", value_name = "FILE")]
     pub git_authorities: Option<PathBuf>,
+    /// File of the ssh server's host keys, in OpenSSH's format `known_hosts`: no other is believed [default: what ssh finds;
+    /// a key that is not known is refused in any case]
+    #[arg(long, global = true, env = "HOLDFAST_SSH_KNOWN_HOSTS", value_name = "FILE")]
+    pub ssh_known_hosts: Option<PathBuf>,
+    /// Private key for git over ssh, without a passphrase [default: what ssh finds]
+    #[arg(long, global = true, env = "HOLDFAST_SSH_KEY", value_name = "FILE")]
+    pub ssh_key: Option<PathBuf>,
     /// Where git objects are kept between turns [default: a folder of the user's cache]
     #[arg(long, global = true, env = "HOLDFAST_CACHE", value_name = "FOLDER")]
     pub cache: Option<PathBuf>,
@@ -107,6 +114,8 @@ struct File {
     git_secret_parameter: Option<String>,
     git_secret_file: Option<PathBuf>,
     git_authorities: Option<PathBuf>,
+    ssh_known_hosts: Option<PathBuf>,
+    ssh_key: Option<PathBuf>,
     cache: Option<PathBuf>,
     account: Option<String>,
     region: Option<String>,
@@ -144,6 +153,10 @@ pub struct Config {
     pub git_secret_file: Option<PathBuf>,
     /// Further certificate authorities.
     pub git_authorities: Option<PathBuf>,
+    /// The host keys that are believed.
+    pub ssh_known_hosts: Option<PathBuf>,
+    /// The private key for ssh.
+    pub ssh_key: Option<PathBuf>,
     /// Where git objects are kept.
     pub cache: PathBuf,
     /// The account it is for.
@@ -262,6 +275,8 @@ impl Flags {
             git_secret_parameter: self.git_secret_parameter.or(file.git_secret_parameter),
             git_secret_file: self.git_secret_file.or(file.git_secret_file),
             git_authorities: self.git_authorities.or(file.git_authorities),
+            ssh_known_hosts: self.ssh_known_hosts.or(file.ssh_known_hosts),
+            ssh_key: self.ssh_key.or(file.ssh_key),
             cache: self.cache.or(file.cache).unwrap_or_else(default_cache),
             account: parsed("--account", self.account.or(file.account))?,
             region: parsed("--region", self.region.or(file.region))?,

@@ -7,7 +7,7 @@ use crate::{
     config::{Config, ConfigError, MemoryPlace},
     error::CommandError,
     git::{
-        Limits, Origin, Repository,
+        Limits, Origin, Repository, Ssh,
         error::{Fault, FetchError},
     },
     pace::Pacing,
@@ -67,7 +67,7 @@ impl<V: Watcher> Shipped<V> {
             path: config.path.clone(),
             cache: config.cache.join(copy(&settings.repository, &config.branch)),
             authorities: config.git_authorities.clone(),
-            ssh: "ssh".into(),
+            ssh: Ssh { known_hosts: config.ssh_known_hosts.clone(), key: config.ssh_key.clone(), ..Ssh::default() },
             limits: Limits::default(),
         };
         let store = place(config, &aws, &calls)?;

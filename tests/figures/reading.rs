@@ -9,7 +9,7 @@ use crate::{
     process::MeasureError,
     stage::{Stage, id, region},
 };
-use agent::git::{Limits, Origin, Repository, Source as _, credentials::Credentials};
+use agent::git::{Limits, Origin, Repository, Source as _, Ssh, credentials::Credentials};
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
     guardrails::Guardrails,
@@ -125,7 +125,7 @@ impl Desk {
             path: None,
             cache: stage.folder().join("unused"),
             authorities: None,
-            ssh: "ssh".into(),
+            ssh: Ssh::default(),
             limits: Limits::default(),
         };
         let policy = Policy {

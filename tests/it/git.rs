@@ -4,8 +4,10 @@ use crate::{
     git_place::{Place, commit, fails, history, path, since},
     git_server::{GitServer, Manner, git, more},
 };
-use agent::git::{Descent, Limits, Offered, Origin, Repository, Source as _, credentials::Credentials, error::Fault};
-use std::{fs, path::Path};
+use agent::git::{
+    Descent, Limits, Offered, Origin, Repository, Source as _, Ssh, credentials::Credentials, error::Fault,
+};
+use std::{fs, path::Path, time::Duration};
 
 #[tokio::test]
 async fn a_first_look_brings_one_commit_and_its_files() {
@@ -266,7 +268,8 @@ async fn ssh_needs_its_program_and_then_works() {
     script("while [ \"$1\" != git-upload-pack ]; do shift; done; exec sh -c \"$*\"");
     let url = format!("ssh://git@fleet.example{}", place.repository().display());
     let agent = |ssh: &Path| {
-        Repository::new(Origin { url: url.clone(), ssh: ssh.to_owned(), ..place.origin() }, Credentials::None).unwrap()
+        let ssh = Ssh { program: ssh.to_owned(), ..Ssh::default() };
+        Repository::new(Origin { url: url.clone(), ssh, ..place.origin() }, Credentials::None).unwrap()
     };
     let error = fails(&agent(Path::new("no-such-ssh"))).await;
     assert_eq!(error.kind, Fault::Local);
@@ -277,9 +280,19 @@ async fn ssh_needs_its_program_and_then_works() {
     let second = place.push(&commit(50, Some("refs/heads/main^0"), &[("100644", "new.yaml", "new")]));
     let offered = agent.offered(Some(&first.commit)).await.unwrap();
     assert_eq!(offered, Offered { commit: second, descent: Descent::Forward });
-    for text in ["echo 'git@fleet.example: Permission denied (publickey).' >&2; exit 255", "exit 255"] {
+    let denied = "echo 'git@fleet.example: Permission denied (publickey).' >&2; exit 255";
+    for (text, kind) in [(denied, Fault::Unauthorized), ("exit 255", Fault::Unreachable), ("exit 0", Fault::Broken)] {
         script(text);
         let error = agent.offered(Some(&first.commit)).await.unwrap_err();
-        assert_eq!(error.kind, Fault::Unreachable, "{error}");
+        assert_eq!(error.kind, kind, "{error}");
+    }
+    script("exec sleep 600");
+    let limits = Limits { deadline: Duration::from_millis(400), ..Limits::default() };
+    let ssh = Ssh { program: program.clone(), ..Ssh::default() };
+    let cache = place.folder.path().join("more");
+    let hasty = Repository::new(Origin { url, ssh, limits, cache, ..place.origin() }, Credentials::None).unwrap();
+    // The second look needs the copy that the first one had: so that one is over, and its program with it.
+    for _ in 0..2 {
+        assert_eq!(fails(&hasty).await.kind, Fault::Slow);
     }
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on stops there")]
 
 use crate::git_server::{Counted, GitServer, git, import, more};
-use agent::git::{Limits, Origin, Repository, Source as _, credentials::Credentials, error::FetchError};
+use agent::git::{Limits, Origin, Repository, Source as _, Ssh, credentials::Credentials, error::FetchError};
 use manifests::id::{CommitId, RepoPath};
 use std::{fmt::Write as _, fs, path::PathBuf};
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ impl Place {
             path: None,
             cache: self.folder.path().join("cache"),
             authorities: None,
-            ssh: "ssh".into(),
+            ssh: Ssh::default(),
             limits: Limits::default(),
         }
     }

@@ -15,6 +15,7 @@ mod git;
 mod git_bad;
 mod git_place;
 mod git_server;
+mod git_ssh;
 mod git_tree;
 mod keys;
 mod ministack;

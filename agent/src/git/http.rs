@@ -5,7 +5,7 @@
 
 use super::{
     credentials::Credentials,
-    error::{Fault, FetchError, one_line},
+    error::{Fault, FetchError, cause, one_line},
     leash::Leash,
 };
 use gix_transport::client::blocking_io::http::{GetResponse, Http, PostBodyDataKind, PostResponse};
@@ -167,7 +167,7 @@ impl Call {
         if let Some(request) = self.request.take() {
             self.leash.sent(weight(&request));
             let (method, path) = (request.method().clone(), request.url().path().to_owned());
-            let response = self.leash.wait(self.client.execute(request))?;
+            let response = self.leash.wait(told(self.client.execute(request)))?;
             tracing::debug!(%method, path, status = response.status().as_u16(), "git request");
             self.leash.received(head(&response).len() as u64)?;
             check_status(&response)?;
@@ -189,7 +189,7 @@ impl Call {
     fn piece(&mut self) -> io::Result<Vec<u8>> {
         self.head()?;
         let Some(response) = &mut self.response else { return Ok(Vec::new()) };
-        let piece = self.leash.wait(response.chunk()).and_then(|piece| {
+        let piece = self.leash.wait(told(response.chunk())).and_then(|piece| {
             let piece = piece.map(Vec::from);
             self.leash.received(piece.as_ref().map_or(0, Vec::len) as u64)?;
             Ok(piece)
@@ -265,6 +265,28 @@ impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(request) = &mut self.call.borrow_mut().request {
             *request.body_mut() = Some(std::mem::take(&mut self.bytes).into());
+        }
+    }
+}
+
+/// An answer whose failure is a sentence.
+async fn told<T>(answer: impl Future<Output = reqwest::Result<T>>) -> Result<T, FetchError> {
+    answer.await.map_err(|error| broken_off(&error))
+}
+
+/// What a failed connection comes to. reqwest's own text would name the URL a second time.
+fn broken_off(error: &reqwest::Error) -> FetchError {
+    let cause = cause(error);
+    if error.is_timeout() {
+        FetchError::new(Fault::Slow, format!("the git server did not answer in time ({cause})"))
+    } else if error.is_body() || error.is_decode() {
+        FetchError::new(Fault::Broken, format!("the git server's answer broke off ({cause})"))
+    } else {
+        let error = FetchError::new(Fault::Unreachable, format!("the git server can't be reached ({cause})"));
+        if cause.contains("certificate") {
+            error.hint("if the server has a certificate of your own authority, name that authority's file")
+        } else {
+            error
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What one look at the remote may cost, and what all of them have cost so far.
 //!
-//! gix reads and writes as if a network could not stall; every wait of its HTTP connection goes through a [`Leash`]
-//! instead, which ends it at the deadline, when nothing comes for too long, or when nobody wants the answer any more.
+//! gix reads and writes as if a network could not stall; every wait of its connection, over HTTP and over ssh, goes
+//! through a [`Leash`] instead, which ends it at the deadline, when nothing comes for too long, or when nobody wants the
+//! answer any more.
 
-use super::error::{Fault, FetchError, cause};
+use super::error::{Fault, FetchError};
 use std::{
     cell::{Cell, RefCell},
     io,
@@ -15,8 +16,8 @@ use std::{
 };
 use tokio::{runtime::Handle, sync::watch, time::Instant};
 
-/// Requests and bytes since the start, over HTTP. Bodies are counted exactly; heads as HTTP/1.1 would write them,
-/// whatever is really spoken, and TLS not at all.
+/// Requests and bytes since the start. Of HTTP, bodies are counted exactly; heads as HTTP/1.1 would write them, whatever is
+/// really spoken, and TLS not at all. Of ssh, what it hands on, and a conversation is a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// HTTP requests.
@@ -108,11 +109,17 @@ impl Leash {
         &self.terms.stop
     }
 
+    /// Does something that the runtime has to know of: starts what is waited for later.
+    pub(super) fn within<T>(&self, start: impl FnOnce() -> T) -> T {
+        let _inside = self.terms.runtime.enter();
+        start()
+    }
+
     /// Waits for the network.
     ///
     /// # Errors
     /// When the wait is over before the answer is there, or the answer is an error.
-    pub(super) fn wait<T>(&self, answer: impl Future<Output = reqwest::Result<T>>) -> Result<T, FetchError> {
+    pub(super) fn wait<T>(&self, answer: impl Future<Output = Result<T, FetchError>>) -> Result<T, FetchError> {
         let Terms { runtime, deadline, idle, .. } = &self.terms;
         let mut gone = self.terms.gone.clone();
         let until = (Instant::now() + *idle).min(*deadline);
@@ -122,7 +129,7 @@ impl Leash {
                 // Nothing is ever sent: the channel changes only by closing.
                 _ = gone.changed() => Err(FetchError::new(Fault::Slow, "the look at the remote was called off")),
                 answer = tokio::time::timeout_at(until, answer) => match answer {
-                    Ok(answer) => answer.map_err(|error| broken_off(&error)),
+                    Ok(answer) => answer,
                     Err(_) if until == *deadline => Err(FetchError::new(
                         Fault::Slow,
                         "the git server did not get done before the deadline",
@@ -166,23 +173,6 @@ impl Leash {
 
     /// The first failure, if there was one.
     pub(super) fn failure(&self) -> Option<FetchError> {
-        self.failure.borrow_mut().take()
-    }
-}
-
-/// What a failed connection comes to. reqwest's own text would name the URL a second time.
-fn broken_off(error: &reqwest::Error) -> FetchError {
-    let cause = cause(error);
-    if error.is_timeout() {
-        FetchError::new(Fault::Slow, format!("the git server did not answer in time ({cause})"))
-    } else if error.is_body() || error.is_decode() {
-        FetchError::new(Fault::Broken, format!("the git server's answer broke off ({cause})"))
-    } else {
-        let error = FetchError::new(Fault::Unreachable, format!("the git server can't be reached ({cause})"));
-        if cause.contains("certificate") {
-            error.hint("if the server has a certificate of your own authority, name that authority's file")
-        } else {
-            error
-        }
+        self.failure.borrow().clone()
     }
 }

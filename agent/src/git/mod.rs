@@ -14,6 +14,7 @@ mod local;
 mod mirror;
 mod remote;
 mod session;
+mod ssh;
 pub mod tree;
 
 pub use leash::Traffic;
@@ -102,10 +103,27 @@ pub struct Origin {
     pub cache: PathBuf,
     /// PEM certificates of authorities that are trusted beside the system's.
     pub authorities: Option<PathBuf>,
-    /// The program for ssh URLs, found in `PATH` unless it is a path itself.
-    pub ssh: PathBuf,
+    /// How ssh URLs are reached.
+    pub ssh: Ssh,
     /// Bounds.
     pub limits: Limits,
+}
+
+/// How a repository behind ssh is reached, and how its server is recognised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ssh {
+    /// The program, found in `PATH` unless it is a path itself.
+    pub program: PathBuf,
+    /// The only file of host keys that counts; without it, those of ssh's own configuration.
+    pub known_hosts: Option<PathBuf>,
+    /// The private key to show; without it, those of ssh's own configuration and agent.
+    pub key: Option<PathBuf>,
+}
+
+impl Default for Ssh {
+    fn default() -> Self {
+        Self { program: "ssh".into(), known_hosts: None, key: None }
+    }
 }
 
 /// What one look at a remote, and one commit, may cost.

@@ -1,8 +1,7 @@
 //! A repository behind http, https or ssh: asked for one branch's head, mirrored as far as that needs.
 //!
-//! gix blocks, so each look runs on a thread of its own, while the caller's runtime serves the connection. An ssh
-//! connection is a child process that gix waits for: when the deadline passes, the caller gets its answer, but the
-//! thread ends only with the process.
+//! gix blocks, so each look runs on a thread of its own, while the caller's runtime serves the connection: HTTP, or the
+//! pipes of an ssh program, which ends with its look.
 
 use super::{
     Descent, Offered, Origin,

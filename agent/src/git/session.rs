@@ -6,6 +6,7 @@ use super::{
     http::Exchange,
     leash::{Leash, Terms},
     remote::Site,
+    ssh,
 };
 use gix::{
     ObjectId, Repository,
@@ -17,9 +18,9 @@ use gix::{
 };
 use gix_transport::{
     Protocol,
-    client::blocking_io::{Transport, connect, http, ssh},
+    client::blocking_io::{Transport, http},
 };
-use std::{io, num::NonZeroU32, path::Path, rc::Rc};
+use std::{io, num::NonZeroU32, rc::Rc};
 
 /// How many branches an error message names.
 const NAMED: usize = 10;
@@ -95,16 +96,7 @@ impl<'a> Session<'a> {
     fn connect<'remote, 'repo>(&self, remote: &'remote gix::Remote<'repo>) -> Result<Talk<'remote, 'repo>, FetchError> {
         let url = self.site.url.clone();
         let transport: Box<dyn Transport> = if url.scheme == gix::url::Scheme::Ssh {
-            let program = &self.site.origin.ssh;
-            if !is_program(program) {
-                let message = format!("an ssh URL needs the program `{}`, which is not here", program.display());
-                let hint = "install an ssh client, or use an https URL; a Lambda runtime has no ssh client";
-                return Err(FetchError::new(Fault::Local, message).hint(hint));
-            }
-            let command = Some(program.clone().into_os_string());
-            let ssh = ssh::connect::Options { command, disallow_shell: true, kind: Some(ssh::ProgramKind::Ssh) };
-            let options = connect::Options { version: Protocol::V2, ssh, trace: false };
-            Box::new(connect::connect(url, options).map_err(|error| self.failed(Stage::Prepare, &error))?)
+            ssh::connect(&url, &self.site.origin.ssh, &self.leash)?
         } else {
             let exchange = Exchange::new(self.site.client.clone(), self.credentials.clone(), Rc::clone(&self.leash));
             Box::new(http::Transport::new_http(exchange, url, Protocol::V2, false))
@@ -132,17 +124,8 @@ impl<'a> Session<'a> {
         if kinds.iter().any(|kind| full.contains(kind)) {
             return said(Fault::Local, "what was fetched can't be kept");
         }
-        let ssh = self.site.url.scheme == gix::url::Scheme::Ssh;
         match stage {
             Stage::Prepare => said(Fault::Refused, "the repository can't be asked"),
-            Stage::Ask if ssh => {
-                // gix sees what ssh printed only if it comes before the connection's end, and then calls it a missing
-                // password: no kind can be told from it for certain.
-                let denied = error.is_permission_denied() || error.is_unauthenticated();
-                let why = if denied { "permission denied" } else { &why };
-                FetchError::new(Fault::Unreachable, format!("the ssh connection failed ({why})"))
-                    .hint("try the same with `ssh`, as the user that the agent runs as")
-            }
             Stage::Ask if kinds.contains(&io::ErrorKind::UnexpectedEof) => {
                 let error = said(Fault::Broken, "the git server's answer broke off");
                 self.leash.fail(error.clone());
@@ -177,13 +160,4 @@ pub(super) fn absent(branch: &str, names: Vec<String>) -> FetchError {
         list.push_str(&format!(" and {more} more"));
     }
     FetchError::new(Fault::NoBranch, format!("branch `{branch}` does not exist; the repository has {list}"))
-}
-
-/// Whether there is such a program, in `PATH` or, with a `/` in its name, where it says.
-fn is_program(program: &Path) -> bool {
-    if program.components().count() > 1 {
-        return program.is_file();
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
