@@ -3,10 +3,15 @@
 //! All of it is the account's own; nothing here is read from the manifests repository. What is a secret is never in it,
 //! only where the secret is.
 
-use crate::trust::Policy;
+mod caps;
+mod file;
+
+pub use caps::Caps;
+
+use crate::{git::Limits, trust::Policy};
 use clap::Args;
+use file::File;
 use manifests::id::{AccountId, Malformed, Region, RepoPath};
-use serde::Deserialize;
 use std::{path::PathBuf, time::Duration};
 
 /// The flags that every command takes. Each is also an environment variable and a key of the configuration file.
@@ -101,39 +106,9 @@ pub struct Flags {
     /// How long after a failure it is tried again [default: 15m]
     #[arg(long, global = true, env = "HOLDFAST_RETRY_AFTER", value_name = "TIME")]
     pub retry_after: Option<String>,
-}
-
-/// The configuration file.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct File {
-    repository: Option<String>,
-    branch: Option<String>,
-    path: Option<String>,
-    git_user: Option<String>,
-    git_secret_parameter: Option<String>,
-    git_secret_file: Option<PathBuf>,
-    git_authorities: Option<PathBuf>,
-    ssh_known_hosts: Option<PathBuf>,
-    ssh_key: Option<PathBuf>,
-    cache: Option<PathBuf>,
-    account: Option<String>,
-    region: Option<String>,
-    memory: Option<String>,
-    guardrails: Option<String>,
-    signers: Option<String>,
-    signatures: Option<Policy>,
-    fresh: Option<String>,
-    topic: Option<String>,
-    artifact_bucket: Option<String>,
-    artifact_age: Option<String>,
-    owner: Option<String>,
-    interval: Option<String>,
-    heartbeat: Option<String>,
-    turn: Option<String>,
-    concurrency: Option<usize>,
-    attempts: Option<u32>,
-    retry_after: Option<String>,
+    /// What the repository may cost.
+    #[command(flatten)]
+    pub caps: Caps,
 }
 
 /// The configuration, complete.
@@ -193,6 +168,8 @@ pub struct Config {
     pub attempts: u32,
     /// How long between them.
     pub retry_after: Duration,
+    /// What the repository may cost.
+    pub limits: Limits,
 }
 
 /// Where memory is kept.
@@ -248,7 +225,7 @@ impl Flags {
     /// # Errors
     /// When any of it can't be understood.
     pub fn over(self, file: Option<(&str, &str)>) -> Result<Config, ConfigError> {
-        let file: File = match file {
+        let mut file: File = match file {
             None => File::default(),
             Some((_, text)) if text.trim().is_empty() => File::default(),
             Some((place, text)) => serde_saphyr::from_str(text).map_err(|error| ConfigError::Content {
@@ -268,6 +245,7 @@ impl Flags {
             });
         }
         Ok(Config {
+            limits: self.caps.over(file.caps())?,
             repository: self.repository.or(file.repository),
             branch: self.branch.or(file.branch).unwrap_or_else(|| "main".into()),
             path: parsed("--path", self.path.or(file.path))?,

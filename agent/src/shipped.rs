@@ -7,7 +7,7 @@ use crate::{
     config::{Config, ConfigError, MemoryPlace},
     error::CommandError,
     git::{
-        Limits, Origin, Repository, Ssh,
+        Origin, Repository, Ssh,
         error::{Fault, FetchError},
     },
     pace::Pacing,
@@ -68,7 +68,7 @@ impl<V: Watcher> Shipped<V> {
             cache: config.cache.join(copy(&settings.repository, &config.branch)),
             authorities: config.git_authorities.clone(),
             ssh: Ssh { known_hosts: config.ssh_known_hosts.clone(), key: config.ssh_key.clone(), ..Ssh::default() },
-            limits: Limits::default(),
+            limits: config.limits,
         };
         let store = place(config, &aws, &calls)?;
         let sink = config.topic.as_ref().map_or(Outlet::Nowhere, |arn| Outlet::topic(&aws, &calls, arn));

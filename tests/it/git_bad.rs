@@ -97,6 +97,50 @@ async fn an_endless_pack_is_left_at_the_budget() {
 }
 
 #[tokio::test]
+async fn a_pack_of_too_many_objects_is_left_at_its_announcement() {
+    let place = Place::new(&history(1, 1));
+    for manner in [Manner::Endless, Manner::Honest, Manner::Old] {
+        place.server.behave(manner.clone());
+        // A commit, its three trees and its file; or 65,536.
+        for (objects, fits) in [(4, false), (5, manner != Manner::Endless)] {
+            let limits = Limits { objects, ..Limits::default() };
+            let agent = Repository::new(Origin { limits, ..place.origin() }, Credentials::None).unwrap();
+            match agent.offered(None).await {
+                Ok(_) => assert!(fits, "{manner:?} {objects}"),
+                Err(error) => {
+                    assert_eq!((error.kind, fits), (Fault::TooMuch, false), "{manner:?} {objects}: {error}");
+                    assert!(error.message.contains("`--git-objects`"));
+                    assert!(agent.traffic().down < 200_000, "{:?}", agent.traffic());
+                }
+            }
+            drop(agent);
+            fs::remove_dir_all(place.folder.path().join("cache")).unwrap();
+        }
+    }
+}
+
+/// Expects that a look ends with this fault, and that its sentence names this option.
+async fn ends(place: &Place, manner: Manner, limits: Limits, fault: Fault, option: &str) {
+    place.server.behave(manner);
+    let agent = Repository::new(Origin { limits, ..place.origin() }, Credentials::None).unwrap();
+    let error = fails(&agent).await;
+    assert_eq!(error.kind, fault, "{error}");
+    assert!(error.message.contains(&format!("`{option}`")), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_look_that_is_left_at_a_limit_says_what_would_allow_more() {
+    let place = Place::new(&commit(0, None, &[("100644", "x.yaml", &"0".repeat(2 << 20))]));
+    let (short, long, limits) = (Duration::from_millis(300), Duration::from_secs(60), Limits::default());
+    ends(&place, Manner::Drip, Limits { deadline: short, idle: long, ..limits }, Fault::Slow, "--git-timeout").await;
+    let idle = Duration::from_millis(1);
+    ends(&place, Manner::Drip, Limits { idle, deadline: long, ..limits }, Fault::Slow, "--git-idle").await;
+    ends(&place, Manner::Honest, Limits { bytes: 900, ..limits }, Fault::TooMuch, "--git-bytes").await;
+    let limits = Limits { object_bytes: 1 << 20, ..limits };
+    ends(&place, Manner::Honest, limits, Fault::TooMuch, "--git-object-bytes").await;
+}
+
+#[tokio::test]
 async fn a_truncated_answer_changes_nothing_and_the_next_look_works() {
     for announced in [true, false] {
         let place = Place::new(&history(20, 3));

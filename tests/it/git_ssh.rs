@@ -5,7 +5,7 @@
 
 use crate::git_place::{Place, commit, fails, history};
 use agent::git::{
-    Descent, Offered, Origin, Repository, Source as _, Ssh,
+    Descent, Limits, Offered, Origin, Repository, Source as _, Ssh,
     credentials::Credentials,
     error::{Fault, FetchError},
 };
@@ -71,11 +71,18 @@ impl Sshd {
         file
     }
 
-    fn agent(&self, place: &Place, known_hosts: Option<PathBuf>, key: &str) -> Repository<Credentials> {
+    /// Who believes this server, and shows this key.
+    fn origin(&self, place: &Place, key: &str) -> Origin {
         let user = said("id", &["-un"]);
         let url = format!("ssh://{user}@127.0.0.1:{}{}", self.port, place.repository().display());
-        let ssh = Ssh { known_hosts, key: Some(self.file(key)), ..Ssh::default() };
-        Repository::new(Origin { url, ssh, ..place.origin() }, Credentials::None).unwrap()
+        let ssh = Ssh { known_hosts: Some(self.pin("host")), key: Some(self.file(key)), ..Ssh::default() };
+        Origin { url, ssh, ..place.origin() }
+    }
+
+    fn agent(&self, place: &Place, known_hosts: Option<PathBuf>, key: &str) -> Repository<Credentials> {
+        let origin = self.origin(place, key);
+        let ssh = Ssh { known_hosts, ..origin.ssh };
+        Repository::new(Origin { ssh, ..origin }, Credentials::None).unwrap()
     }
 }
 
@@ -107,6 +114,10 @@ async fn a_server_with_the_pinned_key_is_read() {
     let offered = agent.offered(Some(&first)).await.unwrap();
     assert_eq!(offered, Offered { commit: place.head(), descent: Descent::Forward });
     assert_eq!(agent.tree(&offered.commit).await.unwrap().manifests.len(), 3);
+    let limits = Limits { objects: 5, ..Limits::default() };
+    let cache = place.folder.path().join("more");
+    let sparing = Repository::new(Origin { limits, cache, ..sshd.origin(&place, "login") }, Credentials::None).unwrap();
+    assert_eq!(fails(&sparing).await.kind, Fault::TooMuch, "ssh is bounded like https");
     let second = place.push(&commit(900, Some("refs/heads/main^0"), &[("100644", "new.yaml", "new")]));
     let before = agent.traffic();
     let next = agent.offered(Some(&offered.commit)).await.unwrap();
@@ -127,7 +138,7 @@ async fn refused(place: &Place, sshd: &Sshd, pin: Option<PathBuf>, words: &str) 
     let error = agent.offered(Some(&first)).await.unwrap_err();
     assert_eq!(error.kind, Fault::Refused, "{error}");
     assert!(error.message.contains(words) && error.message.contains("127.0.0.1"), "{error}");
-    assert!(error.hint.as_deref().is_some_and(|hint| hint.contains("known")), "{error:?}");
+    assert!(error.message.contains("`--ssh-known-hosts`"), "one sentence says what to do: {error}");
     assert_eq!(agent.tree(&first).await.unwrap(), tree);
     assert!(agent.tree(&second).await.is_err(), "nothing of a server that is not believed is kept");
     if let (Some(pin), Some(before)) = (pin, before) {
@@ -140,7 +151,7 @@ async fn refused(place: &Place, sshd: &Sshd, pin: Option<PathBuf>, words: &str) 
 async fn a_server_with_another_key_is_not_believed() {
     let place = Place::new(&history(3, 3));
     let Some(sshd) = Sshd::start(place.folder.path()) else { return };
-    refused(&place, &sshd, Some(sshd.pin("other")), "another host key than the one that is pinned").await;
+    refused(&place, &sshd, Some(sshd.pin("other")), "another host key than the one that is known").await;
 }
 
 #[tokio::test]
@@ -151,7 +162,7 @@ async fn a_server_that_nobody_knows_is_not_believed() {
     fs::write(&nobody, "").unwrap();
     refused(&place, &sshd, Some(nobody), "a host key that is not known here").await;
     let error = refused(&place, &sshd, None, "a host key that is not known here").await;
-    assert!(error.hint.unwrap().contains("--ssh-known-hosts"), "without a file, the way out is one");
+    assert!(error.message.contains("the user's `known_hosts`"), "{error}");
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! What a commit may hold, and what is never read from it.
 
-use crate::git_place::{Place, commit, path};
+use crate::{
+    git_bombs::{self as bombs, What, blob, nested, tree},
+    git_place::{Place, commit, history, path},
+};
 use agent::git::{
     Limits, Origin, Repository, Source as _,
     credentials::Credentials,
@@ -130,15 +133,20 @@ async fn a_doubtful_commit_is_refused_as_a_whole() {
             "no `*.yaml` file below `stacks`",
         ),
         (&[file("readme.md")], None, Limits::default(), "no `*.yaml` file"),
-        (&[file("a"), file("b"), file("c"), file("d")], None, few, "3 files and folders"),
+        (&[file("a"), file("b"), file("c"), file("d")], None, few, "3 files and folders (`--git-entries` allows more)"),
         (
             &[file("a.yaml"), file("b.yaml"), file("c.yaml")],
             None,
             Limits { total_bytes: 99, ..few },
-            "2 `*.yaml` files",
+            "2 `*.yaml` files (`--git-manifests` allows more)",
         ),
-        (&[file("a.yaml"), file("b.yaml"), file("c.yaml")], None, few, "10 bytes of manifests"),
-        (&[file(&deep)], None, Limits::default(), "64 folders inside each other"),
+        (
+            &[file("a.yaml"), file("b.yaml"), file("c.yaml")],
+            None,
+            few,
+            "10 bytes of manifests (`--git-total-bytes` allows more)",
+        ),
+        (&[file(&deep)], None, Limits::default(), "64 folders inside each other (`--git-nesting` allows more)"),
     ];
     for (files, below, limits, expected) in cases {
         let place = Place::new(&commit(0, None, files));
@@ -147,6 +155,30 @@ async fn a_doubtful_commit_is_refused_as_a_whole() {
         let head = agent.offered(None).await.unwrap().commit;
         let error = agent.tree(&head).await.expect_err(expected).to_string();
         assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_few_folders_that_stand_for_any_number_are_left_at_the_limit() {
+    let place = Place::new(&history(1, 1));
+    let repository = place.repository();
+    let file = blob(&repository, b"name: x\n");
+    let folder = tree(&repository, &[]);
+    // 10 to the 12th, and no file that another limit would count.
+    let bomb = nested(&repository, &folder, 100, 6);
+    bombs::commit(&repository, &bomb);
+    let (agent, head) = (place.agent(), place.head());
+    agent.offered(None).await.unwrap();
+    let error = agent.tree(&head).await.unwrap_err().to_string();
+    assert!(error.contains("100000 files and folders (`--git-entries`"), "{error}");
+    // A folder whose name can't be written is not looked into when the commit is read, but when it is packed.
+    let hidden = tree(&repository, &[(What::Tree, &bomb, "\u{1}"), (What::Blob, &file, "x")]);
+    let deep = tree(&repository, &[(What::Tree, &nested(&repository, &folder, 1, 200), "\u{1}")]);
+    for (hidden, words) in [(hidden, "--git-entries"), (deep, "--git-nesting")] {
+        let root = tree(&repository, &[(What::Blob, &file, "m.yaml"), (What::Tree, &hidden, "packed")]);
+        bombs::commit(&repository, &root);
+        let error = packed(&agent, "packed").await.unwrap_err();
+        assert!(error.contains(words), "{error}");
     }
 }
 

@@ -13,6 +13,7 @@ mod cli;
 mod corpus;
 mod git;
 mod git_bad;
+mod git_bombs;
 mod git_place;
 mod git_server;
 mod git_ssh;

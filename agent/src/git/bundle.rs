@@ -4,7 +4,9 @@
 //! pointer stands for something else.
 
 use super::{
+    Limits,
     error::{ReadError, Unusable, cause},
+    limits::option,
     tree::{entry, is_pointer, object, size},
 };
 use gix::{
@@ -28,13 +30,28 @@ pub struct Member {
 }
 
 /// Reads all files of a folder, or one file, sorted by name, byte by byte.
-pub(super) fn read(repository: &Repository, commit: &CommitId, path: &RepoPath) -> Result<Vec<Member>, ReadError> {
+pub(super) fn read(
+    repository: &Repository,
+    commit: &CommitId,
+    path: &RepoPath,
+    limits: &Limits,
+) -> Result<Vec<Member>, ReadError> {
     let mut walk = Walk { repository, path, below: Below::default(), members: Vec::new() };
+    // Folders cost too, and a few of them can stand for any number: each may hold the same one many times.
+    let most = |amount: usize, limit, what, option| {
+        let excess = || ReadError::TooMuch { commit: commit.clone(), what, limit, option: Some(option) };
+        if amount as u64 > limit { Err(excess()) } else { Ok(()) }
+    };
+    let mut seen = 0;
     let (kind, id) = entry(repository, commit, path)?;
     if kind == EntryKind::Tree {
         let mut folders = vec![(String::new(), id)];
         while let Some((prefix, id)) = folders.pop() {
-            folders.extend(walk.folder(&prefix, id)?);
+            most(prefix.matches('/').count(), limits.nesting, "folders inside each other", option::NESTING)?;
+            let inside = walk.folder(&prefix, id)?;
+            seen += inside.len();
+            most(seen, limits.entries, "files and folders", option::ENTRIES)?;
+            folders.extend(inside);
         }
     } else {
         let name = path.as_str().rsplit('/').next().unwrap_or_default();

@@ -102,7 +102,7 @@ pub enum ReadError {
         other: String,
     },
     /// A limit on what a commit may hold.
-    #[error("commit {} holds more than {limit} {what}", .commit.short())]
+    #[error("commit {} holds more than {limit} {what}{}", .commit.short(), raised(*.option))]
     TooMuch {
         /// The commit.
         commit: CommitId,
@@ -110,6 +110,8 @@ pub enum ReadError {
         what: &'static str,
         /// How much is allowed.
         limit: u64,
+        /// The option that allows more, if there is one.
+        option: Option<&'static str>,
     },
     /// One file that was asked for can't be used.
     #[error("`{path}` {why}")]
@@ -168,6 +170,10 @@ pub enum Unusable {
 
 fn below(path: Option<&RepoPath>) -> String {
     path.map(|path| format!(" below `{path}`")).unwrap_or_default()
+}
+
+fn raised(option: Option<&'static str>) -> String {
+    option.map(|option| format!(" (`{option}` allows more)")).unwrap_or_default()
 }
 
 /// The innermost cause's own words, made fit for one line of a terminal.

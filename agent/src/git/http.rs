@@ -7,6 +7,7 @@ use super::{
     credentials::Credentials,
     error::{Fault, FetchError, cause, one_line},
     leash::Leash,
+    pack::Watch,
 };
 use gix_transport::client::blocking_io::http::{GetResponse, Http, PostBodyDataKind, PostResponse};
 use reqwest::{Method, Request, Response, StatusCode, Url, header};
@@ -80,7 +81,13 @@ impl Exchange {
     }
 
     fn call(&self, request: Request) -> Call {
-        Call { client: self.client.clone(), leash: Rc::clone(&self.leash), request: Some(request), response: None }
+        Call {
+            client: self.client.clone(),
+            leash: Rc::clone(&self.leash),
+            request: Some(request),
+            response: None,
+            watch: Watch::default(),
+        }
     }
 
     /// Asks, and follows the repository to where its own host says it has moved.
@@ -152,6 +159,7 @@ struct Call {
     leash: Rc<Leash>,
     request: Option<Request>,
     response: Option<Response>,
+    watch: Watch,
 }
 
 impl Call {
@@ -191,7 +199,9 @@ impl Call {
         let Some(response) = &mut self.response else { return Ok(Vec::new()) };
         let piece = self.leash.wait(told(response.chunk())).and_then(|piece| {
             let piece = piece.map(Vec::from);
-            self.leash.received(piece.as_ref().map_or(0, Vec::len) as u64)?;
+            let bytes = piece.as_deref().unwrap_or_default();
+            self.leash.received(bytes.len() as u64)?;
+            self.watch.see(bytes).map_or(Ok(()), |objects| self.leash.announced(objects))?;
             Ok(piece)
         });
         let piece = piece.map_err(|error| self.leash.fail(error))?;

@@ -4,7 +4,10 @@
 //! through a [`Leash`] instead, which ends it at the deadline, when nothing comes for too long, or when nobody wants the
 //! answer any more.
 
-use super::error::{Fault, FetchError};
+use super::{
+    error::{Fault, FetchError},
+    limits::option,
+};
 use std::{
     cell::{Cell, RefCell},
     io,
@@ -71,6 +74,7 @@ pub(super) struct Terms {
     deadline: Instant,
     idle: Duration,
     bytes: u64,
+    objects: u64,
     meter: Arc<Meter>,
 }
 
@@ -81,8 +85,8 @@ impl Terms {
         let stop = Arc::new(AtomicBool::new(false));
         let interest = Interest { stop: Arc::clone(&stop), _open: open };
         let deadline = Instant::now() + limits.deadline;
-        let terms =
-            Self { runtime: Handle::current(), gone, stop, deadline, idle: limits.idle, bytes: limits.bytes, meter };
+        let super::Limits { idle, bytes, objects, .. } = *limits;
+        let terms = Self { runtime: Handle::current(), gone, stop, deadline, idle, bytes, objects, meter };
         (terms, interest)
     }
 
@@ -130,13 +134,10 @@ impl Leash {
                 _ = gone.changed() => Err(FetchError::new(Fault::Slow, "the look at the remote was called off")),
                 answer = tokio::time::timeout_at(until, answer) => match answer {
                     Ok(answer) => answer,
-                    Err(_) if until == *deadline => Err(FetchError::new(
-                        Fault::Slow,
-                        "the git server did not get done before the deadline",
-                    )),
+                    Err(_) if until == *deadline => Err(late()),
                     Err(_) => Err(FetchError::new(
                         Fault::Slow,
-                        format!("the git server sent nothing for {} seconds", idle.as_secs_f32()),
+                        format!("the git server sent nothing for {} seconds (`{}` waits longer)", idle.as_secs_f32(), option::IDLE),
                     )),
                 },
             }
@@ -155,12 +156,24 @@ impl Leash {
     pub(super) fn received(&self, bytes: u64) -> Result<(), FetchError> {
         self.terms.meter.received(bytes);
         let left = self.left.get().checked_sub(bytes).ok_or_else(|| {
-            let message =
-                format!("the git server sent more than the {} bytes that one look may cost", self.terms.bytes);
-            FetchError::new(Fault::TooMuch, message).hint("a manifests repository is text: keep large files out of it")
+            let most = self.terms.bytes;
+            too_much(&format!("the git server sent more than the {most} bytes that one look may cost"), option::BYTES)
         })?;
         self.left.set(left);
         Ok(())
+    }
+
+    /// Hears how many objects a pack will have.
+    ///
+    /// # Errors
+    /// When they are too many.
+    pub(super) fn announced(&self, objects: u64) -> Result<(), FetchError> {
+        let most = self.terms.objects;
+        if objects <= most {
+            return Ok(());
+        }
+        let message = format!("the git server announces a pack of {objects} objects, and at most {most} are taken");
+        Err(too_much(&message, option::OBJECTS))
     }
 
     /// Keeps the first failure and answers what gix is to be told. The kind is never `Interrupted`, which readers take
@@ -175,4 +188,17 @@ impl Leash {
     pub(super) fn failure(&self) -> Option<FetchError> {
         self.failure.borrow().clone()
     }
+}
+
+/// The deadline has passed.
+pub(super) fn late() -> FetchError {
+    let message =
+        format!("the git server did not get done before the deadline (`{}` gives it longer)", option::TIMEOUT);
+    FetchError::new(Fault::Slow, message)
+}
+
+/// A limit is met, which that option sets.
+pub(super) fn too_much(what: &str, option: &str) -> FetchError {
+    FetchError::new(Fault::TooMuch, format!("{what} (`{option}` allows more)"))
+        .hint("a manifests repository is text: keep large files out of it")
 }

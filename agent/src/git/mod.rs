@@ -10,14 +10,17 @@ mod descent;
 pub mod error;
 mod http;
 mod leash;
+pub mod limits;
 mod local;
 mod mirror;
+mod pack;
 mod remote;
 mod session;
 mod ssh;
 pub mod tree;
 
 pub use leash::Traffic;
+pub use limits::Limits;
 
 use bundle::Member;
 use credentials::{Credentials, Keyring};
@@ -25,7 +28,7 @@ use error::{Fault, FetchError, ReadError};
 use local::Local;
 use manifests::id::{CommitId, RepoPath};
 use remote::Remote;
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 use tree::Tree;
 
 /// Where manifests come from.
@@ -123,49 +126,6 @@ pub struct Ssh {
 impl Default for Ssh {
     fn default() -> Self {
         Self { program: "ssh".into(), known_hosts: None, key: None }
-    }
-}
-
-/// What one look at a remote, and one commit, may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// The longest that one look may take.
-    pub deadline: Duration,
-    /// The longest that nothing may come.
-    pub idle: Duration,
-    /// The most bytes that one look may bring.
-    pub bytes: u64,
-    /// The largest object that is ever unpacked.
-    pub object_bytes: u64,
-    /// How many commits back one look goes to prove descent.
-    pub depth: u32,
-    /// Files and folders in a commit.
-    pub entries: u64,
-    /// Folders inside folders.
-    pub nesting: u64,
-    /// `*.yaml` files below the configured path.
-    pub manifests: u64,
-    /// Bytes of one manifest.
-    pub manifest_bytes: u64,
-    /// Bytes of all manifests.
-    pub total_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        const MIB: u64 = 1 << 20;
-        Self {
-            deadline: Duration::from_secs(120),
-            idle: Duration::from_secs(20),
-            bytes: 256 * MIB,
-            object_bytes: 64 * MIB,
-            depth: 16_384,
-            entries: 100_000,
-            nesting: 64,
-            manifests: 20_000,
-            manifest_bytes: MIB,
-            total_bytes: 64 * MIB,
-        }
     }
 }
 
@@ -269,7 +229,7 @@ impl<K: Keyring> Source for Repository<K> {
 
     async fn bundle(&self, commit: &CommitId, path: &RepoPath) -> Result<Vec<Member>, ReadError> {
         let (commit, path) = (commit.clone(), path.clone());
-        self.read(move |repository, _| bundle::read(repository, &commit, &path)).await
+        self.read(move |repository, origin| bundle::read(repository, &commit, &path, &origin.limits)).await
     }
 
     fn traffic(&self) -> Traffic {

@@ -9,7 +9,8 @@ use super::{
     descent::{Relation, relation},
     error::{Fault, FetchError, ReadError},
     http,
-    leash::{Interest, Meter, Terms, Traffic},
+    leash::{Interest, Meter, Terms, Traffic, late},
+    limits::option,
     mirror::Mirror,
     session::Session,
 };
@@ -93,13 +94,16 @@ impl<K: Keyring> Remote<K> {
         drop::<Interest>(interest);
         match done {
             Ok(Ok(looked)) => looked,
-            Ok(Err(stopped)) => Err(self.error(Fault::Broken, &format!("the fetch stopped unexpectedly ({stopped})"))),
-            Err(_) => Err(self.error(Fault::Slow, "the git server did not get done before the deadline")),
+            Ok(Err(stopped)) => {
+                let message = format!("the fetch stopped unexpectedly ({stopped})");
+                Err(self.at_url(FetchError::new(Fault::Broken, message)))
+            }
+            Err(_) => Err(self.at_url(late())),
         }
     }
 
-    fn error(&self, kind: Fault, what: &str) -> FetchError {
-        FetchError::new(kind, format!("{}: {what}", self.site.origin.url))
+    fn at_url(&self, error: FetchError) -> FetchError {
+        FetchError { message: format!("{}: {}", self.site.origin.url, error.message), ..error }
     }
 
     /// Reads from its objects, on a thread of its own: gix blocks.
@@ -184,7 +188,9 @@ fn offer(
             Relation::Rewound => return offered(head, Descent::Rewound),
             Relation::TooLong => return not_proven(head, "the history between the two is too long".to_owned()),
             Relation::Cut if reached >= depth => {
-                return not_proven(head, format!("it is not among the last {reached} generations of the branch"));
+                let why =
+                    format!("it is not among the last {reached} generations of the branch (`{}` goes", option::DEPTH);
+                return not_proven(head, why + " further back)");
             }
             Relation::Cut => match session.fetch(repository, Some(step)) {
                 Ok(now) => head = now,

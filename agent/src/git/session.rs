@@ -4,7 +4,8 @@ use super::{
     credentials::Credentials,
     error::{Fault, FetchError, cause, one_line},
     http::Exchange,
-    leash::{Leash, Terms},
+    leash::{Leash, Terms, too_much},
+    limits::option,
     remote::Site,
     ssh,
 };
@@ -118,8 +119,7 @@ impl<'a> Session<'a> {
         let kinds: Vec<io::ErrorKind> = errors.map(io::Error::kind).collect();
         let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::ReadOnlyFilesystem];
         if error.is_resource_exhausted() {
-            return said(Fault::TooMuch, "an object is larger than allowed")
-                .hint("a manifests repository is text: keep large files out of it");
+            return too_much(&format!("an object is larger than allowed ({why})"), option::OBJECT_BYTES);
         }
         if kinds.iter().any(|kind| full.contains(kind)) {
             return said(Fault::Local, "what was fetched can't be kept");

@@ -8,6 +8,7 @@ use super::{
     Ssh,
     error::{Fault, FetchError, one_line},
     leash::Leash,
+    pack::Watch,
 };
 use gix_transport::{
     Protocol,
@@ -82,9 +83,9 @@ pub(super) fn connect(url: &gix::Url, ssh: &Ssh, leash: &Rc<Leash>) -> Result<Bo
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(writes), Some(reads), Some(complains)) = pipes else { return Err(failed(&"it has no pipes")) };
     let complaint = leash.within(|| tokio::spawn(listen(complains)));
-    let answers =
-        Answers { leash: Rc::clone(leash), child, reads, complaint: Some(complaint), pins: ssh.known_hosts.is_some() };
-    let asks = Asks { leash: Rc::clone(leash), writes };
+    let (leash, pins) = (Rc::clone(leash), ssh.known_hosts.is_some());
+    let asks = Asks { leash: Rc::clone(&leash), writes };
+    let answers = Answers { leash, child, reads, complaint: Some(complaint), watch: Watch::default(), pins };
     let path = gix::url::expand_path::for_shell(url.path.clone());
     let (reads, host) = (BufReader::with_capacity(CHUNK, answers), None::<(String, Option<u16>)>);
     let connection = Connection::new(reads, asks, Protocol::V2, path, host, ConnectMode::Process, false);
@@ -153,6 +154,7 @@ struct Answers {
     child: Child,
     reads: ChildStdout,
     complaint: Option<JoinHandle<String>>,
+    watch: Watch,
     pins: bool,
 }
 
@@ -163,6 +165,7 @@ impl Answers {
         let reads = &mut self.reads;
         let read = self.leash.wait(async { reads.read(into).await.map_err(broken) })?;
         self.leash.received(read as u64)?;
+        self.watch.see(&into[..read]).map_or(Ok(()), |objects| self.leash.announced(objects))?;
         if read == 0 {
             let child = &mut self.child;
             let ended = self.leash.wait(async { child.wait().await.map_err(broken) })?;
@@ -212,20 +215,16 @@ fn refusal(complaint: &str, pins: bool) -> FetchError {
     let last =
         complaint.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with("Connection closed"));
     let last = one_line(last.unwrap_or("ssh does not say why"));
-    let known =
-        if pins { "the file of `--ssh-known-hosts`" } else { "`known_hosts` of the user that the agent runs as" };
+    let known = if pins { "the file of" } else { "the user's `known_hosts`, or a file that is named with" };
     if says("HOST IDENTIFICATION HAS CHANGED") || says("REVOKED HOST KEY") {
-        let message = "the ssh server shows another host key than the one that is pinned: it has a new one, or somebody \
-                       stands in between";
-        return FetchError::new(Fault::Refused, message)
-            .hint(format!("if its operator says that the key is new, put the new one into {known}"));
+        let message = "the ssh server shows another host key than the one that is known, so somebody may stand in between: \
+                       if its operator says that the key is new, put that one into";
+        return FetchError::new(Fault::Refused, format!("{message} {known} `--ssh-known-hosts`"));
     }
     if says("Host key verification failed") {
-        let message = "the ssh server shows a host key that is not known here, and none is believed at first sight";
-        return FetchError::new(Fault::Refused, message).hint(format!(
-            "put the key, as the server's operator publishes it, into {known}{}",
-            if pins { "" } else { ", or into a file of its own, with `--ssh-known-hosts`" }
-        ));
+        let message = "the ssh server shows a host key that is not known here, and none is believed at first sight: put the \
+                       one that its operator publishes into";
+        return FetchError::new(Fault::Refused, format!("{message} {known} `--ssh-known-hosts`"));
     }
     if says("Permission denied") || says("Too many authentication failures") || says("Load key") {
         return FetchError::new(Fault::Unauthorized, format!("the ssh server does not accept the key ({last})"))
@@ -258,7 +257,7 @@ mod tests {
             (
                 "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.",
                 Fault::Refused,
-                "pinned",
+                "stand in between",
             ),
             (
                 "No ED25519 host key is known for h and you have requested strict checking.\nHost key verification failed.",
@@ -276,7 +275,7 @@ mod tests {
         ] {
             let error = refusal(complaint, true);
             assert_eq!(error.kind, fault, "{complaint}");
-            assert!(error.message.contains(words) && error.hint.is_some(), "{error}");
+            assert!(error.message.contains(words), "{error}");
         }
     }
 

@@ -6,6 +6,7 @@
 use super::{
     Limits, descent,
     error::{ReadError, Unusable, cause},
+    limits::option,
     remote::{commit_id, object_id},
 };
 use gix::{
@@ -51,7 +52,7 @@ pub(super) fn commit(repository: &Repository, commit: &CommitId) -> Result<Vec<u
     const MOST: u64 = 1 << 20;
     let id = known(repository, commit)?;
     if size(repository, id)? > MOST {
-        return Err(ReadError::TooMuch { commit: commit.clone(), limit: MOST, what: "bytes of its own" });
+        return Err(ReadError::TooMuch { commit: commit.clone(), limit: MOST, what: "bytes of its own", option: None });
     }
     object(repository, id, Kind::Commit)
 }
@@ -74,7 +75,8 @@ pub(super) fn between(
     match descent::between(repository, old, id, most).map_err(ReadError::Broken)? {
         Some(all) => Ok(all.into_iter().map(commit_id).collect()),
         None => {
-            Err(ReadError::TooMuch { commit: new.clone(), limit: most as u64, what: "commits since the accepted one" })
+            let what = "commits since the accepted one";
+            Err(ReadError::TooMuch { commit: new.clone(), limit: most as u64, what, option: None })
         }
     }
 }
@@ -94,7 +96,7 @@ pub(super) fn read(
     while let Some((prefix, id, depth)) = folders.pop() {
         found |= path.is_some_and(|path| prefix.strip_suffix('/') == Some(path.as_str()));
         for (name, id) in walk.folder(&prefix, id)? {
-            walk.at_most(depth + 1, limits.nesting, "folders inside each other")?;
+            walk.at_most(depth + 1, limits.nesting, "folders inside each other", option::NESTING)?;
             folders.push((format!("{prefix}{name}/"), id, depth + 1));
         }
     }
@@ -181,7 +183,7 @@ impl Walk<'_> {
         for entry in TreeRefIter::from_bytes(&data, gix::hash::Kind::Sha1) {
             let entry = entry.map_err(|error| ReadError::Broken(cause(&error)))?;
             self.entries += 1;
-            self.at_most(self.entries, self.limits.entries, "files and folders")?;
+            self.at_most(self.entries, self.limits.entries, "files and folders", option::ENTRIES)?;
             let (kind, id) = (entry.mode.kind(), entry.oid.to_owned());
             let lossy = entry.filename.to_string();
             let name = std::str::from_utf8(entry.filename).ok().filter(|name| !name.contains('/'));
@@ -221,8 +223,9 @@ impl Walk<'_> {
             return Ok(());
         }
         self.bytes += size;
-        self.at_most(self.bytes, self.limits.total_bytes, "bytes of manifests")?;
-        self.at_most(self.tree.manifests.len() as u64 + 1, self.limits.manifests, "`*.yaml` files")?;
+        self.at_most(self.bytes, self.limits.total_bytes, "bytes of manifests", option::TOTAL_BYTES)?;
+        let count = self.tree.manifests.len() as u64 + 1;
+        self.at_most(count, self.limits.manifests, "`*.yaml` files", option::MANIFESTS)?;
         let data = object(self.repository, id, Kind::Blob)?;
         if is_pointer(&data) {
             self.problem(path.clone(), EntryKind::Blob, Unusable::Pointer);
@@ -252,13 +255,15 @@ impl Walk<'_> {
 
     fn problem(&mut self, file: RepoPath, kind: EntryKind, why: Unusable) {
         if self.counts(&file, kind) {
-            let problem = Problem { file, line: 0, column: 0, message: why.to_string(), hint: None, manifest: None };
+            let large = matches!(why, Unusable::TooLarge { .. });
+            let hint = large.then(|| format!("`{}` allows more", option::MANIFEST_BYTES));
+            let problem = Problem { file, line: 0, column: 0, message: why.to_string(), hint, manifest: None };
             self.tree.problems.push(problem);
         }
     }
 
-    fn at_most(&self, amount: u64, limit: u64, what: &'static str) -> Result<(), ReadError> {
-        let excess = || ReadError::TooMuch { commit: self.commit.clone(), limit, what };
+    fn at_most(&self, amount: u64, limit: u64, what: &'static str, option: &'static str) -> Result<(), ReadError> {
+        let excess = || ReadError::TooMuch { commit: self.commit.clone(), limit, what, option: Some(option) };
         if amount > limit { Err(excess()) } else { Ok(()) }
     }
 }
