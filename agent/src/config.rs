@@ -8,10 +8,14 @@ mod file;
 
 pub use caps::Caps;
 
-use crate::{git::Limits, trust::Policy};
+use crate::{
+    git::{Limits, tags::Prefix},
+    trust::Policy,
+};
 use clap::Args;
 use file::File;
 use manifests::id::{AccountId, Malformed, Region, RepoPath};
+use plan::quote::quote;
 use std::{path::PathBuf, time::Duration};
 
 /// The flags that every command takes. Each is also an environment variable and a key of the configuration file.
@@ -72,6 +76,10 @@ pub struct Flags {
     /// What to make of signatures [default: required if the account has a list of signers, off if not]
     #[arg(long, global = true, env = "HOLDFAST_SIGNATURES", value_enum, value_name = "POLICY")]
     pub signatures: Option<Policy>,
+    /// Tags whose names begin so may speak for a head that is not signed itself, when they are signed and point at exactly it;
+    /// an unsigned head then costs a look at all of them [default: no tag may]
+    #[arg(long, global = true, env = "HOLDFAST_SIGNED_TAGS", value_name = "PREFIX")]
+    pub signed_tags: Option<String>,
     /// How long the branch may stand still before it is told to be stale: somebody may be holding commits back [default: for
     /// ever]
     #[arg(long, global = true, env = "HOLDFAST_FRESH", value_name = "TIME")]
@@ -146,6 +154,8 @@ pub struct Config {
     pub signers: Option<String>,
     /// What is made of signatures, if that was said.
     pub signatures: Option<Policy>,
+    /// Which tags may speak for a head that is not signed itself.
+    pub signed_tags: Option<Prefix>,
     /// How long the branch may stand still.
     pub fresh: Option<Duration>,
     /// Where reports go.
@@ -262,6 +272,7 @@ impl Flags {
             guardrails: self.guardrails.or(file.guardrails),
             signers: self.signers.or(file.signers),
             signatures: self.signatures.or(file.signatures),
+            signed_tags: tags(self.signed_tags.or(file.signed_tags))?,
             fresh: match self.fresh.or(file.fresh) {
                 None => None,
                 Some(text) => Some(time("--fresh", Some(text), 0)?),
@@ -332,6 +343,13 @@ fn bucket(text: Option<String>) -> Result<Option<String>, ConfigError> {
     let why = "is the name of a bucket: 3 to 63 of `a-z`, `0-9`, `-` and `.`, with `{account}` and `{region}` where they \
                should stand";
     Err(ConfigError::Value { key: "--artifact-bucket", why: why.into() })
+}
+
+/// What the names of the tags begin with that may speak for a head.
+fn tags(text: Option<String>) -> Result<Option<Prefix>, ConfigError> {
+    let wrong = |text: &str, why| ConfigError::Value { key: "--signed-tags", why: format!("`{}` {why}", quote(text)) };
+    let text = text.filter(|text| !text.is_empty());
+    text.map(|text| text.parse().map_err(|why| wrong(&text, why))).transpose()
 }
 
 /// The owner travels as a tag's value.
@@ -412,6 +430,7 @@ mod tests {
         check(Flags::default(), "artifactBucket: 'a-{stack}'", "`--artifact-bucket`");
         check(Flags::default(), "artifactBucket: Upper", "`--artifact-bucket`");
         check(Flags::default(), "artifactAge: soon", "`--artifact-age`");
+        check(Flags::default(), "signedTags: 'release-*'", "`--signed-tags`");
     }
 
     #[test]

@@ -179,7 +179,8 @@ impl Here<'_> {
     /// What the repository's head asks, if this account would work towards it.
     async fn repository(&self, kept: Option<&Kept>, say: &mut dyn FnMut(Check)) -> Option<Reading> {
         let mut memory = kept.and_then(|kept| kept.memory.clone()).unwrap_or_else(|| Memory::new(String::new()));
-        let trust = kept.map(|kept| Trust::of(kept, self.settings, &mut memory));
+        let now = now(self.world);
+        let trust = kept.map(|kept| Trust::of(kept, self.settings, &mut memory, now));
         say(trust.as_ref().map_or_else(|| Check::after("signatures", "memory"), signatures));
         if self.caller.is_none() && is_let_in_by_aws(self.config) {
             say(Check::after("repository", "identity"));
@@ -200,7 +201,7 @@ impl Here<'_> {
             say(Check::after("commit", "memory"));
             return None;
         };
-        let (check, read) = repository::commit(self.world, offered, knowing, now(self.world)).await;
+        let (check, read) = repository::commit(self.world, offered, knowing, now).await;
         say(check);
         match read? {
             Ok(reading) => {
@@ -225,7 +226,7 @@ fn is_let_in_by_aws(config: &Config) -> bool {
 /// Who may sign, and what is made of it.
 fn signatures(trust: &Trust) -> Check {
     const NAME: &str = "signatures";
-    let Trust { policy, signers, folder: _, trusted: _ } = trust;
+    let Trust { policy, signers, .. } = trust;
     let who = |signers: &Signers| format!("commits have to be signed by {}", signers.principals().join("; "));
     match (policy, signers) {
         (Policy::Off, _) => Check::warning(

@@ -230,6 +230,7 @@ fn settings(config: &Config, url: &str, home: Region) -> Settings {
         me: me(),
         signatures: config.signatures,
         trust: trust_folder(config.path.as_ref()),
+        signed_tags: config.signed_tags.clone(),
         fresh: config.fresh.map(signed),
         guarded: config.guardrails.is_some(),
         policy: policy(config),

@@ -115,7 +115,7 @@ pub(crate) async fn start<'s, W: World>(
     if found.lost {
         spend_the_day(&mut memory, &law.policy, began);
     }
-    let trust = Trust::of(&found, settings, &mut memory);
+    let trust = Trust::of(&found, settings, &mut memory, began);
     let trouble = fetch(world, standing, &mut memory, (&trust, &law.orders), began).await.err();
     if let Some(Trouble::Fetch(error)) = trouble.as_ref().filter(|trouble| trouble.is_denial()) {
         world.show(&Sight::Denied(&error.message));

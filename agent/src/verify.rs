@@ -56,7 +56,6 @@ pub(crate) async fn verify(config: &Config, aws: &SdkConfig, named: Option<&str>
     let kept = place(config, aws, &calls)?.open().await?;
     let mut memory = kept.memory.clone().unwrap_or_else(|| Memory::new(String::new()));
     let (world, settings) = Shipped::new(config, aws, calls.clone(), Nobody)?;
-    let trust = Trust::of(&kept, &settings, &mut memory);
     let source = world.source();
     let commit = match named {
         Some(named) => revision::named(source, &settings.branch, named).await?,
@@ -65,6 +64,7 @@ pub(crate) async fn verify(config: &Config, aws: &SdkConfig, named: Option<&str>
     let now = by_aws(&calls);
     // As a turn would: one that was refused is judged by when it was first seen.
     let seen = memory.first_seen(&commit, now);
+    let trust = Trust::of(&kept, &settings, &mut memory, now);
     let policy = trust.policy;
     let (force, judged) = (trust.before(source, &commit, seen).await, trust.look(source, &commit, None, seen).await);
     let accepted = judged.is_ok() || matches!(policy, Policy::Off | Policy::Warn);

@@ -3,7 +3,7 @@
 use crate::{
     checks::web::Web,
     cloud::{Clock, Cloud},
-    git::Source,
+    git::{Source, tags::Prefix},
     pace::Pacing,
     send::Sink,
     store::Store,
@@ -92,6 +92,8 @@ pub struct Settings {
     pub signatures: Option<Signatures>,
     /// Where the repository says who may sign.
     pub trust: RepoPath,
+    /// Which tags may speak for a head that is not signed itself; `None` when none may.
+    pub signed_tags: Option<Prefix>,
     /// How long the branch may stand still before that is told; `None` is for ever.
     pub fresh: Option<SignedDuration>,
     /// Whether the account must have guardrails: it was said where they are.

@@ -183,6 +183,13 @@ impl Checkout {
         git(&self.folder, &["rev-parse", "HEAD"])
     }
 
+    /// A tag of this, signed with this key.
+    pub(crate) fn tag_signed(&self, key: &Path, name: &str, revision: &str) {
+        let key = format!("user.signingkey={}", key.display());
+        let who = ["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "gpg.format=ssh", "-c", &key];
+        git(&self.folder, &[&who[..], &["tag", "--force", "-s", "--message", "x", name, revision]].concat());
+    }
+
     /// Which commit the branch is at.
     pub(crate) fn head(&self) -> String {
         git(&self.folder, &["rev-parse", "HEAD"])

@@ -57,8 +57,17 @@ impl Keys {
 
 /// Whether git itself takes a commit for well signed.
 pub(crate) fn git_says(repository: &Path, allowed: &Path, commit: &str) -> bool {
+    git_verifies("verify-commit", repository, allowed, commit)
+}
+
+/// Whether git itself takes a tag for well signed. What it is called, and what it points at, git does not ask.
+pub(crate) fn git_says_of_tag(repository: &Path, allowed: &Path, tag: &str) -> bool {
+    git_verifies("verify-tag", repository, allowed, tag)
+}
+
+fn git_verifies(command: &str, repository: &Path, allowed: &Path, what: &str) -> bool {
     let config = format!("gpg.ssh.allowedSignersFile={}", allowed.display());
     let mut git = Command::new("git");
-    git.arg("-C").arg(repository).args(["-c", &config, "-c", "gpg.format=ssh", "verify-commit", commit]);
+    git.arg("-C").arg(repository).args(["-c", &config, "-c", "gpg.format=ssh", command, what]);
     git.output().unwrap().status.success()
 }

@@ -26,6 +26,7 @@ mod scenario;
 mod shipped;
 mod signatures;
 mod site;
+mod tags;
 mod tidy;
 mod wire;
 mod world;

@@ -12,6 +12,7 @@ use agent::{
         Descent, Offered, Source, Traffic,
         bundle::Member,
         error::{Fault, FetchError, ReadError},
+        tags::{Prefix, Tag},
         tree::Tree,
     },
     pace::Pacing,
@@ -154,6 +155,10 @@ impl Source for Remote {
 
     async fn commit(&self, commit: &CommitId) -> Result<Vec<u8>, ReadError> {
         Ok(format!("tree {commit}\n\nnobody signs here\n").into())
+    }
+
+    async fn tags(&self, _: &Prefix, _: &CommitId) -> Result<Vec<Tag>, FetchError> {
+        Ok(Vec::new())
     }
 
     async fn descends(&self, old: &CommitId, new: &CommitId) -> Result<bool, ReadError> {
@@ -392,6 +397,7 @@ pub(crate) fn settings() -> Settings {
         me: Holder { host: "here".into(), process: 1, began: jiff::Timestamp::UNIX_EPOCH },
         signatures: None,
         trust: "trust".parse().unwrap(),
+        signed_tags: None,
         fresh: None,
         guarded: false,
         policy: Policy {

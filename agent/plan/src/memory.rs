@@ -118,6 +118,9 @@ pub enum Seal {
         by: String,
         /// With which key.
         key: String,
+        /// The tag that they signed, if it was not the commit itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tag: Option<String>,
     },
     /// Nobody did, and the account's policy lets it pass.
     Tolerated {

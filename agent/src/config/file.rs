@@ -27,6 +27,7 @@ pub(super) struct File {
     pub(super) guardrails: Option<String>,
     pub(super) signers: Option<String>,
     pub(super) signatures: Option<Policy>,
+    pub(super) signed_tags: Option<String>,
     pub(super) fresh: Option<String>,
     pub(super) topic: Option<String>,
     pub(super) artifact_bucket: Option<String>,

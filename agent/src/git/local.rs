@@ -8,6 +8,7 @@ use super::{
     mirror::options,
     remote::{commit_id, object_id},
     session::absent,
+    tags::{self, Prefix, Tag},
 };
 use gix::Repository;
 use manifests::id::CommitId;
@@ -33,6 +34,12 @@ impl Local {
         let (place, last) = (Arc::clone(&self.place), last.cloned());
         let work = spawn_blocking(move || place.head(last.as_ref()));
         work.await.unwrap_or_else(|stopped| Err(FetchError::new(Fault::Broken, stopped.to_string())))
+    }
+
+    pub(super) async fn tags(&self, prefix: &Prefix, commit: &CommitId) -> Result<Vec<Tag>, FetchError> {
+        let (prefix, commit) = (prefix.clone(), object_id(commit)?);
+        let read = self.read(move |repository, _| tags::local(repository, &prefix, commit)).await;
+        read.map_err(|error| FetchError::new(Fault::Local, error.to_string()))
     }
 
     /// Reads from its objects, on a thread of its own: gix blocks.

@@ -17,6 +17,7 @@ mod pack;
 mod remote;
 mod session;
 mod ssh;
+pub mod tags;
 pub mod tree;
 
 pub use leash::Traffic;
@@ -29,6 +30,7 @@ use local::Local;
 use manifests::id::{CommitId, RepoPath};
 use remote::Remote;
 use std::path::PathBuf;
+use tags::{Prefix, Tag};
 use tree::Tree;
 
 /// Where manifests come from.
@@ -41,6 +43,9 @@ pub trait Source {
 
     /// A commit itself, as git stores it: what a signature is made of.
     fn commit(&self, commit: &CommitId) -> impl Future<Output = Result<Vec<u8>, ReadError>>;
+
+    /// The annotated tags below a prefix that point at a commit. A remote is asked anew each time.
+    fn tags(&self, prefix: &Prefix, commit: &CommitId) -> impl Future<Output = Result<Vec<Tag>, FetchError>>;
 
     /// Whether `new` is `old` or descends from it, as far as the local copy shows.
     fn descends(&self, old: &CommitId, new: &CommitId) -> impl Future<Output = Result<bool, ReadError>>;
@@ -205,6 +210,13 @@ impl<K: Keyring> Source for Repository<K> {
     async fn commit(&self, commit: &CommitId) -> Result<Vec<u8>, ReadError> {
         let commit = commit.clone();
         self.read(move |repository, _| tree::commit(repository, &commit)).await
+    }
+
+    async fn tags(&self, prefix: &Prefix, commit: &CommitId) -> Result<Vec<Tag>, FetchError> {
+        match &self.0 {
+            Place::Local(local) => local.tags(prefix, commit).await,
+            Place::Remote(remote) => remote.tags(prefix, commit).await,
+        }
     }
 
     async fn descends(&self, old: &CommitId, new: &CommitId) -> Result<bool, ReadError> {

@@ -13,6 +13,7 @@ use super::{
     limits::option,
     mirror::Mirror,
     session::Session,
+    tags::{self, Prefix, Tag},
 };
 use gix::ObjectId;
 use manifests::id::CommitId;
@@ -76,15 +77,28 @@ impl<K: Keyring> Remote<K> {
     }
 
     pub(super) async fn offered(&self, last: Option<&CommitId>) -> Result<Offered, FetchError> {
+        let last = last.map(object_id).transpose()?;
+        self.look(move |copy, site, session| copy.look(site, session, last)).await
+    }
+
+    pub(super) async fn tags(&self, prefix: &Prefix, commit: &CommitId) -> Result<Vec<Tag>, FetchError> {
+        let (prefix, commit) = (prefix.clone(), object_id(commit)?);
+        self.look(move |copy, site, session| copy.tags(site, session, &prefix, commit)).await
+    }
+
+    /// One look at the remote, on a thread of its own and for as long as it may take.
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&mut Copy, &Site, &Session<'_>) -> Result<T, FetchError> + Send + 'static,
+    ) -> Result<T, FetchError> {
         let credentials = self.credentials().await?;
         let (terms, interest) = Terms::new(&self.site.origin.limits, Arc::clone(&self.meter));
         let deadline = terms.deadline() + GRACE;
         let (site, copy) = (Arc::clone(&self.site), Arc::clone(&self.copy));
-        let last = last.map(object_id).transpose()?;
         let work = spawn_blocking(move || {
             let session = Session::new(&site, &credentials, terms);
             let looked = lock(&copy).map_err(|why| FetchError::new(Fault::Local, why));
-            let looked = looked.and_then(|mut copy| copy.look(&site, &session, last));
+            let looked = looked.and_then(|mut copy| look(&mut copy, &site, &session));
             looked.map_err(|error| FetchError {
                 message: format!("{}: {}", site.origin.url, credentials.redact(&error.message)),
                 ..error
@@ -164,6 +178,30 @@ impl Copy {
         }
         self.decided = looked.as_ref().ok().cloned().and_then(|offered| Some((last?, offered)));
         looked
+    }
+}
+
+impl Copy {
+    /// The tags that point at a commit. What goes wrong leaves the copy as it was, for the next look to judge.
+    fn tags(
+        &mut self,
+        site: &Site,
+        session: &Session<'_>,
+        prefix: &Prefix,
+        commit: ObjectId,
+    ) -> Result<Vec<Tag>, FetchError> {
+        let mirror = self.mirror(site)?;
+        let repository = mirror.repository();
+        let found = session.tags(&repository, prefix, commit);
+        if found.is_err() {
+            mirror.sweep()?;
+        }
+        let read = |(name, id)| tags::read(&repository, name, id).transpose();
+        let read = found?.into_iter().filter_map(read).collect::<Result<_, ReadError>>();
+        read.map_err(|error| {
+            mirror.suspect();
+            FetchError::new(Fault::Broken, error.to_string())
+        })
     }
 }
 

@@ -23,6 +23,8 @@ use gix_transport::{
 };
 use std::{io, num::NonZeroU32, rc::Rc};
 
+mod tags;
+
 /// How many branches an error message names.
 const NAMED: usize = 10;
 
@@ -49,7 +51,7 @@ impl<'a> Session<'a> {
     pub(super) fn fetch(&self, repository: &Repository, depth: Option<u32>) -> Result<ObjectId, FetchError> {
         let branch = &self.site.origin.branch;
         let (theirs, ours) = (format!("refs/heads/{branch}"), format!("refs/remotes/origin/{branch}"));
-        let remote = self.remote(repository, &format!("+{theirs}:{ours}"))?;
+        let remote = self.remote(repository, &[format!("+{theirs}:{ours}")])?;
         let asked = self.connect(&remote)?.prepare_fetch(Discard, gix::remote::ref_map::Options::default());
         let asked = asked.map_err(|error| self.failed(Stage::Ask, &error))?;
         let heads = asked.ref_map().remote_refs.iter().map(|head| head.unpack());
@@ -79,7 +81,7 @@ impl<'a> Session<'a> {
 
     /// The branch is not there: says which are.
     fn no_branch(&self, repository: &Repository) -> Result<FetchError, FetchError> {
-        let remote = self.remote(repository, "+refs/heads/*:refs/remotes/origin/*")?;
+        let remote = self.remote(repository, &["+refs/heads/*:refs/remotes/origin/*".into()])?;
         let asked = self.connect(&remote)?.ref_map(Discard, gix::remote::ref_map::Options::default());
         let (heads, _) = asked.map_err(|error| self.failed(Stage::Ask, &error))?;
         let heads = heads.remote_refs.iter().map(|head| head.unpack().0.to_string());
@@ -87,10 +89,11 @@ impl<'a> Session<'a> {
         Ok(absent(&self.site.origin.branch, names))
     }
 
-    fn remote<'r>(&self, repository: &'r Repository, refspec: &str) -> Result<gix::Remote<'r>, FetchError> {
+    fn remote<'r>(&self, repository: &'r Repository, refspecs: &[String]) -> Result<gix::Remote<'r>, FetchError> {
         let remote = repository.remote_at_without_url_rewrite(self.site.url.clone());
+        let refspecs = refspecs.iter().map(String::as_str);
         let remote =
-            remote.and_then(|remote| remote.with_fetch_tags(Tags::None).with_refspecs([refspec], Direction::Fetch));
+            remote.and_then(|remote| remote.with_fetch_tags(Tags::None).with_refspecs(refspecs, Direction::Fetch));
         remote.map_err(|error| self.failed(Stage::Prepare, &error))
     }
 

@@ -10,7 +10,7 @@ use manifests::{
     problem::Problem,
     report::{Report, Signature, Source as Where},
 };
-use plan::{memory::Seal, select::Account, tell};
+use plan::{memory::Seal, quote::quote, select::Account, tell};
 
 impl<W: World> Rounds<'_, W> {
     /// The account as this turn leaves it.
@@ -49,7 +49,10 @@ impl<W: World> Rounds<'_, W> {
         let revision = |commit: &CommitId| format!("{branch}@sha1:{commit}");
         let (signature, signer, distrust) = match &self.memory.seal {
             None => (Signature::NotChecked, None, None),
-            Some(Seal::Good { by, key }) => (Signature::Good, Some(format!("{by} ({key})")), None),
+            Some(Seal::Good { by, key, tag }) => {
+                let tag = tag.as_ref().map(|tag| format!(", by the tag {}", quote(tag))).unwrap_or_default();
+                (Signature::Good, Some(format!("{by} ({key}){tag}")), None)
+            }
             Some(Seal::Tolerated { why }) => (Signature::Tolerated, None, Some(why.clone())),
         };
         let age = self.memory.answered.map(|at| format!("; the remote last answered at {at:.0}"));

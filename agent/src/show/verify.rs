@@ -2,13 +2,16 @@
 
 use super::{Ink, Style};
 use crate::{trust::Policy, verify::Verified};
-use plan::memory::Seal;
+use plan::{memory::Seal, quote::quote};
 
 /// In words.
 pub fn text(verified: &Verified, style: Style) -> String {
     let Verified { commit, policy, signers, version, signer, why, accepted } = verified;
     let said = match (signer, why) {
-        (Some(Seal::Good { by, key }), _) => format!("is signed by {by}, with the key {key}"),
+        (Some(Seal::Good { by, key, tag: None }), _) => format!("is signed by {by}, with the key {key}"),
+        (Some(Seal::Good { by, key, tag: Some(tag) }), _) => {
+            format!("is signed by {by}, by the tag {}, with the key {key}", quote(tag))
+        }
         (Some(Seal::Tolerated { why }), _) | (None, Some(why)) => format!("has no good signature: {why}"),
         (None, None) => "was not looked at".into(),
     };

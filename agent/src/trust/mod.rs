@@ -12,6 +12,7 @@ pub(crate) mod paths;
 pub mod sign;
 pub(crate) mod signed;
 pub mod signers;
+pub mod tag;
 
 use crate::{
     accept::Refused,
@@ -25,6 +26,7 @@ use manifests::id::{CommitId, RepoPath};
 use plan::memory::{Memory, Seal, Trusted};
 use signers::Signers;
 use std::collections::BTreeMap;
+use tag::{Tags, vouched};
 
 /// What an account makes of signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
@@ -34,7 +36,7 @@ pub enum Policy {
     Off,
     /// A commit that nobody trusted signed is told, and deployed.
     Warn,
-    /// The branch's head has to be signed.
+    /// The branch's head has to be signed, by itself or by a tag.
     Required,
     /// So has every commit since the last accepted one.
     Every,
@@ -48,9 +50,11 @@ pub struct Trust {
     /// Who may sign by the account's own list, or why that can't be told.
     pub signers: Result<Signers, String>,
     /// Where the repository says who may.
-    pub(crate) folder: RepoPath,
+    pub folder: RepoPath,
     /// What it said so far.
-    pub(crate) trusted: Option<Trusted>,
+    pub trusted: Option<Trusted>,
+    /// Which tags may speak for the head; `None` when none may.
+    pub tags: Option<Tags>,
 }
 
 /// A commit that was offered, and what its signature is worth. Only [`Trust::prove`] makes one.
@@ -88,7 +92,7 @@ pub(crate) const MOST: usize = 10_000;
 impl Trust {
     /// As it is configured; where nobody said, a list of signers means that commits have to be signed. That there was one is
     /// remembered: one that is gone is not taken for "anybody may".
-    pub(crate) fn of(kept: &Kept, settings: &Settings, memory: &mut Memory) -> Self {
+    pub(crate) fn of(kept: &Kept, settings: &Settings, memory: &mut Memory, now: Timestamp) -> Self {
         memory.signers |= kept.signers.is_some();
         let usual = if memory.signers { Policy::Required } else { Policy::Off };
         let nobody = || Err("the account has no list of signers, so nobody can tell who may sign".into());
@@ -97,6 +101,7 @@ impl Trust {
             signers: kept.signers.clone().unwrap_or_else(nobody),
             folder: settings.trust.clone(),
             trusted: memory.trusted.clone(),
+            tags: settings.signed_tags.clone().map(|prefix| Tags { prefix, now }),
         }
     }
 
@@ -142,7 +147,7 @@ impl Trust {
         let list = self.signers.as_ref().map_err(Clone::clone)?;
         let papers = papers::of(source, &self.folder, head).await?;
         let force = self.before(source, head, seen).await?;
-        let seal = judge(source, &force.signers, head, seen).await.map_err(unsigned)?;
+        let seal = vouched(source, &force.signers, self.tags.as_ref(), head, seen).await.map_err(unsigned)?;
         if let Some(last) = last.filter(|_| self.policy == Policy::Every) {
             self.every(source, (last, head), seen).await?;
         }
@@ -215,5 +220,5 @@ pub(crate) async fn judge<S: Source>(
 ) -> Result<Seal, String> {
     let bytes = source.commit(commit).await.map_err(|error| error.to_string())?;
     let by = signers.judge(&bytes, seen).map_err(|distrust| distrust.to_string())?;
-    Ok(Seal::Good { by: by.principals, key: by.fingerprint })
+    Ok(Seal::Good { by: by.principals, key: by.fingerprint, tag: None })
 }

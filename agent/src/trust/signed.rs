@@ -62,7 +62,7 @@ pub(crate) fn parent(commit: &[u8]) -> Option<CommitId> {
 }
 
 /// The next line with its end.
-fn next<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
+pub(super) fn next<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
     if rest.is_empty() {
         return None;
     }

@@ -4,7 +4,7 @@
 //! A line that can't be honoured in full (a certificate authority, a kind of key that is not verified here, an option that
 //! OpenSSH learned after us) is an error and never skipped: whoever wrote it meant something by it.
 
-use super::signed::apart;
+use super::signed::{Signed, apart};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use manifests::id::Digest;
 use ssh_key::{Algorithm, EcdsaCurve, HashAlg, PublicKey, SshSig};
@@ -128,7 +128,11 @@ impl Signers {
     /// # Errors
     /// Why it can't be trusted.
     pub fn judge(&self, commit: &[u8], seen: Timestamp) -> Result<SignedBy, Distrust> {
-        let signed = apart(commit).map_err(Distrust::Ambiguous)?.ok_or(Distrust::Unsigned)?;
+        self.judge_signed(&apart(commit).map_err(Distrust::Ambiguous)?.ok_or(Distrust::Unsigned)?, seen)
+    }
+
+    /// The same of what was signed, and the signature on it.
+    pub(super) fn judge_signed(&self, signed: &Signed, seen: Timestamp) -> Result<SignedBy, Distrust> {
         self.vouched(NAMESPACE, (&signed.payload, &signed.armour), seen)
     }
 

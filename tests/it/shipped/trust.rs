@@ -1,6 +1,7 @@
 //! Who may sign: a commit that nobody trusted signed changes nothing, and is told; and a person's way out.
 
 use crate::{
+    git_server::git,
     keys::Keys,
     site::{Site, parameter},
 };
@@ -55,6 +56,31 @@ fn a_commit_that_nobody_trusted_signed_changes_nothing_until_one_is() {
         ran.code == Some(0) && ran.stdout.contains("is signed by alice@example.org, with the key SHA256:"),
         "{ran:#?}"
     );
+}
+
+#[test]
+fn a_tag_that_comes_after_its_commit_was_refused_makes_it_accepted_at_the_next_turn() {
+    let Some((site, keys)) = signed() else { return };
+    let tags = ["--signed-tags", "release-"];
+    site.once_with(&tags).expect(State::InSync, 0);
+    change(&site, "two");
+    site.repository.commit();
+    let turn = site.once_with(&tags).expect(State::Unknown, 75);
+    let trouble = turn.report.source.trouble.clone().unwrap();
+    assert!(trouble.contains("nobody signed it, and no annotated tag `release-*` points at it"), "{trouble}");
+    site.repository.tag_signed(&keys.path("alice"), "release-2", "HEAD");
+    let ran = site.run(&["verify"]);
+    assert!(ran.code == Some(1) && ran.stdout.contains("nobody signed it"), "no tag may, unless it was said: {ran:#?}");
+    site.once().expect(State::Unknown, 75);
+    let ran = site.run(&[&["verify"], &tags[..]].concat());
+    let words = "is signed by alice@example.org, by the tag release-2, with the key SHA256:";
+    assert!(ran.code == Some(0) && ran.stdout.contains(words), "{ran:#?}");
+    let turn = site.once_with(&tags).expect(State::InSync, 0);
+    assert_eq!((turn.happened(What::Updated), turn.report.source.signature), (vec!["stack"], Signature::Good));
+    assert!(turn.report.source.signer.as_ref().unwrap().ends_with("), by the tag release-2"), "{turn:#?}");
+    // It was accepted once, so it stays so.
+    git(site.repository.folder(), &["tag", "-d", "release-2"]);
+    site.once().expect(State::InSync, 0);
 }
 
 #[test]
