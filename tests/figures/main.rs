@@ -6,10 +6,13 @@
 
 mod deploy;
 mod figure;
+#[path = "../it/git_bombs.rs"]
+mod git_bombs;
 #[path = "../it/git_server.rs"]
 #[expect(dead_code, reason = "the tests also let it misbehave")]
 mod git_server;
 mod history;
+mod hostile;
 mod machine;
 mod own_time;
 mod peers;
@@ -44,6 +47,9 @@ struct Arguments {
     /// Measure nothing but the reading and planning of 10,000 manifests, for which no agent is built
     #[arg(long, conflicts_with = "holdfast")]
     reading: bool,
+    /// Measure nothing but hostile repositories
+    #[arg(long, conflicts_with = "reading")]
+    hostile: bool,
     /// Measure this agent, instead of one that is built now as it ships
     #[arg(long, value_name = "PATH")]
     holdfast: Option<PathBuf>,
@@ -81,6 +87,10 @@ Own time: told from when calls arrive at an account that does everything at once
 
 The program that ships: the size of the file, and the memory of `holdfast run` after ten turns, from /proc.
 
+A hostile repository: one turn of an account of ten stacks that is in sync, after somebody pushed what is small on the wire \
+and large behind it, or while the git server lies. Each has to end with an exit code that says so and without one write to \
+CloudFormation; the limit beside the amount is the agent's own, as it is set or as it ships.
+
 Deploying: first deploy, settled pass and one change, of 20 stacks (the median of 3 rounds) and of 200. With --peers \
 every tool does the same at the same endpoint, taking turns; its amount stands beside Holdfast's, with the ratio.
 
@@ -88,7 +98,7 @@ every tool does the same at the same endpoint, taking turns; its amount stands b
 so no exit code does: 0 is measured, 1 is a count that misses its goal, 2 is could not be measured.
 
 To repeat: `cargo figures` on a machine that is otherwise idle. It needs Rust and git, and takes about two minutes after \
-the build; `cargo figures --reading` takes half a minute.";
+the build; `cargo figures --reading` takes half a minute, `cargo figures --hostile` one.";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -120,8 +130,11 @@ fn figures(arguments: &Arguments) -> Result<Vec<Chapter>, MeasureError> {
     let peers = if arguments.peers { Peers::installed() } else { Peers::default() };
     let machine = machine::Machine::before();
     let stage = stage::Stage::set(holdfast.clone())?;
-    let chapters =
-        if arguments.reading { vec![reading::reading(&stage, &peers)?] } else { chapters(&stage, &peers, &holdfast)? };
+    let chapters = match arguments {
+        Arguments { reading: true, .. } => vec![reading::reading(&stage, &peers)?],
+        Arguments { hostile: true, .. } => vec![hostile::hostile(&stage)?],
+        Arguments { .. } => chapters(&stage, &peers, &holdfast)?,
+    };
     let machine = machine.after();
     say(&if arguments.json { print::document(&chapters, &machine) } else { print::tables(&chapters, &machine) });
     Ok(chapters)
@@ -141,6 +154,8 @@ fn chapters(stage: &stage::Stage, peers: &Peers, holdfast: &Path) -> Result<Vec<
     chapters.push(own_time::own_time(stage, &deployed.large)?);
     complain("the resting daemon");
     chapters.push(settled::footprint(stage, &deployed.large, holdfast)?);
+    complain("hostile repositories");
+    chapters.push(hostile::hostile(stage)?);
     chapters.extend(deployed.chapters);
     Ok(chapters)
 }

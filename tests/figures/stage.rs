@@ -4,7 +4,7 @@
 //! and every account counts its own calls.
 
 use crate::{
-    git_server::{Counted, GitServer, import, more},
+    git_server::{Counted, GitServer, Manner, import, more},
     history::{Size, change, script},
     process::{Cost, MeasureError, Program, Run},
 };
@@ -116,6 +116,11 @@ impl Stage {
     /// The tenant's repository on the disk.
     pub(crate) fn repository(&self, tenant: &Tenant) -> PathBuf {
         self.folder().join(format!("{}.git", tenant.account))
+    }
+
+    /// Lets the git server treat its clients like this from now on.
+    pub(crate) fn behave(&self, manner: Manner) {
+        self.git.behave(manner);
     }
 
     /// The tenant's repository on the git server.

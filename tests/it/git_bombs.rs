@@ -17,11 +17,22 @@ pub(crate) fn blob(repository: &Path, bytes: &[u8]) -> String {
 
 /// A tree of these, in git's own order.
 pub(crate) fn tree(repository: &Path, entries: &[(What, &str, &str)]) -> String {
-    let line = |(what, id, name): &(What, &str, &str)| match what {
+    let lines: String = entries.iter().map(|(what, id, name)| line(*what, id, name)).collect();
+    id(repository, &["mktree", "-z"], lines.as_bytes())
+}
+
+/// What the branch's head holds, and one thing more.
+pub(crate) fn beside(repository: &Path, what: What, id_: &str, name: &str) -> String {
+    let mut lines = feed(repository, &["ls-tree", "-z", "refs/heads/main"], b"").stdout;
+    lines.extend(line(what, id_, name).into_bytes());
+    id(repository, &["mktree", "-z"], &lines)
+}
+
+fn line(what: What, id: &str, name: &str) -> String {
+    match what {
         What::Blob => format!("100644 blob {id}\t{name}\0"),
         What::Tree => format!("040000 tree {id}\t{name}\0"),
-    };
-    id(repository, &["mktree", "-z"], entries.iter().map(line).collect::<String>().as_bytes())
+    }
 }
 
 /// A tree that holds another so many times, in so many levels.

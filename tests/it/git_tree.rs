@@ -1,7 +1,7 @@
 //! What a commit may hold, and what is never read from it.
 
 use crate::{
-    git_bombs::{self as bombs, What, blob, nested, tree},
+    git_bombs::{self as bombs, What, beside, blob, nested, tree},
     git_place::{Place, commit, history, path},
 };
 use agent::git::{
@@ -166,7 +166,7 @@ async fn a_few_folders_that_stand_for_any_number_are_left_at_the_limit() {
     let folder = tree(&repository, &[]);
     // 10 to the 12th, and no file that another limit would count.
     let bomb = nested(&repository, &folder, 100, 6);
-    bombs::commit(&repository, &bomb);
+    bombs::commit(&repository, &beside(&repository, What::Tree, &bomb, "bomb"));
     let (agent, head) = (place.agent(), place.head());
     agent.offered(None).await.unwrap();
     let error = agent.tree(&head).await.unwrap_err().to_string();
