@@ -23,11 +23,16 @@ impl Keys {
         }
         let keys = Self { folder: tempfile::tempdir().unwrap() };
         for (name, kind) in [("alice", "ed25519"), ("bob", "ecdsa"), ("mallory", "ed25519")] {
-            let mut keygen = Command::new("ssh-keygen");
-            keygen.args(["-q", "-t", kind, "-N", "", "-C", name, "-f"]).arg(keys.path(name));
-            assert!(keygen.status().unwrap().success());
+            keys.make(name, &["-t", kind]);
         }
         Some(keys)
+    }
+
+    /// One more key, of another kind.
+    pub(crate) fn make(&self, name: &str, kind: &[&str]) {
+        let mut keygen = Command::new("ssh-keygen");
+        keygen.args(["-q", "-N", "", "-C", name, "-f"]).arg(self.path(name)).args(kind);
+        assert!(keygen.status().unwrap().success());
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -124,3 +124,66 @@ fn a_signature_for_something_else_or_one_that_can_be_read_in_two_ways_is_none() 
     // git takes it: one reader may see one signature, the next one another.
     bench.check(&alice, &bench.commit(&twice), Err("carries two signatures"), true);
 }
+
+#[test]
+fn an_rsa_key_is_understood_by_a_build_that_has_it_and_refused_by_name_by_one_that_has_not() {
+    let Some(bench) = Bench::new() else { return };
+    let mut listed = Vec::new();
+    for (name, bits) in [("small", "2048"), ("carol", "3072"), ("large", "4104")] {
+        bench.keys.make(name, &["-t", "rsa", "-b", bits]);
+        listed.push(Signers::parse(&bench.keys.allowed(&[(name, "", name)])));
+    }
+    let [small, carol, large] = listed.try_into().unwrap();
+    assert_eq!(small.unwrap_err(), "line 1: the RSA key has 2048 bits: those of 3072 to 4096 are verified here");
+    assert_eq!(large.unwrap_err(), "line 1: the RSA key has 4104 bits: those of 3072 to 4096 are verified here");
+    if cfg!(feature = "rsa") {
+        carol.unwrap();
+    } else {
+        let why = carol.unwrap_err();
+        assert!(why.contains("this build does not verify RSA keys: one with the cargo feature `rsa` does"), "{why}");
+    }
+}
+
+#[cfg(feature = "rsa")]
+#[test]
+fn what_was_signed_with_rsa_and_a_hash_of_today_is_good() {
+    let Some(bench) = Bench::new() else { return };
+    bench.keys.make("carol", &["-t", "rsa", "-b", "3072"]);
+    bench.keys.make("dave", &["-t", "rsa", "-b", "4096"]);
+    let allowed = bench.keys.allowed(&[("carol", "", "carol"), ("alice", "", "alice")]);
+    let signed = bench.repository.commit_signed(&bench.keys.path("carol"));
+    bench.check(&allowed, &signed, Ok("carol"), true);
+    let unknown = bench.repository.commit_signed(&bench.keys.path("dave"));
+    bench.check(&allowed, &unknown, Err("which is not among the account's signers"), false);
+    let bytes = String::from_utf8(bench.bytes(&signed)).unwrap();
+    let tampered = bench.commit(bytes.replace("\n\nx\n", "\n\ny\n").as_bytes());
+    bench.check(&allowed, &tampered, Err("it is not what carol signed"), false);
+    let unsigned = bench.bytes(&bench.repository.commit());
+    let armour = bench.keys.sign("carol", "git", &unsigned);
+    for (hash, expect) in [
+        ("rsa-sha2-512", Ok("carol")),
+        // Whose hash it says that it is has to be the one that it is of; and SHA-1 is none at all.
+        ("rsa-sha2-256", Err("it is not what carol signed")),
+        ("ssh-rsa", Err("its signature is not one of SSH")),
+    ] {
+        let commit = bench.commit(&with_signature(&unsigned, &rehashed(&armour, hash)));
+        bench.check(&allowed, &commit, expect, expect.is_ok());
+    }
+}
+
+/// The same signature, which says that it was made with another hash.
+#[cfg(feature = "rsa")]
+fn rehashed(armour: &str, hash: &str) -> String {
+    use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
+    let lines: Vec<&str> = armour.trim().lines().collect();
+    let bytes = BASE64.decode(lines[1..lines.len() - 1].concat()).unwrap();
+    let at = bytes.windows(12).position(|bytes| bytes == b"rsa-sha2-512").unwrap();
+    // The length of the name stands before it, and that of the whole signature before that.
+    let (before, signature) = (&bytes[..at - 8], &bytes[at + 12..]);
+    let length = |bytes: usize| u32::try_from(bytes).unwrap().to_be_bytes();
+    let whole = length(4 + hash.len() + signature.len());
+    let made = [before, &whole, &length(hash.len()), hash.as_bytes(), signature].concat();
+    let text = BASE64.encode(made);
+    let body: Vec<&str> = text.as_bytes().chunks(70).map(|line| str::from_utf8(line).unwrap()).collect();
+    format!("{}\n{}\n{}\n", lines[0], body.join("\n"), lines[lines.len() - 1])
+}

@@ -7,6 +7,7 @@
 //! ([`crate::accept`]).
 
 pub(crate) mod chain;
+mod kinds;
 pub(crate) mod papers;
 pub(crate) mod paths;
 pub mod sign;

@@ -4,10 +4,13 @@
 //! A line that can't be honoured in full (a certificate authority, a kind of key that is not verified here, an option that
 //! OpenSSH learned after us) is an error and never skipped: whoever wrote it meant something by it.
 
-use super::signed::{Signed, apart};
+use super::{
+    kinds::{is_hardware, verified},
+    signed::{Signed, apart},
+};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use manifests::id::Digest;
-use ssh_key::{Algorithm, EcdsaCurve, HashAlg, PublicKey, SshSig};
+use ssh_key::{HashAlg, PublicKey, SshSig};
 
 /// The namespace in which git signs.
 const NAMESPACE: &str = "git";
@@ -193,10 +196,6 @@ fn is_touched(signature: &SshSig) -> bool {
     !is_hardware(&signature.algorithm()) || touched()
 }
 
-fn is_hardware(algorithm: &Algorithm) -> bool {
-    matches!(algorithm, Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256)
-}
-
 /// One line of the file.
 fn signer(line: &str) -> Result<Signer, String> {
     let words = words(line)?;
@@ -220,11 +219,7 @@ fn signer(line: &str) -> Result<Signer, String> {
     let text = words.next().ok_or("there is no key")?;
     let key = PublicKey::from_openssh(&format!("{word} {text}"))
         .map_err(|error| format!("the key can't be read: {error}"))?;
-    let algorithm = key.algorithm();
-    let plain = matches!(algorithm, Algorithm::Ed25519 | Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 });
-    if !plain && !is_hardware(&algorithm) {
-        return Err(format!("keys of the kind {algorithm} are not verified here: ed25519, P-256, or sk- ones are"));
-    }
+    verified(&key)?;
     Ok(Signer { principals: principals.clone(), namespaces, after, before, key })
 }
 

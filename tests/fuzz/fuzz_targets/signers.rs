@@ -3,6 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 
+#[path = "../../../agent/src/trust/kinds.rs"]
+mod kinds;
 #[path = "../../../agent/src/trust/signed.rs"]
 mod signed;
 #[path = "../../../agent/src/trust/signers.rs"]
