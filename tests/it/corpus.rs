@@ -58,6 +58,15 @@ fn every_list_of_signers_is_understood_or_refused_with_a_line() {
 }
 
 #[test]
+fn every_document_about_trust_is_understood_whole_or_not_at_all() {
+    for (name, bytes) in corpus("trust") {
+        let read = manifests::trust::parse(&"trust/1.yaml".parse().unwrap(), &bytes);
+        let understood = matches!(read, Ok(Some(_)));
+        assert_eq!(understood, matches!(name.as_str(), "rules" | "approval"), "{name}: {read:?}");
+    }
+}
+
+#[test]
 fn every_report_reads_again() {
     for (name, bytes) in corpus("report") {
         let Ok(event) = report::read(&bytes) else { continue };
