@@ -104,10 +104,12 @@ pub async fn execute(cli: Cli) -> Exit {
         Command::Doctor => apart::doctor(cli.flags, output).await,
         Command::Plan { detailed_exitcode } => plan(cli.flags, output, detailed_exitcode).await,
     };
-    done.unwrap_or_else(|error| {
+    let exit = done.unwrap_or_else(|error| {
         complain(&error, output);
         error.exit()
-    })
+    });
+    // Whoever goes by the exit code alone would take half a result for a whole one.
+    if show::all_written() { exit } else { Exit::Failed }
 }
 
 /// An error, once, with what to do about it. As JSON it is a result like any other.

@@ -134,3 +134,16 @@ fn a_pipe_gets_no_escape_bytes_and_a_closed_one_no_panic() {
         assert!(!ran.stderr.contains("panicked"), "{arguments:?}: {ran:#?}");
     }
 }
+
+/// `/dev/full` takes nothing, as a full disk does. It is Linux's.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_can_not_be_written_is_no_success() {
+    let home = tempfile::tempdir().unwrap();
+    for arguments in [&["version"][..], &["version", "-o", "json"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let ran = Ran::of(holdfast(home.path(), arguments).stdout(full));
+        assert_eq!(ran.code, Some(1), "{ran:#?}");
+        assert_eq!(ran.stderr.matches("error: the result can't be written: ").count(), 1, "{ran:#?}");
+    }
+}

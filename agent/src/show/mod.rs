@@ -14,7 +14,10 @@ pub mod tree;
 pub mod verify;
 
 use manifests::report::State;
-use std::io::{IsTerminal, Write};
+use std::{
+    io::{ErrorKind, IsTerminal, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -96,9 +99,24 @@ fn wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// Whether a result could not be written: the disk is full, say.
+static LOST: AtomicBool = AtomicBool::new(false);
+
 /// Prints a result. Whoever closed the pipe has read enough.
 pub fn out(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            if !LOST.swap(true, Ordering::Relaxed) {
+                err(&format!("error: the result can't be written: {error}"));
+            }
+        }
+        Ok(()) | Err(_) => {}
+    }
+}
+
+/// Whether all results so far were written.
+pub fn all_written() -> bool {
+    !LOST.load(Ordering::Relaxed)
 }
 
 /// Prints something about getting a result.

@@ -6,6 +6,7 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../../agent/src/trust/kinds.rs"]
 mod kinds;
 #[path = "../../../agent/src/trust/signed.rs"]
+#[expect(dead_code, reason = "the agent asks it for more")]
 mod signed;
 #[path = "../../../agent/src/trust/signers.rs"]
 #[expect(dead_code, reason = "the agent shows more of it")]
