@@ -160,20 +160,24 @@ pub(crate) fn read(root: &Node<'_>, findings: &mut Findings<'_>) -> Option<Docum
 fn rules(written: &TrustManifest, findings: &mut Findings<'_>) -> Option<Rules> {
     let spec = &written.spec;
     for line in &spec.signers {
+        if is_block(line) {
+            continue;
+        }
         if line.value.contains('\n') || line.value.trim().is_empty() || line.value.trim_start().starts_with('#') {
             findings.refuse(line.at, "each entry is one signer's line: a name and a key");
         }
     }
+    // Only a key for SSH can vouch for a document.
+    let people = spec.signers.iter().filter(|line| !is_block(line)).count();
     let threshold = spec.threshold.value as usize;
-    if threshold > spec.signers.len() {
-        let fault =
-            Fault::new(spec.threshold.at, format!("of {} signers never {threshold} can sign", spec.signers.len()));
+    if threshold > people {
+        let fault = Fault::new(spec.threshold.at, format!("of {people} signers never {threshold} can sign"));
         findings.fault(fault.hint("this would be the last version: nobody could ever change it"));
     }
     let paths = spec.paths.iter().filter_map(|rule| {
         let count = positive(&rule.approvals, "approvals", findings)?;
-        if count as usize > spec.signers.len() {
-            let what = format!("of {} signers never {count} can approve anything", spec.signers.len());
+        if count as usize > people {
+            let what = format!("of {people} signers never {count} can approve anything");
             findings.refuse(rule.approvals.at, what);
         }
         Some(PathRule { paths: pattern(&rule.paths, findings)?, approvals: count as usize })
@@ -183,6 +187,11 @@ fn rules(written: &TrustManifest, findings: &mut Findings<'_>) -> Option<Rules> 
     positive(&spec.threshold, "the threshold", findings)?;
     let signers = spec.signers.iter().map(|line| format!("{}\n", line.value)).collect();
     findings.none().then_some(Rules { version, threshold, signers, paths })
+}
+
+/// An OpenPGP key stands in a block of lines of its own.
+fn is_block(line: &At<String>) -> bool {
+    line.value.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----\n")
 }
 
 fn approval(written: &PathApprovalManifest, findings: &mut Findings<'_>) -> Option<PathApproval> {

@@ -21,6 +21,8 @@ mod git_tree;
 mod keys;
 mod ministack;
 mod notebook;
+#[cfg(feature = "openpgp")]
+mod openpgp;
 mod readme;
 mod scenario;
 mod shipped;

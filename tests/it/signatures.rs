@@ -119,7 +119,9 @@ fn a_signature_for_something_else_or_one_that_can_be_read_in_two_ways_is_none() 
     bench.check(&alice, &nonsense, Err("is not one of SSH"), false);
     let pgp =
         bench.commit(&with_signature(&unsigned, "-----BEGIN PGP SIGNATURE-----\n\nAAAA\n-----END PGP SIGNATURE-----"));
-    bench.check(&alice, &pgp, Err("is not one of SSH"), false);
+    let words =
+        if cfg!(feature = "openpgp") { "its signature of OpenPGP can't be read" } else { "feature `openpgp` does" };
+    bench.check(&alice, &pgp, Err(words), false);
     let twice = with_signature(&with_signature(&unsigned, &sign("git", &unsigned)), &sign("git", &unsigned));
     // git takes it: one reader may see one signature, the next one another.
     bench.check(&alice, &bench.commit(&twice), Err("carries two signatures"), true);
@@ -186,4 +188,16 @@ fn rehashed(armour: &str, hash: &str) -> String {
     let text = BASE64.encode(made);
     let body: Vec<&str> = text.as_bytes().chunks(70).map(|line| str::from_utf8(line).unwrap()).collect();
     format!("{}\n{}\n{}\n", lines[0], body.join("\n"), lines[lines.len() - 1])
+}
+
+#[test]
+fn a_block_of_openpgp_in_the_list_is_read_or_refused_with_a_line_and_the_feature_that_would() {
+    let listed = |text: &str| Signers::parse(&format!("# ours\n{text}\n")).unwrap_err();
+    let block = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----";
+    let why = listed(block);
+    let words = if cfg!(feature = "openpgp") { "can't be read" } else { "one with the cargo feature `openpgp` does" };
+    assert!(why.starts_with("line 2: ") && why.contains(words), "{why}");
+    assert_eq!(listed(&block[..40]), "line 2: the block of a public key has no end");
+    let why = listed(&block.replace("PUBLIC", "PRIVATE"));
+    assert!(why.starts_with("line 2: only blocks of public keys may stand here"), "{why}");
 }

@@ -91,7 +91,7 @@ pub(crate) fn standing(list: &Signers, known: Option<&Trusted>, papers: &[Paper]
 
 /// The account's own list.
 fn own(list: &Signers) -> Force {
-    let threshold = list.principals().len() / 2 + 1;
+    let threshold = list.vouching().len() / 2 + 1;
     Force { version: 0, document: None, signers: list.clone(), threshold, paths: Vec::new() }
 }
 
@@ -122,7 +122,7 @@ fn versions(papers: &[Paper]) -> Result<BTreeMap<u32, Version<'_>>, String> {
         let Document::Rules(Rules { version, threshold, signers, paths }) = &paper.document else { continue };
         let name = &paper.name;
         let signers = Signers::parse(signers).map_err(|why| format!("`{name}`: of its signers, {why}"))?;
-        let people = signers.principals().len();
+        let people = signers.vouching().len();
         if *threshold > people {
             return Err(format!("`{name}`: it takes {threshold} of {people} people to change who may sign"));
         }
@@ -163,7 +163,7 @@ fn unvouched(before: &Force, next: &Version<'_>, seen: Timestamp) -> String {
 pub(crate) fn lacks(name: &str, signed: &BTreeSet<String>, needed: usize, signers: &Signers) -> String {
     let who =
         if signed.is_empty() { String::new() } else { format!(", by {}", join(signed.iter().map(String::as_str))) };
-    let others = signers.principals().into_iter().filter(|principal| !signed.contains(*principal));
+    let others = signers.vouching().into_iter().filter(|principal| !signed.contains(*principal));
     format!(
         "has {} of {needed} signatures{who}; ends with `holdfast trust sign` of `{name}` by {} more of {}",
         signed.len(),

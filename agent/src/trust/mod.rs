@@ -8,6 +8,7 @@
 
 pub(crate) mod chain;
 mod kinds;
+mod openpgp;
 pub(crate) mod papers;
 pub(crate) mod paths;
 pub mod sign;

@@ -1,11 +1,12 @@
 //! Who may sign: a file in OpenSSH's format of allowed signers (ssh-keygen(1), "ALLOWED SIGNERS"), the same that
-//! `git verify-commit` reads.
+//! `git verify-commit` reads. Among its lines may stand public keys of OpenPGP ([`super::openpgp`]).
 //!
 //! A line that can't be honoured in full (a certificate authority, a kind of key that is not verified here, an option that
 //! OpenSSH learned after us) is an error and never skipped: whoever wrote it meant something by it.
 
 use super::{
     kinds::{is_hardware, verified},
+    openpgp::{self, Keyring},
     signed::{Signed, apart},
 };
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
@@ -21,7 +22,8 @@ pub(crate) const DOCUMENTS: &str = "holdfast";
 /// Everybody who may sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signers {
-    all: Vec<Signer>,
+    ssh: Vec<Signer>,
+    openpgp: Keyring,
     digest: Digest,
 }
 
@@ -40,7 +42,7 @@ struct Signer {
 pub struct SignedBy {
     /// As the file of signers names them.
     pub principals: String,
-    /// The key, as `ssh-keygen -l` prints it.
+    /// The key, as `ssh-keygen -l` prints it, or gpg.
     pub fingerprint: String,
 }
 
@@ -56,6 +58,9 @@ pub enum Distrust {
     /// It is no SSH signature.
     #[error("its signature is not one of SSH ({0})")]
     Unreadable(String),
+    /// It is one of OpenPGP that does not count.
+    #[error("its signature of OpenPGP {0}")]
+    OpenPgp(String),
     /// It was made for something else.
     #[error("its signature was made for `{0}`, which is another use")]
     Namespace(String),
@@ -100,17 +105,23 @@ impl Signers {
     /// # Errors
     /// The first line that can't be honoured, with its number.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut all = Vec::new();
-        for (number, line) in text.lines().enumerate() {
+        let (mut ssh, mut openpgp) = (Vec::new(), Keyring::default());
+        let mut lines = text.lines().enumerate();
+        while let Some((number, line)) = lines.next() {
             let line = line.trim();
-            if !line.is_empty() && !line.starts_with('#') {
-                all.push(signer(line).map_err(|why| format!("line {}: {why}", number + 1))?);
+            let wrong = |why: String| format!("line {}: {why}", number + 1);
+            if line == openpgp::BEGIN {
+                openpgp.take(lines.by_ref().map(|(_, line)| line)).map_err(wrong)?;
+            } else if line.starts_with("-----BEGIN ") {
+                return Err(wrong(openpgp::OTHER.into()));
+            } else if !line.is_empty() && !line.starts_with('#') {
+                ssh.push(signer(line).map_err(wrong)?);
             }
         }
-        if all.is_empty() {
+        if ssh.is_empty() && openpgp.is_empty() {
             return Err("nobody is in it".into());
         }
-        Ok(Self { all, digest: Digest::of(text.as_bytes()) })
+        Ok(Self { ssh, openpgp, digest: Digest::of(text.as_bytes()) })
     }
 
     /// The digest of the file.
@@ -118,10 +129,18 @@ impl Signers {
         &self.digest
     }
 
+    /// Those who can vouch for a document, as the file names them, each once: they have keys for SSH.
+    pub(crate) fn vouching(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = self.ssh.iter().map(|signer| signer.principals.as_str()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// Everybody, as the file names them, each once.
     pub fn principals(&self) -> Vec<&str> {
-        let mut all: Vec<&str> = self.all.iter().map(|signer| signer.principals.as_str()).collect();
-        all.sort_unstable();
+        let mut all = self.vouching();
+        all.extend(self.openpgp.principals());
         all.dedup();
         all
     }
@@ -136,10 +155,14 @@ impl Signers {
 
     /// The same of what was signed, and the signature on it.
     pub(super) fn judge_signed(&self, signed: &Signed, seen: Timestamp) -> Result<SignedBy, Distrust> {
+        if openpgp::is_signature(signed.armour.trim_ascii()) {
+            return self.openpgp.judge(signed, seen);
+        }
         self.vouched(NAMESPACE, (&signed.payload, &signed.armour), seen)
     }
 
-    /// Who signed these bytes for this use, at that time.
+    /// Who signed these bytes with SSH for this use, at that time. (OpenPGP knows no uses: with a signature on a commit it
+    /// could vouch for anything.)
     ///
     /// # Errors
     /// Why the signature can't be trusted.
@@ -157,7 +180,7 @@ impl Signers {
         }
         let fingerprint = signature.public_key().fingerprint(HashAlg::Sha256).to_string();
         let whose: Vec<&Signer> =
-            self.all.iter().filter(|signer| signer.key.key_data() == signature.public_key()).collect();
+            self.ssh.iter().filter(|signer| signer.key.key_data() == signature.public_key()).collect();
         let Some(first) = whose.first() else { return Err(Distrust::Unknown(fingerprint)) };
         let by = first.principals.clone();
         if first.key.verify(namespace, payload, &signature).is_err() {

@@ -5,6 +5,8 @@ use libfuzzer_sys::fuzz_target;
 
 #[path = "../../../agent/src/trust/kinds.rs"]
 mod kinds;
+#[path = "../../../agent/src/trust/openpgp.rs"]
+mod openpgp;
 #[path = "../../../agent/src/trust/signed.rs"]
 #[expect(dead_code, reason = "the agent asks it for more")]
 mod signed;
