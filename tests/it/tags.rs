@@ -220,3 +220,21 @@ async fn a_look_at_tags_brings_those_of_one_commit_and_costs_no_more_than_those_
         assert_eq!(git(&mirror, &["for-each-ref", "--format=%(refname)"]), "refs/remotes/origin/main");
     }
 }
+
+#[tokio::test]
+async fn a_head_that_is_signed_itself_and_an_account_that_did_not_ask_for_it_pay_nothing_for_tags() {
+    let Some(bench) = Bench::new() else { return };
+    bench.tag("alice", "v1", "HEAD");
+    let source = bench.source(&bench.server.url("fleet/.git"), "cache");
+    let seen: Timestamp = FIRST_SEEN.parse().unwrap();
+    let unasked = Trust { tags: None, ..bench.trust("") };
+    for (signed, trust) in [(false, unasked), (true, bench.trust(""))] {
+        if signed {
+            bench.repository.commit_signed(&bench.keys.path("alice"));
+        }
+        let offered = source.offered(None).await.unwrap();
+        let before = source.traffic();
+        let proven = trust.prove(&source, offered, (None, None), seen).await;
+        assert_eq!((proven.is_ok(), source.traffic()), (signed, before));
+    }
+}
