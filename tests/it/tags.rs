@@ -125,6 +125,7 @@ fn a_good_tag_of_the_head_speaks_for_it_and_no_other_does() {
     bench.tag("alice", "v1", "HEAD");
     bench.check_with_git("v1", true, Ok("v1"));
     bench.tag("alice", "v/1.0", "HEAD");
+    git_in(&bench, &["pack-refs", "--all"]);
     bench.check_with_git("v/1.0", true, Ok("v/1.0"));
     git_in(&bench, &["tag", "-a", "-m", "x", "v1"]);
     bench.check_with_git("v1", false, Err("of the tag `v1`, nobody signed it"));
