@@ -155,7 +155,7 @@ impl Signers {
 
     /// The same of what was signed, and the signature on it.
     pub(super) fn judge_signed(&self, signed: &Signed, seen: Timestamp) -> Result<SignedBy, Distrust> {
-        if openpgp::is_signature(signed.armour.trim_ascii()) {
+        if openpgp::is_signature(&signed.armour) {
             return self.openpgp.judge(signed, seen);
         }
         self.vouched(NAMESPACE, (&signed.payload, &signed.armour), seen)

@@ -114,7 +114,7 @@ pub(super) fn judge(all: &[Certificate], signed: &Signed, seen: Timestamp) -> Re
         return Err(Distrust::OpenPgp(format!("is by {by}, whose key {fingerprint} was revoked")));
     }
     if !key.signs {
-        return Err(Distrust::OtherUse { by });
+        return Err(Distrust::OpenPgp(format!("is by {by}, whose key {fingerprint} may not sign")));
     }
     if key.until.is_some_and(|until| until <= seen) {
         return Err(Distrust::Untimely { by, fingerprint, seen });
