@@ -5,6 +5,7 @@
 use crate::{
     git_place::{Place, commit, fails, history, since},
     git_server::{Manner, git, import},
+    tls::Tls,
 };
 use agent::git::{
     Descent, Limits, Offered, Origin, Repository, Source as _,
@@ -339,5 +340,29 @@ async fn authorities_that_can_not_be_read_are_named() {
         let error = Repository::new(origin, Credentials::None).err().unwrap();
         assert_eq!(error.kind, Fault::Local);
         assert!(error.message.contains("authorities.pem"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_is_believed_whose_authority_is_named_and_no_other() {
+    let place = Place::new(&history(2, 1));
+    let Some(tls) = Tls::before(place.server.port(), &place.folder.path().join("tls")) else { return };
+    let url = format!("https://127.0.0.1:{}/fleet.git", tls.port());
+    for (authority, believed) in [(None, false), (Some("stranger"), false), (Some("authority"), true)] {
+        let authorities = authority.map(|name| tls.authority(name));
+        let before = place.server.counted().requests;
+        let agent =
+            Repository::new(Origin { url: url.clone(), authorities, ..place.origin() }, Credentials::None).unwrap();
+        match agent.offered(None).await {
+            Ok(offered) => {
+                assert!(believed, "{authority:?}");
+                assert_eq!(agent.tree(&offered.commit).await.unwrap().manifests.len(), 2);
+            }
+            Err(error) => {
+                assert_eq!((error.kind, believed), (Fault::Unreachable, false), "{error}");
+                assert!(error.message.contains("certificate") && error.hint.is_some(), "{error:?}");
+                assert_eq!(place.server.counted().requests, before, "nothing was asked of it");
+            }
+        }
     }
 }

@@ -168,7 +168,9 @@ impl Request {
 impl Shop {
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        while let Some(request) = self.read(&mut stream)? {
+        let mut last = false;
+        while !last && let Some(request) = self.read(&mut stream)? {
+            last = request.header("connection").eq_ignore_ascii_case("close");
             self.requests.fetch_add(1, SeqCst);
             let manner = self.manner();
             if !self.admits(&request) {

@@ -23,6 +23,7 @@ mod ministack;
 mod notebook;
 #[cfg(feature = "openpgp")]
 mod openpgp;
+mod proxy;
 mod readme;
 mod scenario;
 mod shipped;
@@ -30,5 +31,6 @@ mod signatures;
 mod site;
 mod tags;
 mod tidy;
+mod tls;
 mod wire;
 mod world;

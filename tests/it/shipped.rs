@@ -15,6 +15,7 @@ mod insight;
 mod killed;
 mod lease;
 mod people;
+mod proxies;
 mod refusals;
 mod reports;
 mod rotation;

@@ -3,7 +3,10 @@
 //! Not here: where credentials come from. A [`Keyring`] is asked anew for every look at the remote, because tokens
 //! are rotated.
 
-use super::error::{Fault, FetchError};
+use super::{
+    error::{Fault, FetchError},
+    proxy::Proxy,
+};
 use std::fmt;
 
 /// What proves to a git server who is asking. Never printed: `Debug` shows stars.
@@ -70,19 +73,23 @@ impl Credentials {
     }
 
     /// # Errors
-    /// When a secret would travel in clear text over a network: over `http`, to a host that is not this one.
-    pub(super) fn fit_for(&self, url: &gix::Url) -> Result<(), FetchError> {
-        let clear = url.scheme == gix::url::Scheme::Http && !url.host().is_some_and(is_loopback);
+    /// When a secret would travel in clear text over a network: over `http`, to a host or a proxy that is not this one.
+    pub(super) fn fit_for(&self, url: &gix::Url, proxy: Option<&Proxy>) -> Result<(), FetchError> {
+        let here = url.host().is_some_and(is_loopback) && proxy.is_none_or(Proxy::is_here);
+        let clear = url.scheme == gix::url::Scheme::Http && !here;
         if *self == Self::None || !clear {
             return Ok(());
         }
-        let message =
-            format!("credentials are not sent over plain http to {}", url.host().unwrap_or("an unnamed host"));
+        let message = format!(
+            "credentials are not sent over plain http to {}{}",
+            url.host().unwrap_or("an unnamed host"),
+            proxy.map(Proxy::via).unwrap_or_default()
+        );
         Err(FetchError::new(Fault::Refused, message).hint("use an https URL"))
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
@@ -107,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_secret_leaves_the_machine_encrypted_only() {
-        let fits = |credentials: Credentials, url: &str| credentials.fit_for(&gix::url::parse(url).unwrap()).is_ok();
+        let fits =
+            |credentials: Credentials, url: &str| credentials.fit_for(&gix::url::parse(url).unwrap(), None).is_ok();
         for url in ["https://git.example/x", "http://127.0.0.1:8080/x", "http://localhost/x", "http://[::1]:1/x"] {
             assert!(fits(basic(), url), "{url}");
         }

@@ -8,6 +8,7 @@ use super::{
     error::{Fault, FetchError, cause, one_line},
     leash::Leash,
     pack::Watch,
+    proxy::WHY,
 };
 use gix_transport::client::blocking_io::http::{GetResponse, Http, PostBodyDataKind, PostResponse};
 use reqwest::{Method, Request, Response, StatusCode, Url, header};
@@ -51,13 +52,15 @@ pub(super) struct Exchange {
     client: reqwest::Client,
     credentials: Credentials,
     leash: Rc<Leash>,
+    /// The proxy, as it is mentioned; empty without one.
+    via: String,
     /// Where the repository was found after a redirect.
     base: Option<String>,
 }
 
 impl Exchange {
-    pub(super) fn new(client: reqwest::Client, credentials: Credentials, leash: Rc<Leash>) -> Self {
-        Self { client, credentials, leash, base: None }
+    pub(super) fn new(client: reqwest::Client, credentials: Credentials, leash: Rc<Leash>, via: String) -> Self {
+        Self { client, credentials, leash, via, base: None }
     }
 
     fn request(
@@ -81,13 +84,8 @@ impl Exchange {
     }
 
     fn call(&self, request: Request) -> Call {
-        Call {
-            client: self.client.clone(),
-            leash: Rc::clone(&self.leash),
-            request: Some(request),
-            response: None,
-            watch: Watch::default(),
-        }
+        let (client, leash, via) = (self.client.clone(), Rc::clone(&self.leash), self.via.clone());
+        Call { client, leash, via, request: Some(request), response: None, watch: Watch::default() }
     }
 
     /// Asks, and follows the repository to where its own host says it has moved.
@@ -157,6 +155,7 @@ impl Exchange {
 struct Call {
     client: reqwest::Client,
     leash: Rc<Leash>,
+    via: String,
     request: Option<Request>,
     response: Option<Response>,
     watch: Watch,
@@ -175,10 +174,15 @@ impl Call {
         if let Some(request) = self.request.take() {
             self.leash.sent(weight(&request));
             let (method, path) = (request.method().clone(), request.url().path().to_owned());
-            let response = self.leash.wait(told(self.client.execute(request)))?;
+            let waited = self.leash.wait(told(self.client.execute(request), &self.via));
+            let response = waited.map_err(|error| {
+                // Nobody can tell from here which of the two says nothing.
+                let slow = error.kind == Fault::Slow;
+                if slow { FetchError { message: error.message + &self.via, ..error } } else { error }
+            })?;
             tracing::debug!(%method, path, status = response.status().as_u16(), "git request");
             self.leash.received(head(&response).len() as u64)?;
-            check_status(&response)?;
+            check_status(&response, &self.via)?;
             self.response = Some(response);
         }
         Ok(self.response.as_ref())
@@ -197,7 +201,7 @@ impl Call {
     fn piece(&mut self) -> io::Result<Vec<u8>> {
         self.head()?;
         let Some(response) = &mut self.response else { return Ok(Vec::new()) };
-        let piece = self.leash.wait(told(response.chunk())).and_then(|piece| {
+        let piece = self.leash.wait(told(response.chunk(), &self.via)).and_then(|piece| {
             let piece = piece.map(Vec::from);
             let bytes = piece.as_deref().unwrap_or_default();
             self.leash.received(bytes.len() as u64)?;
@@ -280,29 +284,31 @@ impl Drop for Upload {
 }
 
 /// An answer whose failure is a sentence.
-async fn told<T>(answer: impl Future<Output = reqwest::Result<T>>) -> Result<T, FetchError> {
-    answer.await.map_err(|error| broken_off(&error))
+async fn told<T>(answer: impl Future<Output = reqwest::Result<T>>, via: &str) -> Result<T, FetchError> {
+    answer.await.map_err(|error| broken_off(&error, via))
 }
 
 /// What a failed connection comes to. reqwest's own text would name the URL a second time.
-fn broken_off(error: &reqwest::Error) -> FetchError {
+fn broken_off(error: &reqwest::Error, via: &str) -> FetchError {
     let cause = cause(error);
     if error.is_timeout() {
         FetchError::new(Fault::Slow, format!("the git server did not answer in time ({cause})"))
     } else if error.is_body() || error.is_decode() {
         FetchError::new(Fault::Broken, format!("the git server's answer broke off ({cause})"))
     } else {
-        let error = FetchError::new(Fault::Unreachable, format!("the git server can't be reached ({cause})"));
+        let error = FetchError::new(Fault::Unreachable, format!("the git server can't be reached{via} ({cause})"));
         if cause.contains("certificate") {
             error.hint("if the server has a certificate of your own authority, name that authority's file")
-        } else {
+        } else if via.is_empty() {
             error
+        } else {
+            error.hint(WHY)
         }
     }
 }
 
 /// What a status other than success or redirection comes to.
-fn check_status(response: &Response) -> Result<(), FetchError> {
+fn check_status(response: &Response, via: &str) -> Result<(), FetchError> {
     let status = response.status();
     let error = |kind, message: &str| FetchError::new(kind, format!("{message} (HTTP {})", status.as_u16()));
     Err(match status {
@@ -311,6 +317,9 @@ fn check_status(response: &Response) -> Result<(), FetchError> {
             .hint("check user, password or token; an expired token looks the same"),
         StatusCode::FORBIDDEN => error(Fault::Unauthorized, "the git server forbids access to the repository")
             .hint("the credentials are known there, but may not read this repository"),
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            error(Fault::Unreachable, &format!("the way to the git server{via} needs other credentials")).hint(WHY)
+        }
         StatusCode::NOT_FOUND => error(Fault::NotFound, "the git server has no repository at this URL")
             .hint("check the URL; many hosts answer the same to those who may not read it"),
         status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => FetchError {

@@ -14,6 +14,7 @@ pub mod limits;
 mod local;
 mod mirror;
 mod pack;
+mod proxy;
 mod remote;
 mod session;
 mod ssh;

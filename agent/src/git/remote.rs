@@ -12,6 +12,7 @@ use super::{
     leash::{Interest, Meter, Terms, Traffic, late},
     limits::option,
     mirror::Mirror,
+    proxy::Proxy,
     session::Session,
     tags::{self, Prefix, Tag},
 };
@@ -47,6 +48,16 @@ pub(super) struct Site {
     pub(super) url: gix::Url,
     pub(super) origin: Origin,
     pub(super) client: reqwest::Client,
+    /// What stands between here and there.
+    pub(super) proxy: Option<Proxy>,
+}
+
+impl Site {
+    /// A text that came from elsewhere, without the secrets that were sent there.
+    fn redact(&self, credentials: &Credentials, text: &str) -> String {
+        let text = credentials.redact(text);
+        self.proxy.as_ref().map(|proxy| proxy.redact(&text)).unwrap_or(text)
+    }
 }
 
 /// The mirror, once it is open, and what it told last.
@@ -61,7 +72,8 @@ impl<K: Keyring> Remote<K> {
     pub(super) fn new(url: gix::Url, origin: Origin, keyring: K, written: Credentials) -> Result<Self, FetchError> {
         let client = http::client(origin.authorities.as_deref())?;
         let origin = Origin { url: url.to_bstring().to_string(), ..origin };
-        let site = Arc::new(Site { url, origin, client });
+        let proxy = Proxy::between(&url);
+        let site = Arc::new(Site { url, origin, client, proxy });
         Ok(Self { keyring, written, site, copy: Arc::default(), queue: Arc::default(), meter: Arc::default() })
     }
 
@@ -72,7 +84,7 @@ impl<K: Keyring> Remote<K> {
     async fn credentials(&self) -> Result<Credentials, FetchError> {
         let found = self.keyring.credentials().await.map_err(|why| FetchError::new(Fault::Unauthorized, why))?;
         let credentials = if found == Credentials::None { self.written.clone() } else { found };
-        credentials.fit_for(&self.site.url)?;
+        credentials.fit_for(&self.site.url, self.site.proxy.as_ref())?;
         Ok(credentials)
     }
 
@@ -100,7 +112,7 @@ impl<K: Keyring> Remote<K> {
             let looked = lock(&copy).map_err(|why| FetchError::new(Fault::Local, why));
             let looked = looked.and_then(|mut copy| look(&mut copy, &site, &session));
             looked.map_err(|error| FetchError {
-                message: format!("{}: {}", site.origin.url, credentials.redact(&error.message)),
+                message: format!("{}: {}", site.origin.url, site.redact(&credentials, &error.message)),
                 ..error
             })
         });

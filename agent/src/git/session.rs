@@ -6,6 +6,7 @@ use super::{
     http::Exchange,
     leash::{Leash, Terms, too_much},
     limits::option,
+    proxy::Proxy,
     remote::Site,
     ssh,
 };
@@ -102,7 +103,9 @@ impl<'a> Session<'a> {
         let transport: Box<dyn Transport> = if url.scheme == gix::url::Scheme::Ssh {
             ssh::connect(&url, &self.site.origin.ssh, &self.leash)?
         } else {
-            let exchange = Exchange::new(self.site.client.clone(), self.credentials.clone(), Rc::clone(&self.leash));
+            let via = self.site.proxy.as_ref().map(Proxy::via).unwrap_or_default();
+            let (client, credentials) = (self.site.client.clone(), self.credentials.clone());
+            let exchange = Exchange::new(client, credentials, Rc::clone(&self.leash), via);
             Box::new(http::Transport::new_http(exchange, url, Protocol::V2, false))
         };
         let mut connection = remote.to_connection_with_transport(transport);
