@@ -431,6 +431,15 @@ mod tests {
         check(Flags::default(), "artifactBucket: Upper", "`--artifact-bucket`");
         check(Flags::default(), "artifactAge: soon", "`--artifact-age`");
         check(Flags::default(), "signedTags: 'release-*'", "`--signed-tags`");
+        check(Flags::default(), "gitBytes: 256MB", "`--git-bytes`: `256MB` is not a size");
+        check(Flags::default(), "gitEntries: 0", "`--git-entries`");
+    }
+
+    #[test]
+    fn what_a_repository_may_bring_and_whom_ssh_believes_stand_in_the_file_too() {
+        check(Flags::default(), "gitObjectBytes: 3MiB", "object_bytes: 3145728");
+        check(Flags::default(), "gitIdle: 7s", "idle: 7s");
+        check(Flags::default(), "sshKnownHosts: /etc/holdfast/known_hosts", "Some(\"/etc/holdfast/known_hosts\")");
     }
 
     #[test]

@@ -45,7 +45,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// refused, and no other place may vouch for one: not DNS, not a program, not a connection that is open already. Nothing
 /// is forwarded, and nobody is asked.
 /// (The first line is for programs from before 8.5, which know no such command, and for what Apple's configurations say.)
-const ALWAYS: [&str; 13] = [
+const ALWAYS: [&str; 14] = [
     "IgnoreUnknown=KnownHostsCommand,UseKeychain",
     "BatchMode=yes",
     "StrictHostKeyChecking=yes",
@@ -57,6 +57,7 @@ const ALWAYS: [&str; 13] = [
     "ControlPath=none",
     "ClearAllForwardings=yes",
     "ForwardAgent=no",
+    "ForwardX11=no",
     "RequestTTY=no",
     "SendEnv=GIT_PROTOCOL",
 ];
