@@ -5,6 +5,7 @@ use crate::{
     package, zip,
 };
 use manifests::{
+    artifact,
     fleet::Fleet,
     id::{CommitId, Digest, RepoPath},
     parse::{self, Content, File, Repository},
@@ -149,7 +150,7 @@ impl Reading {
 
     /// An artifact, packed.
     pub(crate) async fn zip<S: Source>(&self, source: &S, path: &RepoPath) -> Result<Vec<u8>, String> {
-        let members = source.bundle(&self.commit, path).await.map_err(|error| error.to_string())?;
+        let members = source.bundle(&self.commit, path, artifact::BYTES).await.map_err(|error| error.to_string())?;
         Ok(zip::zip(&members))
     }
 

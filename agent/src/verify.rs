@@ -66,7 +66,9 @@ pub(crate) async fn verify(config: &Config, aws: &SdkConfig, named: Option<&str>
     let seen = memory.first_seen(&commit, now);
     let trust = Trust::of(&kept, &settings, &mut memory, now);
     let policy = trust.policy;
-    let (force, judged) = (trust.before(source, &commit, seen).await, trust.look(source, &commit, None, seen).await);
+    let last = memory.accepted.as_ref();
+    let force = trust.held(source, (&commit, last), seen).await;
+    let judged = trust.look(source, &commit, last, seen).await;
     let accepted = judged.is_ok() || matches!(policy, Policy::Off | Policy::Warn);
     let signers = force.iter().flat_map(|force| force.signers.principals()).map(ToOwned::to_owned).collect();
     let version = force.map_or(0, |force| force.version);

@@ -21,6 +21,9 @@ use written::{PathApprovalManifest, TrustManifest};
 /// The folder that they lie in, inside the one with the manifests.
 pub const FOLDER: &str = "trust";
 
+/// The highest number of anything: whoever counts up never comes there, and nothing that is added to it overflows.
+const MOST: u32 = 1_000_000;
+
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Document {
@@ -30,9 +33,20 @@ pub enum Document {
     Approval(PathApproval),
 }
 
+impl Document {
+    /// The installation that it is for, if it says so.
+    pub fn owner(&self) -> Option<&str> {
+        match self {
+            Self::Rules(Rules { owner, .. }) | Self::Approval(PathApproval { owner, .. }) => owner.as_deref(),
+        }
+    }
+}
+
 /// Who may sign, and how many it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
+    /// The installation that it is for.
+    pub owner: Option<String>,
     /// From 1, without a gap.
     pub version: u32,
     /// How many have to sign what comes after it.
@@ -55,6 +69,8 @@ pub struct PathRule {
 /// Approval of what stands under some paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathApproval {
+    /// The installation that it is for.
+    pub owner: Option<String>,
     /// Which files, as the rule has them.
     pub paths: PathPattern,
     /// More than the one before it.
@@ -114,12 +130,25 @@ impl std::fmt::Display for PathPattern {
     }
 }
 
-/// The digest of files: of the lines that `sha256sum` would print of them, sorted by path, byte by byte.
-pub fn content<'f>(files: impl Iterator<Item = (&'f RepoPath, &'f [u8])>) -> Digest {
-    let mut lines: Vec<(&RepoPath, Digest)> = files.map(|(path, bytes)| (path, Digest::of(bytes))).collect();
-    lines.sort();
-    let text: String = lines.iter().map(|(path, digest)| format!("{digest}  {path}\n")).collect();
-    Digest::of(text.as_bytes())
+/// A file that is approved with others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Approvable {
+    /// Where it stands.
+    pub path: RepoPath,
+    /// Whether it may be executed.
+    pub executable: bool,
+    /// What is in it.
+    pub digest: Digest,
+}
+
+/// The digest of files: of the lines that `sha256sum` would print of them, sorted by path, byte by byte; of those that may be
+/// executed, as `sha256sum --binary` would.
+pub fn content(mut files: Vec<Approvable>) -> Digest {
+    files.sort();
+    let line = |Approvable { path, executable, digest }: &Approvable| {
+        format!("{digest} {}{path}\n", if *executable { '*' } else { ' ' })
+    };
+    Digest::of(files.iter().map(line).collect::<String>().as_bytes())
 }
 
 /// Reads one of the two; `None` when it is another kind of document, or none at all. `place` is what the problems call it.
@@ -164,7 +193,7 @@ fn rules(written: &TrustManifest, findings: &mut Findings<'_>) -> Option<Rules> 
             continue;
         }
         if line.value.contains('\n') || line.value.trim().is_empty() || line.value.trim_start().starts_with('#') {
-            findings.refuse(line.at, "each entry is one signer's line: a name and a key");
+            findings.refuse(line.at, "each entry is one signer's line, a name and a key, or one OpenPGP block");
         }
     }
     // Only a key for SSH can vouch for a document.
@@ -183,10 +212,15 @@ fn rules(written: &TrustManifest, findings: &mut Findings<'_>) -> Option<Rules> 
         Some(PathRule { paths: pattern(&rule.paths, findings)?, approvals: count as usize })
     });
     let paths = paths.collect();
+    for rule in &spec.paths {
+        if PathPattern::new(&rule.paths.value).is_ok_and(|paths| paths.fits(findings.file)) {
+            findings.refuse(rule.paths.at, "approvals lie there themselves, so none could ever fit");
+        }
+    }
     let version = positive(&spec.version, "the version", findings)?;
     positive(&spec.threshold, "the threshold", findings)?;
     let signers = spec.signers.iter().map(|line| format!("{}\n", line.value)).collect();
-    findings.none().then_some(Rules { version, threshold, signers, paths })
+    findings.none().then_some(Rules { owner: owner(spec.owner.as_ref(), findings), version, threshold, signers, paths })
 }
 
 /// An OpenPGP key stands in a block of lines of its own.
@@ -198,7 +232,14 @@ fn approval(written: &PathApprovalManifest, findings: &mut Findings<'_>) -> Opti
     let spec = &written.spec;
     let (paths, content) = (pattern(&spec.paths, findings), findings.id(&spec.content));
     let version = positive(&spec.version, "the version", findings)?;
-    Some(PathApproval { paths: paths?, version, content: content? })
+    Some(PathApproval { owner: owner(spec.owner.as_ref(), findings), paths: paths?, version, content: content? })
+}
+
+fn owner(text: Option<&At<String>>, findings: &mut Findings<'_>) -> Option<String> {
+    text.map(|text| {
+        findings.length(text, "the owner", 128);
+        text.value.clone()
+    })
 }
 
 fn pattern(text: &At<String>, findings: &mut Findings<'_>) -> Option<PathPattern> {
@@ -208,6 +249,10 @@ fn pattern(text: &At<String>, findings: &mut Findings<'_>) -> Option<PathPattern
 fn positive(number: &At<u32>, what: &str, findings: &mut Findings<'_>) -> Option<u32> {
     if number.value == 0 {
         findings.refuse(number.at, format!("{what} begins at 1"));
+        return None;
+    }
+    if number.value > MOST {
+        findings.refuse(number.at, format!("{what} goes up one by one, and never to {}", number.value));
         return None;
     }
     Some(number.value)

@@ -63,7 +63,8 @@ async fn what_is_not_a_file_of_the_repository_is_never_read() {
 /// What is packed of `path`, as `name mode` each, or why it is not.
 async fn packed(agent: &Repository<Credentials>, path_: &str) -> Result<Vec<String>, String> {
     let commit = agent.offered(None).await.unwrap().commit;
-    let members = agent.bundle(&commit, &path(path_)).await.map_err(|error| error.to_string())?;
+    let members =
+        agent.bundle(&commit, &path(path_), manifests::artifact::BYTES).await.map_err(|error| error.to_string())?;
     Ok(members.iter().map(|member| format!("{} {}", member.name, member.executable)).collect())
 }
 
@@ -189,4 +190,35 @@ async fn harmless_likeness_of_names_is_no_matter() {
     let agent = place.agent();
     let head = agent.offered(None).await.unwrap().commit;
     assert_eq!(agent.tree(&head).await.unwrap().manifests.len(), 1);
+}
+
+#[tokio::test]
+async fn a_name_that_stands_in_a_folder_twice_is_no_name() {
+    let place = Place::new(&history(1, 1));
+    let repository = place.repository();
+    let [one, other] = ["name: x\n", "name: y\n"].map(|text| blob(&repository, text.as_bytes()));
+    let inner = tree(&repository, &[(What::Blob, &one, "a.yaml")]);
+    let second = tree(&repository, &[(What::Blob, &other, "a.yaml")]);
+    let twice = tree(&repository, &[(What::Blob, &one, "a.yaml"), (What::Blob, &other, "a.yaml")]);
+    let (agent, words) = (place.agent(), "twice, which git itself never writes");
+    for entries in [
+        [(What::Tree, &*inner, "m"), (What::Tree, &*second, "m")],
+        [(What::Tree, &*inner, "m"), (What::Blob, &*other, "m")],
+        [(What::Blob, &*one, "a.yaml"), (What::Tree, &*twice, "m")],
+    ] {
+        bombs::commit(&repository, &tree(&repository, &entries));
+        let head = agent.offered(None).await.unwrap().commit;
+        let read = [
+            agent.tree(&head).await.unwrap_err().to_string(),
+            agent.blob(&head, &path("m/a.yaml"), 99).await.unwrap_err().to_string(),
+            packed(&agent, "m").await.unwrap_err(),
+        ];
+        read.iter().for_each(|error| assert!(error.contains(words), "{error}"));
+    }
+    // Another spelling of the folder that the manifests are in.
+    bombs::commit(&repository, &tree(&repository, &[(What::Tree, &second, "M"), (What::Tree, &inner, "m")]));
+    let agent = Repository::new(Origin { path: Some(path("m")), ..place.origin() }, Credentials::None).unwrap();
+    let head = agent.offered(None).await.unwrap().commit;
+    let error = agent.tree(&head).await.unwrap_err().to_string();
+    assert!(error.contains("holds both `M` and `m`"), "{error}");
 }

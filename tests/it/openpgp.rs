@@ -172,7 +172,7 @@ fn a_subkey_signs_for_its_key_and_nobody_else_s_subkey_does() {
     let list = bench.export(&alice);
     bench.check(&list, &bench.commit(&alice), SEEN, Some(true), Ok("Alice <alice@example.org>"));
     let by_mallory = bench.commit(&mallory);
-    bench.check(&list, &by_mallory, SEEN, None, Err("which is not among the account's signers"));
+    bench.check(&list, &by_mallory, SEEN, None, Err("which is not among those of the signers"));
     // Whoever keeps keys for others can put any subkey behind any key.
     let exported = |key: &str| packets(&bench.gpg(&["--export", key]));
     let theirs = exported(&mallory);
@@ -182,7 +182,7 @@ fn a_subkey_signs_for_its_key_and_nobody_else_s_subkey_does() {
         "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{}\n-----END PGP PUBLIC KEY BLOCK-----\n",
         BASE64.encode(both)
     );
-    bench.check(&block, &by_mallory, SEEN, None, Err("which is not among the account's signers"));
+    bench.check(&block, &by_mallory, SEEN, None, Err("which is not among those of the signers"));
     bench.check(&block, &bench.commit(&alice), SEEN, None, Ok("Alice <alice@example.org>"));
 }
 

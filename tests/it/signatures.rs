@@ -71,7 +71,7 @@ fn what_git_signed_is_good_and_what_is_not_is_not() {
     let unsigned = bench.repository.commit();
     bench.check(&alice, &unsigned, Err("nobody signed it"), false);
     let by_mallory = bench.repository.commit_signed(&bench.keys.path("mallory"));
-    bench.check(&alice, &by_mallory, Err("which is not among the account's signers"), false);
+    bench.check(&alice, &by_mallory, Err("which is not among those of the signers"), false);
     // The message was changed after it was signed; so was the tree's parent.
     let text = String::from_utf8(bench.bytes(&signed)).unwrap();
     let tampered = bench.commit(text.replace("\n\nx\n", "\n\ny\n").as_bytes());
@@ -156,7 +156,7 @@ fn what_was_signed_with_rsa_and_a_hash_of_today_is_good() {
     let signed = bench.repository.commit_signed(&bench.keys.path("carol"));
     bench.check(&allowed, &signed, Ok("carol"), true);
     let unknown = bench.repository.commit_signed(&bench.keys.path("dave"));
-    bench.check(&allowed, &unknown, Err("which is not among the account's signers"), false);
+    bench.check(&allowed, &unknown, Err("which is not among those of the signers"), false);
     let bytes = String::from_utf8(bench.bytes(&signed)).unwrap();
     let tampered = bench.commit(bytes.replace("\n\nx\n", "\n\ny\n").as_bytes());
     bench.check(&allowed, &tampered, Err("it is not what carol signed"), false);

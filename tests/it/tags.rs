@@ -71,7 +71,14 @@ impl Bench {
     fn trust(&self, options: &str) -> Trust {
         let signers = Signers::parse(&self.keys.allowed(&[("alice", options, "alice")]));
         let tags = Tags { prefix: "v".parse().unwrap(), now: NOW.parse().unwrap() };
-        Trust { policy: Policy::Required, signers, folder: "trust".parse().unwrap(), trusted: None, tags: Some(tags) }
+        Trust {
+            policy: Policy::Required,
+            signers,
+            folder: "trust".parse().unwrap(),
+            owner: "holdfast".into(),
+            trusted: None,
+            tags: Some(tags),
+        }
     }
 
     /// Expects this of the head, wherever it is read: the tag that speaks for it, or why none does.
@@ -132,7 +139,7 @@ fn a_good_tag_of_the_head_speaks_for_it_and_no_other_does() {
     git_in(&bench, &["tag", "v1"]);
     bench.check_with_git("v1", false, Err("no annotated tag `v*` points at it"));
     bench.tag("mallory", "v1", "HEAD");
-    bench.check_with_git("v1", false, Err("which is not among the account's signers"));
+    bench.check_with_git("v1", false, Err("which is not among those of the signers"));
     bench.tag("alice", "v1", "HEAD~1");
     bench.check_with_git("v1", true, Err("no annotated tag `v*` points at it"));
     bench.tag("alice", "w1", "HEAD");

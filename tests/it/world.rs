@@ -176,7 +176,7 @@ impl Source for Remote {
         files.get(path).cloned().ok_or_else(|| ReadError::File { path: path.clone(), why })
     }
 
-    async fn bundle(&self, commit: &CommitId, path: &RepoPath) -> Result<Vec<Member>, ReadError> {
+    async fn bundle(&self, commit: &CommitId, path: &RepoPath, _: u64) -> Result<Vec<Member>, ReadError> {
         let all = self.0.all.borrow();
         let files = &all.get(commit).ok_or_else(|| ReadError::NoCommit(commit.clone()))?.files;
         let member = |(file, bytes): (&RepoPath, &Vec<u8>)| {

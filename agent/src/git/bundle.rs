@@ -17,6 +17,7 @@ use manifests::{
     artifact::Below,
     id::{CommitId, RepoPath},
 };
+use std::collections::BTreeSet;
 
 /// One file of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,14 +30,14 @@ pub struct Member {
     pub bytes: Vec<u8>,
 }
 
-/// Reads all files of a folder, or one file, sorted by name, byte by byte.
+/// Reads all files of a folder, or one file, sorted by name, byte by byte: so many bytes of them and no more.
 pub(super) fn read(
     repository: &Repository,
     commit: &CommitId,
-    path: &RepoPath,
+    (path, bytes): (&RepoPath, u64),
     limits: &Limits,
 ) -> Result<Vec<Member>, ReadError> {
-    let mut walk = Walk { repository, path, below: Below::default(), members: Vec::new() };
+    let mut walk = Walk { repository, path, below: Below::default(), most: bytes, members: Vec::new() };
     // Folders cost too, and a few of them can stand for any number: each may hold the same one many times.
     let most = |amount: usize, limit, what, option| {
         let excess = || ReadError::TooMuch { commit: commit.clone(), what, limit, option: Some(option) };
@@ -65,6 +66,8 @@ struct Walk<'a> {
     repository: &'a Repository,
     path: &'a RepoPath,
     below: Below,
+    /// Bytes of all files together.
+    most: u64,
     members: Vec<Member>,
 }
 
@@ -72,9 +75,13 @@ impl Walk<'_> {
     /// Takes in one folder, and answers the folders in it.
     fn folder(&mut self, prefix: &str, id: ObjectId) -> Result<Vec<(String, ObjectId)>, ReadError> {
         let data = object(self.repository, id, Kind::Tree)?;
-        let mut folders = Vec::new();
+        let (mut folders, mut once) = (Vec::new(), BTreeSet::new());
         for entry in TreeRefIter::from_bytes(&data, gix::hash::Kind::Sha1) {
             let entry = entry.map_err(|error| ReadError::Broken(cause(&error)))?;
+            if !once.insert(entry.filename) {
+                let name = entry.filename.to_string();
+                return Err(ReadError::Twice { folder: format!("{}/{prefix}", self.path), name });
+            }
             let name = str::from_utf8(entry.filename)
                 .ok()
                 .filter(|name| !name.contains('/') && !["", ".", ".."].contains(name));
@@ -100,6 +107,10 @@ impl Walk<'_> {
         };
         // Before anything is unpacked.
         self.below = Below { files: self.below.files + 1, bytes: self.below.bytes + size(self.repository, id)? };
+        if self.below.bytes > self.most {
+            let why = Unusable::TooLarge { size: self.below.bytes, limit: self.most };
+            return Err(ReadError::File { path: self.path.clone(), why });
+        }
         if let Some(why) = self.below.too_much() {
             return Err(ReadError::Artifact { path: self.path.clone(), why });
         }

@@ -101,6 +101,14 @@ pub enum ReadError {
         /// The other.
         other: String,
     },
+    /// A name that stands in a folder twice: one reader takes the first and another the last.
+    #[error("`{folder}` holds `{name}` twice, which git itself never writes: make the commit anew")]
+    Twice {
+        /// The folder, `/` for the root.
+        folder: String,
+        /// The name.
+        name: String,
+    },
     /// A limit on what a commit may hold.
     #[error("commit {} holds more than {limit} {what}{}", .commit.short(), raised(*.option))]
     TooMuch {

@@ -66,7 +66,12 @@ pub trait Source {
     fn blob(&self, commit: &CommitId, path: &RepoPath, limit: u64) -> impl Future<Output = Result<Vec<u8>, ReadError>>;
 
     /// Every file of a folder of a commit, or one file, by name: what an artifact is packed of.
-    fn bundle(&self, commit: &CommitId, path: &RepoPath) -> impl Future<Output = Result<Vec<Member>, ReadError>>;
+    fn bundle(
+        &self,
+        commit: &CommitId,
+        path: &RepoPath,
+        bytes: u64,
+    ) -> impl Future<Output = Result<Vec<Member>, ReadError>>;
 
     /// What all of this has cost so far.
     fn traffic(&self) -> Traffic;
@@ -240,9 +245,9 @@ impl<K: Keyring> Source for Repository<K> {
         self.read(move |repository, _| tree::blob(repository, &commit, &path, limit)).await
     }
 
-    async fn bundle(&self, commit: &CommitId, path: &RepoPath) -> Result<Vec<Member>, ReadError> {
+    async fn bundle(&self, commit: &CommitId, path: &RepoPath, bytes: u64) -> Result<Vec<Member>, ReadError> {
         let (commit, path) = (commit.clone(), path.clone());
-        self.read(move |repository, origin| bundle::read(repository, &commit, &path, &origin.limits)).await
+        self.read(move |repository, origin| bundle::read(repository, &commit, (&path, bytes), &origin.limits)).await
     }
 
     fn traffic(&self) -> Traffic {

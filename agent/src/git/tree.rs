@@ -17,7 +17,7 @@ use manifests::{
     id::{CommitId, RepoPath},
     problem::Problem,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a commit holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -156,13 +156,19 @@ pub(super) fn entry(
         let mut found = None;
         for entry in TreeRefIter::from_bytes(&data, gix::hash::Kind::Sha1) {
             let entry = entry.map_err(|error| ReadError::Broken(cause(&error)))?;
-            if entry.filename == part {
-                found = Some((entry.mode.kind(), entry.oid.to_owned()));
+            if entry.filename == part && found.replace((entry.mode.kind(), entry.oid.to_owned())).is_some() {
+                let above = path.as_str().split_once(part).map_or("", |(above, _)| above);
+                return Err(ReadError::Twice { folder: shown_folder(above), name: part.to_owned() });
             }
         }
         at = found.ok_or_else(missing)?;
     }
     Ok(at)
+}
+
+/// A folder as it is told: the root has no name.
+pub(super) fn shown_folder(prefix: &str) -> String {
+    if prefix.is_empty() { "/" } else { prefix }.to_owned()
 }
 
 struct Walk<'a> {
@@ -180,22 +186,25 @@ impl Walk<'_> {
     fn folder(&mut self, prefix: &str, id: ObjectId) -> Result<Vec<(String, ObjectId)>, ReadError> {
         let data = object(self.repository, id, Kind::Tree)?;
         let (mut folders, mut names) = (Vec::new(), BTreeMap::<String, String>::new());
+        let mut once = BTreeSet::new();
         for entry in TreeRefIter::from_bytes(&data, gix::hash::Kind::Sha1) {
             let entry = entry.map_err(|error| ReadError::Broken(cause(&error)))?;
             self.entries += 1;
             self.at_most(self.entries, self.limits.entries, "files and folders", option::ENTRIES)?;
             let (kind, id) = (entry.mode.kind(), entry.oid.to_owned());
             let lossy = entry.filename.to_string();
+            if !once.insert(entry.filename) {
+                return Err(ReadError::Twice { folder: shown_folder(prefix), name: lossy });
+            }
             let name = std::str::from_utf8(entry.filename).ok().filter(|name| !name.contains('/'));
             let Some(path) = name.and_then(|name| format!("{prefix}{name}").parse::<RepoPath>().ok()) else {
                 self.problem(shown(prefix, &lossy), kind, Unusable::Name);
                 continue;
             };
-            if self.counts(&path, kind)
+            if (self.counts(&path, kind) || self.leads(&path))
                 && let Some(one) = names.insert(lossy.to_lowercase(), lossy.clone())
             {
-                let folder = if prefix.is_empty() { "/" } else { prefix }.to_owned();
-                return Err(ReadError::Ambiguous { folder, one, other: lossy });
+                return Err(ReadError::Ambiguous { folder: shown_folder(prefix), one, other: lossy });
             }
             match kind {
                 EntryKind::Tree => folders.push((lossy, id)),
@@ -245,6 +254,13 @@ impl Walk<'_> {
             EntryKind::Link => is_yaml(name) || !name.contains('.'),
         };
         may_be && self.is_below(path)
+    }
+
+    /// Whether the configured path goes through it, in whatever case.
+    fn leads(&self, path: &RepoPath) -> bool {
+        let wanted = self.path.map(|path| path.as_str().to_lowercase()).unwrap_or_default();
+        let rest = wanted.strip_prefix(&path.as_str().to_lowercase());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     fn is_below(&self, path: &RepoPath) -> bool {

@@ -3,7 +3,8 @@
 //! A version holds when enough of those who may sign by the version before it signed its document, and enough of those whom it
 //! names (or else it could name keys that nobody has, and nothing would ever come after it). The account's list is version 0,
 //! of which more than half have to sign; it may also vouch for a later version straight away, which is how an account begins
-//! whose list is younger than the first versions. Everything is here that it takes to prove it: what an agent remembers only
+//! whose list is younger than the first versions. And it may bar somebody from all of them: by a line for their key that has
+//! run out. Everything is here that it takes to prove it: what an agent remembers only
 //! keeps it from going back. Not here: reading a commit ([`super::papers`]).
 
 use super::{
@@ -49,24 +50,27 @@ pub(crate) fn follow(
     papers: &[Paper],
     seen: Timestamp,
 ) -> Result<Force, String> {
-    let versions = versions(papers)?;
+    let versions = versions(list, papers, seen)?;
     let mut force = match known.filter(|known| is_of(known, list)) {
         Some(known) => remembered(known, &versions)?,
         None => {
-            let own = own(list);
+            let own = own(list, seen);
             let vouched = |version: &&Version<'_>| missing(&own, version, seen).is_none();
             versions.values().find(vouched).map_or_else(|| own.clone(), |version| version.force.clone())
         }
     };
-    while let Some(next) = versions.get(&(force.version + 1)).filter(|next| missing(&force, next, seen).is_none()) {
+    while let Some(next) =
+        versions.get(&force.version.saturating_add(1)).filter(|next| missing(&force, next, seen).is_none())
+    {
         force = next.force.clone();
     }
     let floor = known.map_or(0, |known| known.version);
-    match versions.range(force.version + 1..).next() {
-        Some((number, _)) if *number > force.version + 1 => Err(format!(
+    let next = force.version.saturating_add(1);
+    match versions.range(next..).next() {
+        Some((number, _)) if *number > next => Err(format!(
             "version {number} of who may sign is there, and version {} that has to come before it is not; ends with a commit \
              that has both",
-            force.version + 1
+            next
         )),
         Some((_, next)) => Err(unvouched(&force, next, seen)),
         None if force.version < floor => Err(format!(
@@ -78,20 +82,27 @@ pub(crate) fn follow(
     }
 }
 
-/// What is in force already, whatever else these documents say.
+/// What is in force already, whatever else these documents say. Where another list was put into the account since, it is
+/// what that proves by them, and no less than what held.
 ///
 /// # Errors
 /// When the document that says it is gone.
-pub(crate) fn standing(list: &Signers, known: Option<&Trusted>, papers: &[Paper]) -> Result<Force, String> {
-    match known.filter(|known| is_of(known, list)) {
-        Some(known) => remembered(known, &versions(papers)?),
-        None => Ok(own(list)),
+pub(crate) fn standing(
+    list: &Signers,
+    known: Option<&Trusted>,
+    papers: &[Paper],
+    seen: Timestamp,
+) -> Result<Force, String> {
+    match known.filter(|known| known.version > 0) {
+        Some(known) if is_of(known, list) => remembered(known, &versions(list, papers, seen)?),
+        Some(_) => follow(list, known, papers, seen),
+        None => Ok(own(list, seen)),
     }
 }
 
 /// The account's own list.
-fn own(list: &Signers) -> Force {
-    let threshold = list.vouching().len() / 2 + 1;
+fn own(list: &Signers, seen: Timestamp) -> Force {
+    let threshold = list.vouching(seen).len() / 2 + 1;
     Force { version: 0, document: None, signers: list.clone(), threshold, paths: Vec::new() }
 }
 
@@ -108,7 +119,7 @@ fn remembered(known: &Trusted, versions: &BTreeMap<u32, Version<'_>>) -> Result<
         Some(_) => Err(format!(
             "version {version} of who may sign holds here, and its document is not the one that was accepted; ends with a \
              commit that has it as it was, and says something else in version {}",
-            version + 1
+            version.saturating_add(1)
         )),
         None => Err(format!(
             "version {version} of who may sign holds here, and its document is gone; ends with a commit that has it again"
@@ -116,16 +127,18 @@ fn remembered(known: &Trusted, versions: &BTreeMap<u32, Version<'_>>) -> Result<
     }
 }
 
-fn versions(papers: &[Paper]) -> Result<BTreeMap<u32, Version<'_>>, String> {
+fn versions<'p>(list: &Signers, papers: &'p [Paper], seen: Timestamp) -> Result<BTreeMap<u32, Version<'p>>, String> {
     let mut versions = BTreeMap::new();
     for paper in papers {
-        let Document::Rules(Rules { version, threshold, signers, paths }) = &paper.document else { continue };
+        let Document::Rules(Rules { owner: _, version, threshold, signers, paths }) = &paper.document else { continue };
         let name = &paper.name;
         let signers = Signers::parse(signers).map_err(|why| format!("`{name}`: of its signers, {why}"))?;
-        let people = signers.vouching().len();
-        if *threshold > people {
-            return Err(format!("`{name}`: it takes {threshold} of {people} people to change who may sign"));
+        let people = signers.people();
+        let most = paths.iter().map(|rule| rule.approvals).chain([*threshold]).max().unwrap_or_default();
+        if most > people {
+            return Err(format!("`{name}`: it takes {most} of {people} people, however many keys they have"));
         }
+        let signers = signers.without_barred(list, seen);
         let document = Some(Digest::of(&paper.bytes));
         let force = Force { version: *version, document, signers, threshold: *threshold, paths: paths.clone() };
         if let Some(other) = versions.insert(*version, Version { paper, force }) {
@@ -156,19 +169,33 @@ fn missing<'f>(
 fn unvouched(before: &Force, next: &Version<'_>, seen: Timestamp) -> String {
     let (number, name) = (next.force.version, &next.paper.name);
     let Some((signed, threshold, signers)) = missing(before, next, seen) else { return String::new() };
-    format!("version {number} of who may sign {}", lacks(name, &signed, threshold, signers))
+    format!("version {number} of who may sign {}", lacks(name, &signed, (threshold, signers), seen))
 }
 
 /// What a document lacks, and what ends that.
-pub(crate) fn lacks(name: &str, signed: &BTreeSet<String>, needed: usize, signers: &Signers) -> String {
+pub(crate) fn lacks(
+    name: &str,
+    signed: &BTreeSet<String>,
+    (needed, signers): (usize, &Signers),
+    seen: Timestamp,
+) -> String {
     let who =
         if signed.is_empty() { String::new() } else { format!(", by {}", join(signed.iter().map(String::as_str))) };
-    let others = signers.vouching().into_iter().filter(|principal| !signed.contains(*principal));
+    let others = signers.vouching(seen).into_iter().filter(|principal| !signed.contains(*principal));
+    let others = join(others);
+    let missing = needed - signed.len();
+    if others.is_empty() {
+        return format!(
+            "has {} of {needed} signatures{who}, and nobody else may sign documents (by `namespaces`, the time of their keys, or \
+             the account's list); ends with a list of signers of whom {missing} more may",
+            signed.len()
+        );
+    }
     format!(
         "has {} of {needed} signatures{who}; ends with `holdfast trust sign` of `{name}` by {} more of {}",
         signed.len(),
-        needed - signed.len(),
-        join(others)
+        missing,
+        others
     )
 }
 
@@ -312,6 +339,39 @@ mod tests {
         after("dave", Some(&known), &all, Err("version 1 of who may sign has 0 of 1 signatures"));
         after("dave", Some(&known), &[all[0], all[1], "3: dave (1) < dave"], Ok(3));
         after("alice", Some(&known), &["1: alice (1) < alice"], Err("vouches for none later than 1"));
+    }
+
+    #[test]
+    fn a_remark_in_the_list_is_no_other_list_and_a_line_that_ran_out_bars_a_key_from_every_version() {
+        let all = ["1: alice bob mallory (2) < alice bob"];
+        let known = known("alice bob", 1, &all);
+        let text = format!("# ours\n{}\n\n  {}\n", line("alice"), line("bob"));
+        let remarked = Signers::parse(&text).unwrap();
+        let papers = repository(&all);
+        assert_eq!(follow(&remarked, Some(&known), &papers, SEEN).unwrap().signers.principals().len(), 3);
+        assert!(follow(&remarked, Some(&known), &[], SEEN).unwrap_err().contains("its document is gone"));
+        let barred = line("mallory").replace(" ssh", " valid-before=\"19690101\" ssh");
+        let barring = Signers::parse(&format!("{text}{barred}\n")).unwrap();
+        let force = follow(&barring, Some(&known), &papers, SEEN).unwrap();
+        assert_eq!((force.version, force.signers.principals()), (1, vec!["alice", "bob"]));
+    }
+
+    #[test]
+    fn with_another_list_nothing_less_is_in_force_than_what_held() {
+        let all = ["1: alice bob (2) < alice bob"];
+        let known = known("alice bob mallory", 1, &all);
+        let papers = repository(&all);
+        assert_eq!(standing(&list("alice bob"), Some(&known), &papers, SEEN).unwrap().version, 1);
+        standing(&list("alice bob"), Some(&known), &[], SEEN).unwrap_err();
+        assert_eq!(standing(&list("alice bob"), None, &papers, SEEN).unwrap().version, 0);
+    }
+
+    #[test]
+    fn whoever_may_not_sign_documents_is_not_asked_to() {
+        let for_git = |name: &str| line(name).replace(" ssh", " namespaces=\"git\" ssh");
+        let list = Signers::parse(&format!("{}\n{}\n", for_git("alice"), for_git("bob"))).unwrap();
+        let why = follow(&list, None, &repository(&["1: alice (1) < alice bob"]), SEEN).unwrap_err();
+        assert!(why.contains("has 0 of 1 signatures, and nobody else may sign documents"), "{why}");
     }
 
     #[test]

@@ -25,9 +25,9 @@ use crate::{
 use chain::Force;
 use jiff::Timestamp;
 use manifests::id::{CommitId, RepoPath};
+use papers::Paper;
 use plan::memory::{Memory, Seal, Trusted};
 use signers::Signers;
-use std::collections::BTreeMap;
 use tag::{Tags, vouched};
 
 /// What an account makes of signatures.
@@ -53,6 +53,8 @@ pub struct Trust {
     pub signers: Result<Signers, String>,
     /// Where the repository says who may.
     pub folder: RepoPath,
+    /// The installation that it is said for.
+    pub owner: String,
     /// What it said so far.
     pub trusted: Option<Trusted>,
     /// Which tags may speak for the head; `None` when none may.
@@ -102,6 +104,7 @@ impl Trust {
             policy: settings.signatures.unwrap_or(usual),
             signers: kept.signers.clone().unwrap_or_else(nobody),
             folder: settings.trust.clone(),
+            owner: settings.policy.owner.clone(),
             trusted: memory.trusted.clone(),
             tags: settings.signed_tags.clone().map(|prefix| Tags { prefix, now }),
         }
@@ -133,7 +136,8 @@ impl Trust {
                 let why = why.split("; ends with ").next().unwrap_or(&why).to_owned();
                 Ok(Proven { offered, seal: Some(Seal::Tolerated { why }), trusted })
             }
-            Err(why) => Err(refused(why)),
+            Err(why) if why.contains("; ends with ") => Err(refused(why)),
+            Err(why) => Err(refused(format!("{why}; ends with a commit that mends it"))),
         }
     }
 
@@ -146,12 +150,12 @@ impl Trust {
         last: Option<&CommitId>,
         seen: Timestamp,
     ) -> Result<Good, String> {
-        let list = self.signers.as_ref().map_err(Clone::clone)?;
-        let papers = papers::of(source, &self.folder, head).await?;
-        let force = self.before(source, head, seen).await?;
+        let list = self.list()?;
+        let papers = papers::of(source, (&self.folder, &self.owner), head).await?;
+        let force = self.before(source, (head, last), &papers, seen).await?;
         let seal = vouched(source, &force.signers, self.tags.as_ref(), head, seen).await.map_err(unsigned)?;
         if let Some(last) = last.filter(|_| self.policy == Policy::Every) {
-            self.every(source, (last, head), seen).await?;
+            self.every(source, (last, head), &papers, seen).await?;
         }
         let next = chain::follow(list, self.trusted.as_ref(), &papers, seen)?;
         if next.version < force.version {
@@ -161,34 +165,60 @@ impl Trust {
                  {before} again"
             ));
         }
-        let empty = BTreeMap::new();
-        let known = self.trusted.as_ref().map_or(&empty, |trusted| &trusted.approved);
-        let approved = paths::approved(source, head, (&force, &papers), known, seen).await?;
+        let known = self.trusted.as_ref().map(|trusted| trusted.approved.clone()).unwrap_or_default();
+        let approved = paths::approved(source, head, (&force, &papers), &known, seen).await?;
         let document = next.document.map(|digest| digest.short(32)).unwrap_or_default();
         let trusted = Trusted { version: next.version, document, list: list.digest().short(32), approved };
         let says = trusted.version > 0 || !trusted.approved.is_empty();
         Ok(Good { seal, trusted: says.then_some(trusted) })
     }
 
-    /// What holds for a commit: what its first parent says of who may sign, because no commit is judged by its own rules.
-    /// Where the parent is not here (the first commit that an account sees), nothing is known before the commit's own. Where
-    /// the parent's don't hold, what is in force here already does.
-    pub(crate) async fn before<S: Source>(
+    /// What holds for a head.
+    pub(crate) async fn held<S: Source>(
         &self,
         source: &S,
-        commit: &CommitId,
+        (head, last): (&CommitId, Option<&CommitId>),
         seen: Timestamp,
     ) -> Result<Force, String> {
-        let (list, known) = (self.signers.as_ref().map_err(Clone::clone)?, self.trusted.as_ref());
+        let papers = papers::of(source, (&self.folder, &self.owner), head).await?;
+        self.before(source, (head, last), &papers, seen).await
+    }
+
+    fn list(&self) -> Result<&Signers, String> {
+        let ends = |why: &String| format!("{why}; ends with a list of signers in the account that can be read");
+        self.signers.as_ref().map_err(ends)
+    }
+
+    /// What holds for a commit: the most that one of its parents says of who may sign, because no commit is judged by its own
+    /// rules, and none chooses older ones by its parents. Where they say nothing that holds, it is what is in force already.
+    /// The first commit that an account sees may say it itself: its parents need not be here. `papers` are the branch's head's.
+    async fn before<S: Source>(
+        &self,
+        source: &S,
+        (commit, last): (&CommitId, Option<&CommitId>),
+        papers: &[Paper],
+        seen: Timestamp,
+    ) -> Result<Force, String> {
+        let (list, known) = (self.list()?, self.trusted.as_ref());
         let bytes = source.commit(commit).await.map_err(|error| error.to_string())?;
-        let papers = papers::of(source, &self.folder, commit).await?;
-        match signed::parent(&bytes) {
-            Some(parent) if source.commit(&parent).await.is_ok() => {
-                let said = papers::of(source, &self.folder, &parent).await;
-                let held = said.and_then(|said| chain::follow(list, known, &said, seen));
-                held.or_else(|_| chain::standing(list, known, &papers))
+        let mut all = Vec::new();
+        for parent in signed::parents(&bytes) {
+            match source.commit(&parent).await {
+                Ok(_) => {}
+                Err(ReadError::NoCommit(_)) => continue,
+                Err(error) => {
+                    return Err(format!("its parent can't be read: {error}; ends with a commit on another one"));
+                }
             }
-            Some(_) | None => chain::follow(list, known, &papers, seen),
+            let said = papers::of(source, (&self.folder, &self.owner), &parent).await;
+            all.extend(said.and_then(|said| chain::follow(list, known, &said, seen)));
+        }
+        if last.is_none() {
+            all.push(chain::follow(list, known, papers, seen)?);
+        }
+        match all.into_iter().max_by_key(|force| force.version) {
+            Some(force) => Ok(force),
+            None => chain::standing(list, known, papers, seen),
         }
     }
 
@@ -197,20 +227,21 @@ impl Trust {
         &self,
         source: &S,
         (last, head): (&CommitId, &CommitId),
+        papers: &[Paper],
         seen: Timestamp,
     ) -> Result<(), String> {
         let unread = |error: ReadError| format!("the commits before it can't be read: {error}");
         for commit in source.between(last, head, MOST).await.map_err(unread)? {
-            let force = self.before(source, &commit, seen).await?;
-            let judged = judge(source, &force.signers, &commit, seen).await;
-            judged.map_err(|why| unsigned(format!("of {}, which it brings along, {why}", commit.short())))?;
+            let along = |why| format!("of {}, which it brings along, {why}", commit.short());
+            let force = self.before(source, (&commit, Some(last)), papers, seen).await.map_err(along)?;
+            judge(source, &force.signers, &commit, seen).await.map_err(|why| unsigned(along(why)))?;
         }
         Ok(())
     }
 }
 
 fn unsigned(why: String) -> String {
-    format!("{why}; ends with a commit that one of the account's signers signed")
+    format!("{why}; ends with a commit that somebody signed who may")
 }
 
 /// Who signed one commit.

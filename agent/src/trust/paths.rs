@@ -15,14 +15,12 @@ use crate::git::{
 };
 use jiff::Timestamp;
 use manifests::{
-    id::{CommitId, Digest, RepoPath},
-    trust::{Document, PathApproval, PathPattern, PathRule, content},
+    artifact::BYTES,
+    id::{CommitId, Digest, Malformed},
+    trust::{self, Approvable, Document, PathApproval, PathPattern, PathRule, content},
 };
 use plan::memory::Approved;
 use std::collections::BTreeMap;
-
-/// The largest file that a rule may name.
-const MAX_BYTES: u64 = 16 << 20;
 
 /// What is remembered from now on: for each rule what was approved.
 ///
@@ -35,59 +33,65 @@ pub(crate) async fn approved<S: Source>(
     known: &BTreeMap<String, Approved>,
     seen: Timestamp,
 ) -> Result<BTreeMap<String, Approved>, String> {
-    let mut all = BTreeMap::new();
+    // What was approved under a rule that is gone counts on if it comes back.
+    let mut all = known.clone();
     for rule in &force.paths {
         let found = standing(source, commit, &rule.paths).await?;
-        let known = known.get(&rule.paths.to_string());
-        all.extend(judge(rule, &found, (force, papers), known, seen)?.map(|fresh| (rule.paths.to_string(), fresh)));
+        let before = known.get(&rule.paths.to_string());
+        all.extend(judge(rule, found, (force, papers), before, seen)?.map(|fresh| (rule.paths.to_string(), fresh)));
     }
     Ok(all)
 }
 
-/// What stands under the paths; nothing, if there is no such file.
-async fn standing<S: Source>(source: &S, commit: &CommitId, paths: &PathPattern) -> Result<Option<Digest>, String> {
-    let read = match (paths.file(), paths.folder()) {
-        (Some(file), _) => {
-            let bytes = source.blob(commit, &file, MAX_BYTES).await;
-            bytes.map(|bytes| vec![(file, bytes)])
-        }
-        (None, Some(folder)) => {
-            let members = source.bundle(commit, &folder).await;
-            let named = |Member { name, bytes, .. }| Some((format!("{folder}/{name}").parse().ok()?, bytes));
-            members.map(|members| members.into_iter().filter_map(named).collect())
-        }
-        (None, None) => return Ok(None),
+/// What stands under the paths.
+async fn standing<S: Source>(source: &S, commit: &CommitId, paths: &PathPattern) -> Result<Digest, String> {
+    let unread = |error: &dyn std::fmt::Display| format!("what stands under `{paths}` can't be read: {error}");
+    let (stem, folder) = match (paths.file(), paths.folder()) {
+        (Some(file), _) => (file, None),
+        (None, Some(folder)) => (folder.clone(), Some(folder)),
+        (None, None) => return Ok(content(Vec::new())),
     };
-    match read {
-        Ok(files) => Ok(digest(paths, &files)),
-        Err(ReadError::File { why: Unusable::Missing, .. }) => Ok(None),
-        Err(error) => Err(format!("what stands under `{paths}` can't be read: {error}")),
+    let members = match source.bundle(commit, &stem, BYTES).await {
+        Ok(members) => members,
+        Err(ReadError::File { why: Unusable::Missing, .. }) => Vec::new(),
+        Err(error) => return Err(unread(&error)),
+    };
+    let mut files = Vec::new();
+    for Member { name, executable, bytes } in members {
+        let path = match &folder {
+            Some(folder) => format!("{folder}/{name}").parse().map_err(|error: Malformed| unread(&error))?,
+            // A folder in the file's place is not the file.
+            None if stem.as_str().rsplit('/').next() == Some(name.as_str()) => stem.clone(),
+            None => continue,
+        };
+        files.push(Approvable { path, executable, digest: Digest::of(&bytes) });
     }
+    Ok(digest(paths, files))
 }
 
-/// The digest of those of these files that are meant; `None` when none is.
-pub(crate) fn digest(paths: &PathPattern, files: &[(RepoPath, Vec<u8>)]) -> Option<Digest> {
-    let meant: Vec<(&RepoPath, &[u8])> =
-        files.iter().filter(|(path, _)| paths.fits(path)).map(|(path, bytes)| (path, bytes.as_slice())).collect();
-    (!meant.is_empty()).then(|| content(meant.into_iter()))
+/// The digest of those of these files that are meant.
+pub(crate) fn digest(paths: &PathPattern, mut files: Vec<Approvable>) -> Digest {
+    files.retain(|file| paths.fits(&file.path));
+    content(files)
 }
 
 /// Whether a rule is kept, and what is remembered of it.
 fn judge(
     rule: &PathRule,
-    found: &Option<Digest>,
+    found: Digest,
     (force, papers): (&Force, &[Paper]),
     known: Option<&Approved>,
     seen: Timestamp,
 ) -> Result<Option<Approved>, String> {
     let PathRule { paths, approvals } = rule;
-    let content = found.map(|digest| digest.short(32)).unwrap_or_default();
+    let content = found.to_string();
     match known {
         Some(known) if known.content == content => return Ok(Some(known.clone())),
-        None if found.is_none() => return Ok(None),
+        // Where nothing ever stood, nobody has to approve it.
+        None if found == trust::content(Vec::new()) => return Ok(None),
         Some(_) | None => {}
     }
-    let least = known.map_or(1, |known| known.version + 1);
+    let least = known.map_or(1, |known| known.version.saturating_add(1));
     let given = |paper: &&Paper| matches!(&paper.document, Document::Approval(given) if given.paths == *paths);
     let given: Vec<&Paper> = papers.iter().filter(given).collect();
     let version = |paper: &&&Paper| match &paper.document {
@@ -102,7 +106,7 @@ fn judge(
     };
     let Document::Approval(PathApproval { version, content: stated, .. }) = &paper.document else { return Ok(None) };
     let name = &paper.name;
-    if Some(*stated) != *found {
+    if *stated != found {
         return Err(format!(
             "what stands under `{paths}` is not what `{name}` approves; ends with {command}, which writes it anew"
         ));
@@ -116,7 +120,7 @@ fn judge(
     }
     let signed = vouching(&force.signers, paper, seen);
     if signed.len() < *approvals {
-        let lacks = lacks(name, &signed, *approvals, &force.signers);
+        let lacks = lacks(name, &signed, (*approvals, &force.signers), seen);
         return Err(format!("what stands under `{paths}` takes {approvals} approvals, and `{name}` {lacks}"));
     }
     Ok(Some(Approved { version: *version, content }))

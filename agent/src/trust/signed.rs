@@ -54,11 +54,11 @@ pub(crate) fn apart(commit: &[u8]) -> Result<Option<Signed>, &'static str> {
     Ok(armour.map(|armour| Signed { payload, armour }))
 }
 
-/// A commit's first parent; `None` of a history's first commit.
-pub(crate) fn parent(commit: &[u8]) -> Option<CommitId> {
-    let mut headers = commit.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
-    let parent = headers.find_map(|line| line.strip_prefix(b"parent "))?;
-    str::from_utf8(parent).ok()?.parse().ok()
+/// A commit's parents; none of a history's first commit.
+pub(crate) fn parents(commit: &[u8]) -> Vec<CommitId> {
+    let headers = commit.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
+    let parents = headers.filter_map(|line| line.strip_prefix(b"parent "));
+    parents.filter_map(|parent| str::from_utf8(parent).ok()?.parse().ok()).collect()
 }
 
 /// The next line with its end.

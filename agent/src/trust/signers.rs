@@ -12,6 +12,7 @@ use super::{
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use manifests::id::Digest;
 use ssh_key::{HashAlg, PublicKey, SshSig};
+use std::collections::BTreeSet;
 
 /// The namespace in which git signs.
 const NAMESPACE: &str = "git";
@@ -65,7 +66,7 @@ pub enum Distrust {
     #[error("its signature was made for `{0}`, which is another use")]
     Namespace(String),
     /// The key is nobody's who may sign.
-    #[error("it is signed with the key {0}, which is not among the account's signers")]
+    #[error("it is signed with the key {0}, which is not among those of the signers")]
     Unknown(String),
     /// The key may not sign at this time.
     #[error("it is signed by {by}, whose key {fingerprint} was not valid when the commit was first seen ({seen:.0})")]
@@ -121,17 +122,26 @@ impl Signers {
         if ssh.is_empty() && openpgp.is_empty() {
             return Err("nobody is in it".into());
         }
-        Ok(Self { ssh, openpgp, digest: Digest::of(text.as_bytes()) })
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let digest = Digest::of(lines.collect::<Vec<_>>().join("\n").as_bytes());
+        Ok(Self { ssh, openpgp, digest })
     }
 
-    /// The digest of the file.
+    /// The digest of all that the file says: a remark in it says nothing.
     pub(crate) fn digest(&self) -> &Digest {
         &self.digest
     }
 
-    /// Those who can vouch for a document, as the file names them, each once: they have keys for SSH.
-    pub(crate) fn vouching(&self) -> Vec<&str> {
-        let mut all: Vec<&str> = self.ssh.iter().map(|signer| signer.principals.as_str()).collect();
+    /// How many people have keys for SSH, however many each has.
+    pub(crate) fn people(&self) -> usize {
+        self.ssh.iter().map(|signer| &signer.principals).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Those who can vouch for a document at that time, as the file names them, each once: they have keys for SSH that are
+    /// valid and may be used so.
+    pub(crate) fn vouching(&self, seen: Timestamp) -> Vec<&str> {
+        let able = |signer: &&Signer| signer.is_for(DOCUMENTS) && signer.is_valid(seen);
+        let mut all: Vec<&str> = self.ssh.iter().filter(able).map(|signer| signer.principals.as_str()).collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -139,10 +149,21 @@ impl Signers {
 
     /// Everybody, as the file names them, each once.
     pub fn principals(&self) -> Vec<&str> {
-        let mut all = self.vouching();
+        let mut all: Vec<&str> = self.ssh.iter().map(|signer| signer.principals.as_str()).collect();
         all.extend(self.openpgp.principals());
+        all.sort_unstable();
         all.dedup();
         all
+    }
+
+    /// The same without keys that the account's own list has and does not let sign at that time.
+    pub(crate) fn without_barred(mut self, list: &Self, seen: Timestamp) -> Self {
+        let barred = |signer: &Signer| {
+            let mut lines = list.ssh.iter().filter(|line| line.key.key_data() == signer.key.key_data()).peekable();
+            lines.peek().is_some() && !lines.any(|line| line.is_valid(seen))
+        };
+        self.ssh.retain(|signer| !barred(signer));
+        self
     }
 
     /// Who signed these bytes of a commit, which was first seen at that time: a date in a commit is its author's to choose.

@@ -47,6 +47,9 @@ pub(crate) struct TrustSpec {
     /// One more than the version before it; the first is 1. Earlier versions stay in the repository.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub(crate) version: At<u32>,
+    /// The installation that it is for, as its agents' `--owner` says; absent is any whose list of signers vouches for it.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128)))]
+    pub(crate) owner: Option<At<String>>,
     /// How many of these signers it takes to change who may sign.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub(crate) threshold: At<u32>,
@@ -95,6 +98,9 @@ pub(crate) struct PathApprovalManifest {
 pub(crate) struct PathApprovalSpec {
     /// The paths, as the rule has them.
     pub(crate) paths: At<String>,
+    /// The installation that it is for, as its agents' `--owner` says; absent is any whose signers vouch for it.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128)))]
+    pub(crate) owner: Option<At<String>>,
     /// More than the version before it, so that what was approved long ago can't be brought back.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub(crate) version: At<u32>,

@@ -2,7 +2,7 @@
 
 use manifests::{
     id::{Digest, RepoPath},
-    trust::{Document, PathPattern, content, parse},
+    trust::{Approvable, Document, PathPattern, content, parse},
 };
 
 fn path(text: &str) -> RepoPath {
@@ -48,10 +48,18 @@ fn what_would_never_be_fulfilled_is_told_with_its_place() {
         "trust/1.yaml:5:14: of 1 signers never 2 can sign\n  hint: this would be the last version: nobody could ever change it",
     );
     wrong("version: 0\nthreshold: 1\nsigners: [a b c]", "trust/1.yaml:4:12: the version begins at 1");
+    wrong(
+        "version: 4294967295\nthreshold: 1\nsigners: [a b c]",
+        "trust/1.yaml:4:12: the version goes up one by one, and never to 4294967295",
+    );
+    wrong(
+        "version: 1\nthreshold: 1\nsigners: [a b c]\npaths: [{paths: trust/**, approvals: 1}]",
+        "trust/1.yaml:7:19: approvals lie there themselves, so none could ever fit",
+    );
     wrong("version: 1\nthreshold: 0\nsigners: [a b c]", "trust/1.yaml:5:14: the threshold begins at 1");
     wrong(
         "version: 1\nthreshold: 1\nsigners: ['# a']",
-        "trust/1.yaml:6:13: each entry is one signer's line: a name and a key",
+        "trust/1.yaml:6:13: each entry is one signer's line, a name and a key, or one OpenPGP block",
     );
     wrong(
         "version: 1\nthreshold: 1\nsigners: [a b c]\npaths: [{paths: iam/**, approvals: 2}]",
@@ -100,9 +108,12 @@ fn a_pattern_means_the_files_that_it_says_and_no_others() {
 fn the_digest_is_that_of_what_sha256sum_prints() {
     // printf 'one' > a/x; printf 'two' > a/y; sha256sum a/x a/y | sha256sum
     let (x, y) = (path("a/x"), path("a/y"));
-    let files: [(&RepoPath, &[u8]); 2] = [(&y, b"two"), (&x, b"one")];
-    assert_eq!(
-        content(files.into_iter()).to_string(),
-        "f5f361c05b3fd1c43c9c58d1e5411e88738aec73374227765f774b26dab60abd"
-    );
+    let file = |path: &RepoPath, text: &str, executable| Approvable {
+        path: path.clone(),
+        executable,
+        digest: Digest::of(text.as_bytes()),
+    };
+    assert_ne!(content(vec![file(&x, "one", true)]), content(vec![file(&x, "one", false)]));
+    let both = content(vec![file(&y, "two", false), file(&x, "one", false)]);
+    assert_eq!(both.to_string(), "f5f361c05b3fd1c43c9c58d1e5411e88738aec73374227765f774b26dab60abd");
 }

@@ -3,6 +3,7 @@
 
 use crate::{
     binary::Ran,
+    git_server::git,
     keys::Keys,
     site::{Site, manifest, parameter},
 };
@@ -72,7 +73,7 @@ fn new_signers_hold_once_enough_of_the_present_ones_vouch_for_them_and_from_the_
     trust(&site, &keys, &["sign", &first], "bob");
     // Whoever is new signs from the next commit on, and not the one that names him.
     site.repository.commit_signed(&keys.path("mallory"));
-    refused(&site, "which is not among the account's signers");
+    refused(&site, "which is not among those of the signers");
     site.repository.commit_signed(&keys.path("bob"));
     let turn = site.once().expect(State::InSync, 0);
     assert_eq!(turn.report.source.signature, Signature::Good);
@@ -84,7 +85,7 @@ fn new_signers_hold_once_enough_of_the_present_ones_vouch_for_them_and_from_the_
     // Alice has left.
     change(&site, "four");
     site.repository.commit_signed(&keys.path("alice"));
-    refused(&site, "which is not among the account's signers");
+    refused(&site, "which is not among those of the signers");
     let ran = site.run(&["verify"]);
     assert!(ran.stdout.contains("who may sign: bob; mallory (by version 1 in the repository)"), "{ran:#?}");
     assert_eq!(site.operator().parameter("/stack").as_deref(), Some("three"));
@@ -147,9 +148,88 @@ fn what_stands_under_a_path_takes_as_many_people_as_the_rule_says() {
     ["alice", "bob"].iter().for_each(|who| drop(trust(&site, &keys, &["approve", "identity/**"], who)));
     site.repository.commit_signed(&keys.path("bob"));
     site.once().expect(State::InSync, 0);
+    // Whether a file may be executed is part of it, and what git ignores is not.
+    let template = site.repository.folder().join("identity/role.template");
+    fs::set_permissions(&template, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    site.repository.commit_signed(&keys.path("alice"));
+    refused(&site, "is not what `approve-identity.yaml` approves");
+    fs::set_permissions(&template, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    site.repository.write(".gitignore", "*.orig\n");
+    site.repository.write("identity/role.orig", "mine");
+    ["alice", "bob"].iter().for_each(|who| drop(trust(&site, &keys, &["approve", "identity/**"], who)));
+    site.repository.commit_signed(&keys.path("alice"));
+    site.once().expect(State::InSync, 0);
     // What was approved long ago is not approved for ever.
+    let approved = fs::read(site.repository.folder().join("trust/approve-identity.yaml")).unwrap();
     role("one");
     site.repository.write("trust/approve-identity.yaml", before);
     site.repository.commit_signed(&keys.path("alice"));
     refused(&site, "approves what stands under `identity/**` in version 1, and version 2 was accepted before");
+    // That nothing is left is approved like anything else.
+    site.repository.write("trust/approve-identity.yaml", approved);
+    ["role.yaml", "role.template"].iter().for_each(|name| site.repository.remove(&format!("identity/{name}")));
+    ["alice", "bob"].iter().for_each(|who| drop(trust(&site, &keys, &["approve", "identity/**"], who)));
+    site.repository.commit_signed(&keys.path("alice"));
+    site.once_with(&["--signatures", "required"]);
+    assert_eq!(site.run(&["verify"]).code, Some(0));
+}
+
+#[test]
+fn nobody_chooses_older_rules_by_the_parents_of_a_commit() {
+    let Some((site, keys)) = two() else { return };
+    let folder = site.repository.folder();
+    let before = site.repository.head();
+    let path = version(&site, &keys, 1, 1, &["bob"], "");
+    ["alice", "bob"].iter().for_each(|who| drop(trust(&site, &keys, &["sign", &path], who)));
+    site.repository.commit_signed(&keys.path("alice"));
+    site.once().expect(State::InSync, 0);
+    // Alice has left by version 1, and is still on the account's list, which somebody has put a remark into since.
+    let list = keys.allowed(&[("alice", "", "alice"), ("bob", "", "bob")]);
+    site.operator().put("/holdfast/signers", "String", &format!("# ours\n{list}"));
+    // A merge whose first parent is older than version 1.
+    change(&site, "evil");
+    git(folder, &["add", "--all"]);
+    let tree = git(folder, &["write-tree"]);
+    let head = site.repository.head();
+    let key = format!("user.signingkey={}", keys.path("alice").display());
+    let signed = ["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "gpg.format=ssh", "-c", &key];
+    let merge = ["commit-tree", "-S", "-m", "x", "-p", &before, "-p", &head, &tree];
+    let merged = git(folder, &[&signed[..], &merge].concat());
+    git(folder, &["reset", "--quiet", "--soft", &merged]);
+    refused(&site, "which is not among those of the signers");
+    // A parent that says nothing of who may sign.
+    git(folder, &["reset", "--quiet", "--soft", &head]);
+    let document = fs::read(folder.join(&path)).unwrap();
+    site.repository.remove(&path);
+    site.repository.commit();
+    site.repository.write(&path, document);
+    site.repository.commit_signed(&keys.path("alice"));
+    refused(&site, "which is not among those of the signers");
+    site.repository.commit_signed(&keys.path("bob"));
+    site.once().expect(State::InSync, 0);
+}
+
+#[test]
+fn what_was_signed_for_one_installation_holds_in_no_other() {
+    let Some((site, keys)) = two() else { return };
+    let path = version(&site, &keys, 1, 1, &["alice", "bob"], "  owner: development\n");
+    ["alice", "bob"].iter().for_each(|who| drop(trust(&site, &keys, &["sign", &path], who)));
+    site.repository.commit_signed(&keys.path("alice"));
+    refused(&site, "`1.yaml` is for the installation `development`, and this one is `holdfast`");
+}
+
+#[test]
+fn the_accounts_list_bars_somebody_at_once() {
+    let Some((site, keys)) = two() else { return };
+    let path = version(&site, &keys, 1, 1, &["alice", "bob", "mallory"], "");
+    ["alice", "bob"].iter().for_each(|who| drop(trust(&site, &keys, &["sign", &path], who)));
+    site.repository.commit_signed(&keys.path("alice"));
+    site.once().expect(State::InSync, 0);
+    let list = [("alice", "", "alice"), ("bob", "", "bob"), ("mallory", "valid-before=\"20200101\"", "mallory")];
+    site.operator().put("/holdfast/signers", "String", &keys.allowed(&list));
+    change(&site, "evil");
+    site.repository.commit_signed(&keys.path("mallory"));
+    refused(&site, "which is not among those of the signers");
+    site.repository.commit_signed(&keys.path("bob"));
+    site.once().expect(State::InSync, 0);
 }

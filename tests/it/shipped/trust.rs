@@ -36,9 +36,9 @@ fn a_commit_that_nobody_trusted_signed_changes_nothing_until_one_is() {
         };
         let turn = site.once().expect(State::Unknown, 75);
         let trouble = turn.report.source.trouble.clone().unwrap();
-        let why = if key.is_none() { "nobody signed it" } else { "which is not among the account's signers" };
+        let why = if key.is_none() { "nobody signed it" } else { "which is not among those of the signers" };
         assert!(trouble.contains(" is refused: ") && trouble.contains(why), "{trouble}");
-        assert!(trouble.ends_with("ends with a commit that one of the account's signers signed"), "{trouble}");
+        assert!(trouble.ends_with("ends with a commit that somebody signed who may"), "{trouble}");
         assert_eq!(turn.report.source.attempted, Some(good.clone()), "the last good one stays in force");
         assert_eq!(turn.report.happened.iter().filter(|it| it.what == What::Refused).count(), 1);
         assert_eq!(site.operator().parameter("/stack").as_deref(), Some("one"));
