@@ -4,8 +4,7 @@
 //! names (or else it could name keys that nobody has, and nothing would ever come after it). The account's list is version 0,
 //! of which more than half have to sign; it may also vouch for a later version straight away, which is how an account begins
 //! whose list is younger than the first versions. And it may bar somebody from all of them: by a line for their key that has
-//! run out. Everything is here that it takes to prove it: what an agent remembers only
-//! keeps it from going back. Not here: reading a commit ([`super::papers`]).
+//! run out. Everything that it takes to prove it is in the commit: what an agent remembers only keeps it from going back. Not here: reading a commit ([`super::papers`]).
 
 use super::{
     papers::Paper,
@@ -68,9 +67,8 @@ pub(crate) fn follow(
     let next = force.version.saturating_add(1);
     match versions.range(next..).next() {
         Some((number, _)) if *number > next => Err(format!(
-            "version {number} of who may sign is there, and version {} that has to come before it is not; ends with a commit \
-             that has both",
-            next
+            "version {number} of who may sign is there, and version {next} that has to come before it is not; ends with a \
+             commit that has both"
         )),
         Some((_, next)) => Err(unvouched(&force, next, seen)),
         None if force.version < floor => Err(format!(
@@ -108,14 +106,16 @@ fn own(list: &Signers, seen: Timestamp) -> Force {
 
 /// Whether a version later than the list itself was proved from this list.
 fn is_of(known: &Trusted, list: &Signers) -> bool {
-    known.version > 0 && known.list == list.digest().short(32)
+    known.version > 0 && known.list == list.digest().to_string()
 }
 
 /// What is remembered, found again.
 fn remembered(known: &Trusted, versions: &BTreeMap<u32, Version<'_>>) -> Result<Force, String> {
     let Trusted { version, document, .. } = known;
     match versions.get(version).map(|found| &found.force) {
-        Some(found) if found.document.as_ref().is_some_and(|digest| digest.short(32) == *document) => Ok(found.clone()),
+        Some(found) if found.document.as_ref().is_some_and(|digest| digest.to_string() == *document) => {
+            Ok(found.clone())
+        }
         Some(_) => Err(format!(
             "version {version} of who may sign holds here, and its document is not the one that was accepted; ends with a \
              commit that has it as it was, and says something else in version {}",
@@ -270,8 +270,8 @@ mod tests {
     fn known(names: &str, version: u32, versions: &[&str]) -> Trusted {
         let force = follow(&list(names), None, &repository(versions), SEEN).unwrap();
         assert_eq!(force.version, version);
-        let document = force.document.map(|digest| digest.short(32)).unwrap_or_default();
-        Trusted { version, document, list: list(names).digest().short(32), approved: BTreeMap::new() }
+        let document = force.document.map(|digest| digest.to_string()).unwrap_or_default();
+        Trusted { version, document, list: list(names).digest().to_string(), approved: BTreeMap::new() }
     }
 
     #[test]

@@ -167,8 +167,8 @@ impl Trust {
         }
         let known = self.trusted.as_ref().map(|trusted| trusted.approved.clone()).unwrap_or_default();
         let approved = paths::approved(source, head, (&force, &papers), &known, seen).await?;
-        let document = next.document.map(|digest| digest.short(32)).unwrap_or_default();
-        let trusted = Trusted { version: next.version, document, list: list.digest().short(32), approved };
+        let document = next.document.map(|digest| digest.to_string()).unwrap_or_default();
+        let trusted = Trusted { version: next.version, document, list: list.digest().to_string(), approved };
         let says = trusted.version > 0 || !trusted.approved.is_empty();
         Ok(Good { seal, trusted: says.then_some(trusted) })
     }
