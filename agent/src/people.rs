@@ -344,7 +344,7 @@ mod tests {
     #[track_caller]
     fn check(changes: &[Change], expect: Result<&str, &str>) {
         let all = changes.iter().try_fold(Orders::default(), |orders, change| change.apply(orders));
-        match (all.map(|orders| in_force(&orders.told())), expect) {
+        match (all.map(|orders| in_force(&orders)), expect) {
             (Ok(text), Ok(expect)) => assert!(text.starts_with(expect), "{text}"),
             (Err(error), Err(expect)) => assert!(error.to_string().contains(expect), "{error}"),
             (done, expect) => panic!("{done:?} for {expect:?}"),

@@ -18,10 +18,10 @@ use manifests::id::Malformed;
 /// Tells the account's agent something, as a person.
 pub(super) async fn order(flags: Flags, order: Order, output: Output) -> Result<Exit, CommandError> {
     let (config, aws) = known(flags, |_| Ok(())).await?;
-    let told = say(&config, &aws, order).await?.told();
+    let orders = say(&config, &aws, order).await?;
     match output {
-        Output::Text => show::out(&show::orders::in_force(&told)),
-        Output::Json => show::json(&show::orders::json(&told)),
+        Output::Text => show::out(&show::orders::in_force(&orders)),
+        Output::Json => show::json(&show::orders::json(&orders)),
     }
     Ok(Exit::Done)
 }

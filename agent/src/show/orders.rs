@@ -1,11 +1,21 @@
 //! What people told the agent, a line each: on a terminal after it was said, and in `status`.
 
 use manifests::report::{ApprovalReport, HoldReport, PinReport, RollbackReport};
-use plan::{orders::Told, quote::quote};
+use plan::{
+    orders::{Orders, Reset, Told},
+    quote::quote,
+};
 
 /// Everything that is in force, a line each.
-pub fn in_force(told: &Told) -> String {
-    let lines = lines(told);
+pub fn in_force(orders: &Orders) -> String {
+    let mut lines = lines(&orders.told());
+    if let Some(Reset { commit, until, reason, by }) = &orders.reset {
+        let (reason, by) = (quote(reason), quote(by));
+        lines.push(format!(
+            "may be followed, whatever it descends from: {}: {reason} ({by}); ends at {until:.0}",
+            commit.short()
+        ));
+    }
     if lines.is_empty() { "nothing is on hold, pinned, approved or rolled back".into() } else { lines.join("\n") }
 }
 
@@ -34,7 +44,10 @@ pub fn lines(told: &Told) -> Vec<String> {
 }
 
 /// The same for a machine.
-pub fn json(told: &Told) -> serde_json::Value {
-    let Told { holds, pin, approvals, rollbacks } = told;
-    serde_json::json!({ "holds": holds, "pin": pin, "approvals": approvals, "rollbacks": rollbacks })
+pub fn json(orders: &Orders) -> serde_json::Value {
+    let Told { holds, pin, approvals, rollbacks } = orders.told();
+    let reset = orders.reset.as_ref().map(|Reset { commit, until, reason, by }| {
+        serde_json::json!({ "commit": commit, "until": until, "reason": reason, "by": by })
+    });
+    serde_json::json!({ "holds": holds, "pin": pin, "approvals": approvals, "rollbacks": rollbacks, "reset": reset })
 }
