@@ -6,7 +6,7 @@
 use crate::{binary::Checkout, git_server::feed, keys::Keys};
 use agent::{
     accept::accept,
-    git::{Descent, Limits, Offered, Origin, Repository, credentials::Credentials},
+    git::{Descent, Limits, Offered, Origin, Repository, Ssh, credentials::Credentials},
     trust::{Policy, Trust, signers::Signers, tag::Tags},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
@@ -298,12 +298,19 @@ async fn a_tag_that_was_signed_with_openpgp_speaks_for_its_commit_too() {
         path: None,
         cache: bench.home.path().join("cache"),
         authorities: None,
-        ssh: "ssh".into(),
+        ssh: Ssh::default(),
         limits: Limits::default(),
     };
     let source = Repository::new(origin, Credentials::None).unwrap();
     let tags = Tags { prefix: "v".parse().unwrap(), now: SEEN.parse().unwrap() };
-    let trust = Trust { policy: Policy::Required, signers: Signers::parse(&bench.export(&alice)), tags: Some(tags) };
+    let trust = Trust {
+        policy: Policy::Required,
+        signers: Signers::parse(&bench.export(&alice)),
+        folder: "trust".parse().unwrap(),
+        owner: "holdfast".into(),
+        trusted: None,
+        tags: Some(tags),
+    };
     let offered = Offered { commit: head, descent: Descent::First };
     let proven = trust.prove(&source, offered, (None, None), SEEN.parse().unwrap()).await.unwrap();
     let seal = accept(proven, None, None).unwrap().seal().cloned().unwrap();
