@@ -70,7 +70,9 @@ pub(crate) async fn verify(config: &Config, aws: &SdkConfig, named: Option<&str>
     let force = trust.held(source, (&commit, last), seen).await;
     let judged = trust.look(source, &commit, last, seen).await;
     let accepted = judged.is_ok() || matches!(policy, Policy::Off | Policy::Warn);
-    let signers = force.iter().flat_map(|force| force.signers.principals()).map(ToOwned::to_owned).collect();
+    // Where the repository's documents don't hold, the account's own list does.
+    let who = force.as_ref().map(|force| &force.signers).or(trust.signers.as_ref());
+    let signers = who.iter().flat_map(|signers| signers.principals()).map(ToOwned::to_owned).collect();
     let version = force.map_or(0, |force| force.version);
     let (signer, why) = match judged {
         Ok(good) => (Some(good.seal), None),

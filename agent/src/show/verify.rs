@@ -12,7 +12,7 @@ pub fn text(verified: &Verified, style: Style) -> String {
         (Some(Seal::Good { by, key, tag: Some(tag) }), _) => {
             format!("is signed by {by}, by the tag {}, with the key {key}", quote(tag))
         }
-        (Some(Seal::Tolerated { why }), _) | (None, Some(why)) => format!("has no good signature: {why}"),
+        (Some(Seal::Tolerated { why }), _) | (None, Some(why)) => format!("is not trusted: {why}"),
         (None, None) => "was not looked at".into(),
     };
     let (mark, ink) = if *accepted { ("✓", Ink::Good) } else { ("✗", Ink::Bad) };

@@ -214,7 +214,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
 fn signature(bytes: &[u8], key: &Path) -> Result<Vec<u8>, String> {
     use io::Write as _;
     let mut command = Command::new("ssh-keygen");
-    command.args(["-Y", "sign", "-n", DOCUMENTS, "-f"]).arg(key).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.args(["-q", "-Y", "sign", "-n", DOCUMENTS, "-f"]).arg(key).stdin(Stdio::piped()).stdout(Stdio::piped());
     let missing = |error: io::Error| format!("`ssh-keygen` can't be run: {error}; it comes with OpenSSH's client");
     let mut child = command.spawn().map_err(missing)?;
     // Standard input is closed by dropping it.
