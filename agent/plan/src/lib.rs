@@ -48,6 +48,7 @@ pub mod memory;
 mod texts;
 pub mod spent;
 pub mod trial;
+mod trusted;
 pub mod reach;
 pub mod short;
 pub mod pair;
