@@ -104,6 +104,14 @@ fn the_example_manifest_is_one() {
     assert_eq!((ran.code, ran.stdout.trim()), (Some(0), "2 stack manifests, 0 accounts, 0 problems"));
 }
 
+#[test]
+fn the_example_of_who_may_sign_is_one() {
+    let example = block("**The repository may say who signs", "yaml");
+    let read = manifests::trust::parse(&"trust/1.yaml".parse().unwrap(), example.as_bytes());
+    let Ok(Some(manifests::trust::Document::Rules(rules))) = read else { panic!("{read:?}") };
+    assert_eq!((rules.version, rules.threshold, rules.paths.len()), (1, 2, 1));
+}
+
 /// Everything that stands in code as `holdfast …`, in the text and in the blocks.
 fn said() -> Vec<String> {
     let readme = readme();

@@ -5,6 +5,7 @@
 
 use crate::{
     binary::{Checkout, Ran, holdfast, until},
+    git_server::GitServer,
     wire::{Operator, request},
     world::HOME,
 };
@@ -70,6 +71,13 @@ impl Site {
     /// Writes a manifest's template.
     pub(crate) fn template(&self, name: &str, template: &str) {
         self.repository.write(&format!("{name}.template"), template);
+    }
+
+    /// A git server in front of the repository, and the repository's address there.
+    pub(crate) fn served(&self) -> (GitServer, String) {
+        let server = GitServer::start(self.repository.folder());
+        let url = server.url(".git");
+        (server, url)
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

@@ -2,8 +2,8 @@
 
 use crate::{
     binary::{Running, until},
-    git_server::{GitServer, Manner},
-    site::{Site, manifest, parameter},
+    git_server::Manner,
+    site::{Site, parameter},
 };
 use manifests::report::{State, What};
 use sim::{fault::Fault, world::Timing};
@@ -28,15 +28,10 @@ fn it_converges_follows_commits_and_stops_when_asked() {
 
 #[test]
 fn a_git_server_that_is_away_stops_nothing() {
-    let site = Site::of(&[]);
-    let folder = site.home().join("served");
-    let checkout = crate::binary::Checkout::new(folder.join("fleet"));
-    checkout.write("stack.yaml", manifest("stack", ""));
-    checkout.write("stack.template", parameter("stack", "one"));
-    checkout.commit();
-    let server = GitServer::start(&folder);
+    let site = Site::of(&[("stack", "")]);
+    let (server, url) = site.served();
     let mut command = site.agent(&OFTEN);
-    let agent = Running::start(command.env("HOLDFAST_REPOSITORY", server.url("fleet/.git")));
+    let agent = Running::start(command.env("HOLDFAST_REPOSITORY", url));
     until("the stack", || site.operator().parameter("/stack").as_deref() == Some("one"));
 
     server.behave(Manner::Status(503, String::new()));
@@ -46,8 +41,8 @@ fn a_git_server_that_is_away_stops_nothing() {
     until("a change by hand to be put back", || site.operator().parameter("/stack").as_deref() == Some("one"));
     assert!(site.called("cloudformation:DescribeStacks") > looked);
 
-    checkout.write("stack.yaml", manifest("stack", "parameters: {Value: two}"));
-    checkout.commit();
+    site.write("stack", "parameters: {Value: two}");
+    site.repository.commit();
     server.behave(Manner::Honest);
     until("the commit", || site.operator().parameter("/stack").as_deref() == Some("two"));
     assert_eq!(agent.terminate().code, Some(0));

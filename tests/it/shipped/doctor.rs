@@ -1,9 +1,6 @@
 //! `holdfast doctor`: everything that an agent needs, looked at without changing anything.
 
-use crate::{
-    git_server::GitServer,
-    site::{ACCOUNT, AWAY, Site, manifest, parameter},
-};
+use crate::site::{ACCOUNT, AWAY, Site};
 use manifests::report::State;
 use serde_json::{Value, json};
 use sim::fault::Fault;
@@ -260,14 +257,9 @@ fn a_branch_that_was_rewritten_is_not_read() {
 
 #[test]
 fn a_remote_s_copy_is_gone_afterwards() {
-    let site = Site::of(&[]);
-    let folder = site.home().join("served");
-    let checkout = crate::binary::Checkout::new(folder.join("fleet"));
-    checkout.write("stack.yaml", manifest("stack", ""));
-    checkout.write("stack.template", parameter("stack", "one"));
-    checkout.commit();
-    let server = GitServer::start(&folder);
-    let found = checks(&site, &["--repository", &server.url("fleet/.git")], 0);
+    let site = Site::of(&[("stack", "")]);
+    let (_server, url) = site.served();
+    let found = checks(&site, &["--repository", &url], 0);
     assert_eq!((of(&found, "repository").0, of(&found, "manifests").0), ("good", "good"));
     assert!(!Path::new(&site.file("cache")).exists());
 }

@@ -1,10 +1,7 @@
 //! Health: checks of a real server on this machine, of parameters and of alarms; going back; CloudFormation's own rollback
 //! triggers.
 
-use crate::{
-    git_server::GitServer,
-    site::{Site, parameter},
-};
+use crate::site::{Site, parameter};
 use manifests::report::{State, What};
 use sim::{fault::Fault, store::Key};
 use std::{
@@ -179,10 +176,10 @@ fn a_change_that_fails_its_checks_goes_back_is_held_and_everybody_is_told_by_whi
 fn the_way_back_is_found_in_a_copy_of_the_repository_that_is_younger_than_it() {
     let service = Service::start();
     let site = site(&service);
-    let server = GitServer::start(site.repository.folder());
+    let (_server, url) = site.served();
     let once = || {
         let mut agent = site.agent(&["once", "-o", "json"]);
-        crate::site::Turn::of(crate::binary::Ran::of(agent.env("HOLDFAST_REPOSITORY", server.url(".git"))))
+        crate::site::Turn::of(crate::binary::Ran::of(agent.env("HOLDFAST_REPOSITORY", &url)))
     };
     once().expect(State::InSync, 0);
     // Going back would remove what this commit adds, so it waits for a person.

@@ -1,10 +1,10 @@
 //! The way to the repository through a proxy, as the environment says: what passes it, what does not, and what nobody sees.
 
 use crate::{
-    binary::{Checkout, Ran},
+    binary::Ran,
     git_server::{GitServer, Manner},
     proxy::{Passed, Proxy},
-    site::{Site, Turn, manifest, parameter},
+    site::{Site, Turn},
     tls::Tls,
 };
 use manifests::report::State;
@@ -16,14 +16,8 @@ const WHO: &str = "who:canary-4711@";
 
 /// A site, and a git server with its repository.
 fn served() -> (Site, GitServer, String) {
-    let site = Site::of(&[]);
-    let folder = site.home().join("served");
-    let checkout = Checkout::new(folder.join("fleet"));
-    checkout.write("stack.yaml", manifest("stack", ""));
-    checkout.write("stack.template", parameter("stack", "one"));
-    checkout.commit();
-    let server = GitServer::start(&folder);
-    let url = server.url("fleet/.git");
+    let site = Site::of(&[("stack", "")]);
+    let (server, url) = site.served();
     (site, server, url)
 }
 
@@ -93,7 +87,7 @@ fn over_https_the_proxy_sees_where_it_goes_and_nothing_of_what_is_said() {
     let (site, server, _) = served();
     let Some(tls) = Tls::before(server.port(), &site.home().join("tls")) else { return };
     server.demand("Basic Z2l0OnNlc2FtZQ==");
-    let url = format!("https://localhost:{}/fleet/.git", tls.port());
+    let url = format!("https://localhost:{}/.git", tls.port());
     let proxy = Proxy::start(Some(SHOWN));
     let (by, authority) = (proxy.url(WHO), tls.authority("authority"));
     let mut environment = vec![

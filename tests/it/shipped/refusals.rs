@@ -2,8 +2,8 @@
 
 use crate::{
     binary::{Ran, holdfast},
-    git_server::{GitServer, Manner, git},
-    site::{Site, manifest, parameter},
+    git_server::{Manner, git},
+    site::Site,
 };
 use manifests::report::State;
 use sim::fault::{Fault, Rule};
@@ -195,14 +195,8 @@ fn a_branch_that_was_rewritten_is_refused_and_the_last_commit_stays_in_force() {
 
 #[test]
 fn a_git_server_lets_in_whoever_knows_the_password() {
-    let site = Site::of(&[]);
-    let folder = site.home().join("served");
-    let checkout = crate::binary::Checkout::new(folder.join("fleet"));
-    checkout.write("stack.yaml", manifest("stack", ""));
-    checkout.write("stack.template", parameter("stack", "one"));
-    checkout.commit();
-    let server = GitServer::start(&folder);
-    let url = server.url("fleet/.git");
+    let site = Site::of(&[("stack", "")]);
+    let (server, url) = site.served();
     server.demand("Basic Z2l0OnNlc2FtZQ==");
     let said = |secret: &str| {
         let mut agent = site.agent(&["once", "-o", "json", "--repository", &url, "--git-user", "git"]);

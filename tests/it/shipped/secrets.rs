@@ -3,7 +3,7 @@
 use crate::{
     binary::{Ran, Running, until},
     git_server::{GitServer, Manner},
-    site::{Site, manifest, parameter},
+    site::{Site, parameter},
 };
 
 /// The word that must not be seen.
@@ -36,16 +36,12 @@ fn check(site: &Site, environment: &[(&str, &str)], words: &str) {
     }
 }
 
-/// A repository behind a git server that demands a user's name and the canary.
-fn served(site: &Site, authorization: &str) -> GitServer {
-    let folder = site.home().join("served");
-    let checkout = crate::binary::Checkout::new(folder.join("fleet"));
-    checkout.write("stack.yaml", manifest("stack", ""));
-    checkout.write("stack.template", parameter("stack", "one"));
-    checkout.commit();
-    let server = GitServer::start(&folder);
+/// A site whose repository is behind a git server that demands a user's name and the canary, and its address there.
+fn served(authorization: &str) -> (Site, GitServer, String) {
+    let site = Site::of(&[("stack", "")]);
+    let (server, url) = site.served();
     server.demand(authorization);
-    server
+    (site, server, url)
 }
 
 /// `git:canary-4711`
@@ -53,9 +49,7 @@ const BASIC: &str = "Basic Z2l0OmNhbmFyeS00NzEx";
 
 #[test]
 fn a_git_password_from_the_environment() {
-    let site = Site::of(&[]);
-    let server = served(&site, BASIC);
-    let url = server.url("fleet/.git");
+    let (site, server, url) = served(BASIC);
     let environment = [("HOLDFAST_REPOSITORY", &*url), ("HOLDFAST_GIT_USER", "git"), ("HOLDFAST_GIT_SECRET", CANARY)];
     check(&site, &environment, "stack");
     assert_eq!(site.operator().status("stack").as_deref(), Some("CREATE_COMPLETE"), "and it is the right one");
@@ -66,9 +60,8 @@ fn a_git_password_from_the_environment() {
 
 #[test]
 fn a_git_token_from_a_file_that_is_rotated() {
-    let site = Site::of(&[]);
-    let server = served(&site, &format!("Bearer {CANARY}"));
-    let (url, file) = (server.url("fleet/.git"), site.file("token"));
+    let (site, server, url) = served(&format!("Bearer {CANARY}"));
+    let file = site.file("token");
     std::fs::write(&file, format!("{CANARY}\n")).unwrap();
     let environment = [("HOLDFAST_REPOSITORY", &*url), ("HOLDFAST_GIT_SECRET_FILE", file.to_str().unwrap())];
     check(&site, &environment, "stack");
@@ -79,9 +72,8 @@ fn a_git_token_from_a_file_that_is_rotated() {
     until("the first look", || server.counted().requests > before);
     server.demand("Bearer canary-rotated");
     std::fs::write(&file, "canary-rotated").unwrap();
-    let commit = crate::binary::Checkout::new(site.home().join("served/fleet"));
-    commit.write("stack.yaml", manifest("stack", "parameters: {Value: two}"));
-    commit.commit();
+    site.write("stack", "parameters: {Value: two}");
+    site.repository.commit();
     until("the new commit", || site.operator().parameter("/stack").as_deref() == Some("two"));
     let ran = daemon.terminate();
     assert!(!ran.said().contains("canary"), "{ran:#?}");
@@ -89,10 +81,8 @@ fn a_git_token_from_a_file_that_is_rotated() {
 
 #[test]
 fn a_git_token_from_ssm() {
-    let site = Site::of(&[]);
-    let server = served(&site, &format!("Bearer {CANARY}"));
+    let (site, _server, url) = served(&format!("Bearer {CANARY}"));
     site.operator().put("/git/token", "SecureString", CANARY);
-    let url = server.url("fleet/.git");
     let environment = [("HOLDFAST_REPOSITORY", &*url), ("HOLDFAST_GIT_SECRET_PARAMETER", "/git/token")];
     check(&site, &environment, "stack");
     assert_eq!(site.operator().status("stack").as_deref(), Some("CREATE_COMPLETE"), "and it is the right one");
@@ -100,9 +90,8 @@ fn a_git_token_from_ssm() {
 
 #[test]
 fn a_password_in_the_url() {
-    let site = Site::of(&[]);
-    let server = served(&site, BASIC);
-    let url = server.url("fleet/.git").replace("http://", &format!("http://git:{CANARY}@"));
+    let (site, _server, url) = served(BASIC);
+    let url = url.replace("http://", &format!("http://git:{CANARY}@"));
     check(&site, &[("HOLDFAST_REPOSITORY", &*url)], "stack");
     assert_eq!(site.operator().status("stack").as_deref(), Some("CREATE_COMPLETE"), "and it is the right one");
     let ran = Ran::of(site.agent(&["--help"]).env("HOLDFAST_REPOSITORY", &url).env("HOLDFAST_GIT_SECRET", CANARY));
