@@ -6,7 +6,10 @@
 //!
 //! Not here: where it lies (that is the agent's business) and how a change is judged by it (that is `plan`'s).
 
+mod drift;
 mod written;
+
+pub use drift::{DriftRules, PeopleRule, Who};
 
 use crate::{
     findings::Findings,
@@ -44,6 +47,8 @@ pub struct Guardrails {
     pub prune: Prune,
     /// When changes may begin.
     pub windows: Vec<Window>,
+    /// What is done about drift, and whose is left alone.
+    pub drift: DriftRules,
 }
 
 /// How much may be destroyed, and how much changed.
@@ -63,6 +68,8 @@ pub struct Limits {
     pub deletions_per_turn: u32,
     /// Stacks that may be deleted in any 24 hours because their manifests left.
     pub deletions_per_day: u32,
+    /// Resources that somebody changed and that may be put back in any 24 hours.
+    pub heals_per_day: u32,
 }
 
 /// Resource types that are fenced, as patterns (`AWS::RDS::*`).
@@ -164,6 +171,7 @@ impl Default for Guardrails {
             may: May::default(),
             prune: Prune::default(),
             windows: Vec::new(),
+            drift: DriftRules::default(),
         }
     }
 }
@@ -179,6 +187,7 @@ impl Default for Limits {
             replacements_per_day: 10,
             deletions_per_turn: 1,
             deletions_per_day: 5,
+            heals_per_day: 50,
         }
     }
 }
@@ -296,6 +305,7 @@ fn guardrails(spec: &Spec, findings: &mut Findings<'_>) -> Guardrails {
         role: spec.role_arn.as_ref().and_then(|text| findings.id(text)),
         may: may(spec.may.as_ref()),
         prune: prune(spec.prune.as_ref(), findings),
+        drift: drift::rules(spec.drift.as_ref(), findings),
         windows: spec.windows.iter().filter_map(|written| window::window(written, findings)).collect(),
     }
 }
@@ -311,6 +321,7 @@ fn limits(written: Option<&written::Limits>) -> Limits {
         replacements_per_day: written.replacements_per_day.unwrap_or(usual.replacements_per_day),
         deletions_per_turn: written.deletions_per_turn.unwrap_or(usual.deletions_per_turn),
         deletions_per_day: written.deletions_per_day.unwrap_or(usual.deletions_per_day),
+        heals_per_day: written.heals_per_day.unwrap_or(usual.heals_per_day),
     }
 }
 
@@ -343,16 +354,20 @@ fn prune(written: Option<&written::Prune>, findings: &mut Findings<'_>) -> Prune
     prune
 }
 
-/// Only what can be part of a type's name, and stars.
-fn type_pattern(text: &At<String>, findings: &mut Findings<'_>) -> Option<TypePattern> {
+/// Whether it is a type's name or a pattern of some: only what can be part of one, and stars.
+pub(crate) fn is_type(text: &str) -> bool {
     // CloudFormation's names are spelled with capitals, in three parts (`Custom::Name` has two): another spelling would fence
     // nothing off, and nobody would notice.
     let fits = |c: char| c.is_ascii_alphanumeric() || "_@*".contains(c);
     let part = |part: &str| part.starts_with(|c: char| c.is_ascii_uppercase() || c == '*') && part.chars().all(fits);
-    let parts: Vec<&str> = text.value.split("::").collect();
+    let parts: Vec<&str> = text.split("::").collect();
     let whole = parts.len() >= 3 || (parts.len() == 2 && parts.first() == Some(&"Custom"));
-    let shaped = text.value == "*" || whole || (parts.len() == 2 && text.value.contains('*'));
-    if shaped && parts.iter().all(|text| part(text)) {
+    let shaped = text == "*" || whole || (parts.len() == 2 && text.contains('*'));
+    shaped && parts.iter().all(|text| part(text))
+}
+
+fn type_pattern(text: &At<String>, findings: &mut Findings<'_>) -> Option<TypePattern> {
+    if is_type(&text.value) {
         return Some(TypePattern(Pattern::new(&text.value)));
     }
     let fault = Fault::new(text.at, format!("`{}` is not a resource type or a pattern of some", brief(&text.value)));

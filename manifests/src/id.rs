@@ -18,7 +18,7 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    fn new(text: &str, what: &'static str, why: &'static str) -> Self {
+    pub(crate) fn new(text: &str, what: &'static str, why: &'static str) -> Self {
         // Hostile input may be megabytes long; an error message may not.
         let text = text.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         Self { text, what, why }

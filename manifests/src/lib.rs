@@ -11,6 +11,7 @@ pub mod id;
 pub mod stack;
 pub mod artifact;
 pub mod check;
+pub mod drift;
 pub mod nested;
 pub mod fleet;
 pub mod approval;

@@ -15,8 +15,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+mod drift;
 mod orders;
 
+pub use drift::{DriftMode, DriftReport, DriftedReport, How};
 pub use orders::{ApprovalReport, HoldReport, PinReport, RollbackReport};
 
 /// `type` of the envelope for [`Report`] version 1.
@@ -272,6 +274,9 @@ pub struct StackReport {
     /// Controls that the stack provides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provides: Vec<String>,
+    /// What is known of its drift; absent when nobody looks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftReport>,
 }
 
 /// One thing that happened.
@@ -319,6 +324,12 @@ pub enum What {
     Recovered,
     /// A change went well and left resources behind that no stack knows any more.
     Orphaned,
+    /// Somebody changed something behind CloudFormation's back.
+    Drifted,
+    /// It was put back.
+    Healed,
+    /// It could not be put back, or was not.
+    NotHealed,
     /// A word of a newer agent.
     #[serde(other)]
     Unknown,

@@ -4,6 +4,7 @@
 
 use crate::artifact::Artifact;
 use crate::check::Check;
+use crate::drift::Drift;
 use crate::id::{AccountId, Arn, LogicalId, Name, Region, RepoPath, ResourcePath, StackName};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -71,6 +72,8 @@ pub struct Stack {
     pub rollback: Rollback,
     /// What may be given up to get it going again.
     pub recovery: Recovery,
+    /// What is done about changes that somebody makes behind CloudFormation's back.
+    pub drift: Drift,
     /// What has to be so for it to be well.
     pub checks: Vec<Check>,
     /// Names of controls that the stack provides.
@@ -141,6 +144,11 @@ pub enum Capability {
 }
 
 impl Capability {
+    /// From CloudFormation's own word; `None` for one that it learned after us.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Iam, Self::NamedIam, Self::AutoExpand].into_iter().find(|one| one.as_str() == word)
+    }
+
     /// As CloudFormation spells it.
     pub fn as_str(self) -> &'static str {
         match self {

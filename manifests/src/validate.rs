@@ -6,7 +6,7 @@
 //! Not here: what takes two manifests to see. [`crate::graph`] looks at those.
 
 use crate::{
-    artifact, check,
+    artifact, check, drift,
     findings::Findings,
     id::{LogicalId, Name, RepoPath, ResourcePath, StackName},
     parameter::{Output, Parameter, Reference},
@@ -54,7 +54,6 @@ pub(crate) fn stack(
     findings: &mut Findings<'_>,
 ) -> Option<Sound> {
     let spec = &written.spec;
-    findings.unsupported("drift", spec.drift.as_ref());
     let stack_name = match &spec.stack_name {
         Some(text) => findings.id(text),
         None => name.as_str().parse::<StackName>().ok(), // a Name is a stack name, letter by letter
@@ -85,6 +84,7 @@ pub(crate) fn stack(
         allow: allow(&spec.allow, findings),
         rollback: spec.rollback.as_ref().map(|rollback| self::rollback(rollback, findings)).unwrap_or_default(),
         recovery: spec.recovery.as_ref().map(|recovery| self::recovery(recovery, findings)).unwrap_or_default(),
+        drift: drift::drift(spec.drift.as_ref(), findings),
         checks: check::checks(&spec.checks, findings),
         provides: provides(&spec.provides, findings),
         timeout: timeout(spec.timeout.as_ref(), findings),

@@ -7,6 +7,7 @@
 use crate::{
     artifact::written::Artifact,
     check::written::Check,
+    drift::written::Drift,
     parameter::Parameter,
     stack::{Capability, DeletionPolicy},
     typed::At,
@@ -256,9 +257,8 @@ pub(crate) struct StackSpec {
     pub(crate) timeout: Option<At<String>>,
     /// Leaves the stack as it is, whatever the repository says.
     pub(crate) suspend: Option<Suspend>,
-
-    #[cfg_attr(feature = "schema", schemars(skip))]
-    pub(crate) drift: Option<At<IgnoredAny>>,
+    /// What is done about changes that somebody makes behind CloudFormation's back.
+    pub(crate) drift: Option<Drift>,
 }
 
 /// The CloudFormation template.

@@ -1,7 +1,8 @@
 //! Guardrails as people write them. The JSON schema is made from these types, and their comments are what an editor
 //! shows.
 
-use crate::{typed::At, window::Written as Window, written::ApiVersion};
+use super::Who;
+use crate::{drift::Mode, typed::At, window::Written as Window, written::ApiVersion};
 use serde::Deserialize;
 
 /// The word that `kind` has here.
@@ -51,6 +52,35 @@ pub(crate) struct Spec {
     /// them is. What has begun is not interrupted.
     #[serde(default)]
     pub(crate) windows: Vec<At<Window>>,
+    /// What is done about changes that somebody makes behind CloudFormation's back.
+    pub(crate) drift: Option<DriftRules>,
+}
+
+/// What is done about changes that somebody makes behind CloudFormation's back.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DriftRules {
+    /// The most that a manifest may ask for. Default `heal`.
+    pub(crate) mode: Option<Mode>,
+    /// What may be told of who changed something, in reports: principal and address in full, as hashes, or neither. Default
+    /// `full`.
+    pub(crate) who: Option<Who>,
+    /// Whose changes are left alone for a while.
+    #[serde(default)]
+    pub(crate) people: Vec<PeopleRule>,
+}
+
+/// Changes of some principals are left alone for a while.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PeopleRule {
+    /// The ARN of a user, a session or the role behind it; `*` stands for anything.
+    pub(crate) by: At<String>,
+    /// For how long after the change, such as `4h`: at most `30d`.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9]+[smhd]$")))]
+    pub(crate) hold: At<String>,
 }
 
 /// How much may be destroyed, and how much changed.
@@ -72,6 +102,8 @@ pub(crate) struct Limits {
     pub(crate) deletions_per_turn: Option<u32>,
     /// Stacks that may be deleted in any 24 hours because their manifests left. Default 5.
     pub(crate) deletions_per_day: Option<u32>,
+    /// Resources that somebody changed and that may be put back in any 24 hours. Default 50.
+    pub(crate) heals_per_day: Option<u32>,
 }
 
 /// Resource types that are fenced; `*` stands for anything.

@@ -2,6 +2,7 @@
 //! that it carries.
 #![expect(clippy::expect_used, reason = "a test that can't go on says why")]
 
+mod drift;
 mod guardrails;
 mod problems;
 mod repository;

@@ -132,7 +132,6 @@ fn what_begins_a_document() {
 #[test]
 fn what_the_design_has_and_this_version_does_not_act_on() {
     let hint = "\n  hint: take it out: nothing would act on it";
-    check_spec("drift: {mode: heal}", &format!("stacks/a.yaml:6:10: `drift` is not supported by this version{hint}"));
     check(
         "apiVersion: holdfast/v1\nkind: Fleet\nspec:\n  rings: []\n  trust: {}\n",
         &format!(
