@@ -8,6 +8,7 @@
 
 use crate::{
     facts::{FailedEvent, StackEvent},
+    guard::HEAL,
     watch::root_cause,
 };
 use alloc::{
@@ -74,6 +75,8 @@ pub enum Outcome {
 pub enum By {
     /// An agent, for this commit.
     Commit(CommitId),
+    /// An agent, to put back what somebody changed.
+    Heal,
     /// Somebody else, with this token if any.
     Other(Option<String>),
 }
@@ -128,8 +131,11 @@ impl Outcome {
 }
 
 impl By {
-    /// Whoever gave an operation this token: ours are `holdfast-<digest>-<commit>`.
+    /// Whoever gave an operation this token: ours are `holdfast-<digest>-<commit>`, and those of heals begin with [`HEAL`].
     fn of(token: Option<&str>) -> Self {
+        if token.is_some_and(|token| token.starts_with(HEAL)) {
+            return Self::Heal;
+        }
         let commit = token.and_then(|token| token.strip_prefix("holdfast-")?.split_once('-')?.1.parse().ok());
         match commit {
             Some(commit) => Self::Commit(commit),

@@ -137,6 +137,19 @@ words! {
     }
 }
 
+words! {
+    /// How a resource really is, beside what its stack asked of it (`StackResourceDriftStatus`, and `ResourceDriftStatus`
+    /// of a change set).
+    Seen {
+        InSync = "IN_SYNC",
+        Modified = "MODIFIED",
+        Deleted = "DELETED",
+        NotChecked = "NOT_CHECKED",
+        Unknown = "UNKNOWN",
+        Unsupported = "UNSUPPORTED",
+    }
+}
+
 /// One resource in a change set. An action or word that CloudFormation learned after us is `None`, and is judged as
 /// the worst that it could be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,6 +170,9 @@ pub struct Change {
     pub details: Vec<Detail>,
     /// For a nested stack: whether everything that changes inside it stands in the change set too.
     pub walked: bool,
+    /// How the resource really is, as a drift-aware change set found it; `None` in every other, and for a word that
+    /// CloudFormation learned after us.
+    pub drift: Option<Seen>,
 }
 
 /// One property in a change, for people.
@@ -200,6 +216,8 @@ pub struct ChangeSet {
     pub reason: Option<String>,
     /// What it does, resource by resource.
     pub changes: Vec<Change>,
+    /// Whether it is drift-aware (`DeploymentMode` `REVERT_DRIFT`).
+    pub reverts: bool,
 }
 
 /// One event of a stack.

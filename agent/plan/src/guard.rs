@@ -34,8 +34,10 @@ use manifests::{
     stack::Stack,
 };
 
+mod heal;
 mod kind;
 
+pub use heal::judge_heal;
 use kind::{Kind, named};
 
 /// What a change is judged by.
@@ -167,7 +169,7 @@ pub fn judge(preview: &Preview<'_>, law: &Law<'_>) -> Judgement {
         return Judgement::Held(held(preview, law, why));
     }
     let [removal, replacement] = &kinds;
-    let toll = Toll { removals: removal.total(), replacements: replacement.total(), deletions: 0 };
+    let toll = Toll { removals: removal.total(), replacements: replacement.total(), ..Toll::default() };
     if let Some(why) = kinds.iter().find_map(Kind::beyond_a_day) {
         return Judgement::Held(held(preview, law, why));
     }
@@ -186,7 +188,9 @@ pub fn judge(preview: &Preview<'_>, law: &Law<'_>) -> Judgement {
 pub fn judge_whole(step: &Step, law: &Law<'_>) -> Option<Judgement> {
     let removal = Toll { removals: 1, ..Toll::default() };
     let (toll, act) = match &step.action {
-        step::Action::Create(_) | step::Action::Update(_) | step::Action::Back(..) => return None,
+        step::Action::Create(_) | step::Action::Update(_) | step::Action::Back(..) | step::Action::Heal(_) => {
+            return None;
+        }
         step::Action::Remove { stack_id, retain } => {
             let toll = Toll { deletions: 1, ..Toll::default() };
             (toll, Act::Delete { stack_id: stack_id.clone(), retain: retain.clone() })
@@ -225,6 +229,7 @@ pub fn a_day(limits: &Limits) -> Toll {
         removals: limits.removals_per_day,
         replacements: limits.replacements_per_day,
         deletions: limits.deletions_per_day,
+        heals: limits.heals_per_day,
     }
 }
 
@@ -297,8 +302,11 @@ fn permit(step: &Step, act: Act, law: &Law<'_>) -> Permit {
 pub fn token(step: &Step, commit: Option<&CommitId>) -> String {
     let asked = step.action.asked().map(|asked| asked.fingerprint());
     let text = format!("{}|{:?}|{asked:?}|{:?}|{}", step.key, step.action.started(), step.generation, step.attempt);
-    // A way back is for the commit whose form it brings back.
+    // A way back is for the commit whose form it brings back; a heal is for none.
     let commit = match &step.action {
+        step::Action::Heal(heal) => {
+            return format!("{HEAL}{}", Fingerprint::of(format!("{text}|{}", heal.change_set).as_bytes()));
+        }
         step::Action::Back(_, back) => Some(back),
         step::Action::Create(_)
         | step::Action::Update(_)
@@ -310,6 +318,9 @@ pub fn token(step: &Step, commit: Option<&CommitId>) -> String {
     let commit = commit.map(|commit| format!("-{commit}")).unwrap_or_default();
     format!("holdfast-{}{commit}", Fingerprint::of(text.as_bytes()))
 }
+
+/// What the tokens of heals begin with.
+pub const HEAL: &str = "holdfast-heal-";
 
 /// The mark of one entry of `allow`: another reason is another entry.
 fn entry(key: &StackKey, verb: &str, resource: &ResourcePath, reason: Option<&str>) -> Short {

@@ -18,6 +18,7 @@ use alloc::{
     vec::Vec,
 };
 use manifests::{
+    drift::Mode,
     id::{CommitId, LogicalId, Name, StackKey},
     report::State,
 };
@@ -28,39 +29,12 @@ pub fn lint(plan: &Plan, facts: &Facts<'_>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     for step in &plan.steps {
         let key = &step.key;
-        let found = facts.found.stacks.get(key);
-        let mut note = |text: &str| notes.push(format!("{key}: {text}"));
         if !seen.insert(key) {
-            note("there are two steps for it");
+            notes.push(format!("{key}: there are two steps for it"));
         }
-        if facts.closed.is_some() {
-            note("there is a step for it while nothing may begin");
-        }
-        if facts.policy.guardrails.protects(&key.stack).is_some() {
-            note("there is a step for it, and the account protects it");
-        }
-        if facts.orders.holds.iter().any(|hold| hold.stack.as_ref().is_none_or(|stack| *stack == key.stack)) {
-            note("there is a step for it while a person holds it");
-        }
-        if !facts.found.regions.contains(&key.region) {
-            note("there is a step in a region that was not looked at");
-        }
-        if facts.memory.of(key).is_some_and(|known| known.pending.is_some()) {
-            note("there is a step for it while one is under way");
-        }
-        if found.and_then(FoundStack::stance) == Some(Stance::Busy) {
-            note("there is a step for it while CloudFormation is at work on it");
-        } else if let Some(wrong) = wrong(&step.action, key, facts) {
-            note(wrong);
-        }
-        if unlisted(&step.action, key, facts) {
-            note("it is to give up what no manifest lets it");
-        }
-        if is_worn_out(step) {
-            note("it was tried as often as it may be");
-        }
+        notes.extend(one(step, facts));
         if let Some(waits) = unmet(plan, facts, key) {
-            note(&waits);
+            notes.push(format!("{key}: {waits}"));
         }
     }
     let removals = plan.steps.iter().filter(|step| matches!(step.action, Action::Remove { .. })).count();
@@ -77,6 +51,54 @@ pub fn lint(plan: &Plan, facts: &Facts<'_>) -> Vec<String> {
     }
     for (key, _) in plan.rows.iter().filter(|(key, row)| matches!(row.stand, Stand::Due(_)) != seen.contains(key)) {
         notes.push(format!("{key}: it is due without a step, or has a step and is not due"));
+    }
+    notes
+}
+
+/// Everything wrong with heals that are about to begin, as sentences.
+pub fn lint_heals(steps: &[Step], facts: &Facts<'_>) -> Vec<String> {
+    let mut notes: Vec<String> = steps.iter().flat_map(|step| one(step, facts)).collect();
+    let keys: BTreeSet<&StackKey> = steps.iter().map(|step| &step.key).collect();
+    if keys.len() < steps.len() {
+        notes.push("there are two heals of one stack".into());
+    }
+    for step in steps.iter().filter(|step| !matches!(step.action, Action::Heal(_))) {
+        notes.push(format!("{}: it is no heal", step.key));
+    }
+    notes
+}
+
+/// Everything wrong with one step, whatever else there is.
+fn one(step: &Step, facts: &Facts<'_>) -> Vec<String> {
+    let key = &step.key;
+    let mut notes = Vec::new();
+    let found = facts.found.stacks.get(key);
+    let mut note = |text: &str| notes.push(format!("{key}: {text}"));
+    if facts.closed.is_some() {
+        note("there is a step for it while nothing may begin");
+    }
+    if facts.policy.guardrails.protects(&key.stack).is_some() {
+        note("there is a step for it, and the account protects it");
+    }
+    if facts.orders.holds.iter().any(|hold| hold.stack.as_ref().is_none_or(|stack| *stack == key.stack)) {
+        note("there is a step for it while a person holds it");
+    }
+    if !facts.found.regions.contains(&key.region) {
+        note("there is a step in a region that was not looked at");
+    }
+    if facts.memory.of(key).is_some_and(|known| known.pending.is_some()) {
+        note("there is a step for it while one is under way");
+    }
+    if found.and_then(FoundStack::stance) == Some(Stance::Busy) {
+        note("there is a step for it while CloudFormation is at work on it");
+    } else if let Some(wrong) = wrong(&step.action, key, facts) {
+        note(wrong);
+    }
+    if unlisted(&step.action, key, facts) {
+        note("it is to give up what no manifest lets it");
+    }
+    if is_worn_out(step) {
+        note("it was tried as often as it may be");
     }
     notes
 }
@@ -107,7 +129,15 @@ fn wrong(action: &Action, key: &StackKey, facts: &Facts<'_>) -> Option<&'static 
         Action::Back(_, commit) if !fell(key, facts) && !is_sent_back(key, commit, facts) => {
             Some("it is to go back, and neither did a change of it fail its checks nor did a person say so")
         }
-        Action::Update(_) | Action::Back(..) => {
+        Action::Heal(_)
+            if facts.selected.wanted.get(key).is_none_or(|wanted| wanted.manifest.drift.mode == Mode::Off) =>
+        {
+            Some("it is to be healed, and its manifest has nobody look")
+        }
+        Action::Heal(_) if facts.selected.wanted.get(key).is_some_and(|wanted| wanted.manifest.suspend.is_some()) => {
+            Some("it is to be healed, and is suspended")
+        }
+        Action::Update(_) | Action::Back(..) | Action::Heal(_) => {
             let can = matches!(stance, Some(Stance::Ready | Stance::Undone));
             (!can).then_some("it is to be updated, and can't be as it is")
         }
@@ -168,9 +198,12 @@ fn is_worn_out(step: &Step) -> bool {
     let most = match step.action {
         Action::Continue { .. } => CONTINUES,
         Action::RollBack { .. } => ROLLBACKS,
-        Action::Create(_) | Action::Update(_) | Action::Back(..) | Action::Clear { .. } | Action::Remove { .. } => {
-            return false;
-        }
+        Action::Create(_)
+        | Action::Update(_)
+        | Action::Back(..)
+        | Action::Heal(_)
+        | Action::Clear { .. }
+        | Action::Remove { .. } => return false,
     };
     step.attempt > most && step.action.gives_up().is_none()
 }

@@ -188,6 +188,8 @@ pub enum Started {
     Remove,
     /// A stack goes back to its last good form.
     Back,
+    /// What somebody changed is put back.
+    Heal,
 }
 
 /// What did not work.

@@ -185,7 +185,7 @@ fn gone(facts: &Facts<'_>, key: &StackKey, found: &FoundStack, manifest: &Name) 
 }
 
 /// Everything that can stop what is due, whatever it is: people, guardrails, the time of day, this turn.
-fn unless_stopped(facts: &Facts<'_>, key: &StackKey, stand: Stand) -> Stand {
+pub(crate) fn unless_stopped(facts: &Facts<'_>, key: &StackKey, stand: Stand) -> Stand {
     if !matches!(stand, Stand::Due(_)) {
         return stand;
     }

@@ -80,3 +80,20 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>, I: FromIterator<Short>>(des
     let many: Option<Vec<Short>> = whole.and_then(|many| many.iter().map(|text| Short::parse(text)).collect());
     many.map(|many| many.into_iter().collect()).ok_or_else(|| de::Error::custom("a short digest has eight letters"))
 }
+
+/// One of them.
+pub(crate) mod one {
+    use super::Short;
+    use alloc::string::String;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(one: &Short, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(one)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Short, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let one = Some(text.as_bytes()).filter(|text| text.len() == Short::BYTES).and_then(Short::parse);
+        one.ok_or_else(|| de::Error::custom("a short digest has eight letters"))
+    }
+}

@@ -1,4 +1,4 @@
-//! What was destroyed in the last 24 hours: a sliding log, because a calendar's days can be used up twice in a minute.
+//! What was destroyed, and put back, in the last 24 hours: a sliding log, because a calendar's days can be used up twice in a minute.
 //!
 //! The time is AWS's own, and nothing is ever taken out of the log but by it: not by a crash, because it is written before
 //! the act; not by a change that failed, because what it had destroyed by then nobody knows; not by a machine's clock.
@@ -25,6 +25,8 @@ pub struct Toll {
     pub replacements: u32,
     /// Stacks deleted because their manifests left.
     pub deletions: u32,
+    /// Resources put back that somebody had changed.
+    pub heals: u32,
 }
 
 impl Toll {
@@ -33,12 +35,16 @@ impl Toll {
             removals: self.removals.saturating_add(other.removals),
             replacements: self.replacements.saturating_add(other.replacements),
             deletions: self.deletions.saturating_add(other.deletions),
+            heals: self.heals.saturating_add(other.heals),
         }
     }
 
     /// Whether it is within that much.
     fn within(self, most: Self) -> bool {
-        self.removals <= most.removals && self.replacements <= most.replacements && self.deletions <= most.deletions
+        self.removals <= most.removals
+            && self.replacements <= most.replacements
+            && self.deletions <= most.deletions
+            && self.heals <= most.heals
     }
 }
 
@@ -88,13 +94,15 @@ fn counts(at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(at) < DAY
 }
 
-/// As one text, `<second>:<removals>:<replacements>:<deletions>` with spaces between. A part of a second counts longer.
+/// As one text, `<second>:<removals>:<replacements>:<deletions>:<heals>` with spaces between, the last left out where it is
+/// none. A part of a second counts longer.
 impl Serialize for Spent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let one = |(at, toll): &(Timestamp, Toll)| {
-            let Toll { removals, replacements, deletions } = toll;
+            let Toll { removals, replacements, deletions, heals } = toll;
             let second = at.as_second() + i64::from(at.subsec_nanosecond() > 0);
-            format!("{second}:{removals}:{replacements}:{deletions}")
+            let heals = if *heals > 0 { format!(":{heals}") } else { String::new() };
+            format!("{second}:{removals}:{replacements}:{deletions}{heals}")
         };
         serializer.serialize_str(&self.0.iter().map(one).collect::<Vec<_>>().join(" "))
     }
@@ -104,7 +112,7 @@ impl<'de> Deserialize<'de> for Spent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let all: Option<Vec<_>> = text.split(' ').filter(|one| !one.is_empty()).map(one).collect();
-        all.map(Self).ok_or_else(|| de::Error::custom("what was destroyed is four numbers each".to_string()))
+        all.map(Self).ok_or_else(|| de::Error::custom("what was destroyed is four or five numbers each".to_string()))
     }
 }
 
@@ -112,6 +120,10 @@ fn one(text: &str) -> Option<(Timestamp, Toll)> {
     let mut parts = text.split(':');
     let at = Timestamp::from_second(parts.next()?.parse().ok()?).ok()?;
     let mut number = || parts.next()?.parse().ok();
-    let toll = Toll { removals: number()?, replacements: number()?, deletions: number()? };
-    parts.next().is_none().then_some((at, toll))
+    let (removals, replacements, deletions) = (number()?, number()?, number()?);
+    let heals = match parts.next() {
+        Some(heals) => heals.parse().ok()?,
+        None => 0,
+    };
+    parts.next().is_none().then_some((at, Toll { removals, replacements, deletions, heals }))
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     asked::{Asked, Fingerprint},
+    drift::heal::Heal,
     memory::Started,
     why::Why,
 };
@@ -79,6 +80,8 @@ pub enum Action {
     Update(Asked),
     /// Bring it back to the form that a commit had asked for: the same, for what failed its checks.
     Back(Asked, CommitId),
+    /// Put back what somebody changed: a drift-aware change set of what the stack has already.
+    Heal(Heal),
     /// Delete a stack that never came up, so that it can be created again.
     Clear {
         /// Its ARN.
@@ -114,6 +117,7 @@ impl Action {
             Self::Create(_) => Started::Create,
             Self::Update(_) => Started::Update,
             Self::Back(..) => Started::Back,
+            Self::Heal(_) => Started::Heal,
             Self::Clear { .. } => Started::Clear,
             Self::Continue { .. } => Started::Continue,
             Self::RollBack { .. } => Started::RollBack,
@@ -125,14 +129,18 @@ impl Action {
     pub fn asked(&self) -> Option<&Asked> {
         match self {
             Self::Create(asked) | Self::Update(asked) | Self::Back(asked, _) => Some(asked),
-            Self::Clear { .. } | Self::Continue { .. } | Self::RollBack { .. } | Self::Remove { .. } => None,
+            Self::Heal(_)
+            | Self::Clear { .. }
+            | Self::Continue { .. }
+            | Self::RollBack { .. }
+            | Self::Remove { .. } => None,
         }
     }
 
     /// The stack that it is done to by ARN; `None` for what a change set carries.
     pub fn stack_id(&self) -> Option<&str> {
         match self {
-            Self::Create(_) | Self::Update(_) | Self::Back(..) => None,
+            Self::Create(_) | Self::Update(_) | Self::Back(..) | Self::Heal(_) => None,
             Self::Clear { stack_id, .. }
             | Self::Continue { stack_id, .. }
             | Self::RollBack { stack_id }
@@ -145,7 +153,7 @@ impl Action {
         let names = match self {
             Self::Clear { retain, .. } | Self::Remove { retain, .. } => retain,
             Self::Continue { skip, .. } => skip,
-            Self::Create(_) | Self::Update(_) | Self::Back(..) | Self::RollBack { .. } => return None,
+            Self::Create(_) | Self::Update(_) | Self::Back(..) | Self::Heal(_) | Self::RollBack { .. } => return None,
         };
         (!names.is_empty()).then_some(names)
     }

@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use manifests::{
     id::{Digest, Region, StackKey},
     problem::Problem,
-    report::{Agent, Happening, Report, Source, StackReport, State},
+    report::{Agent, DriftReport, Happening, How, Report, Source, StackReport, State},
 };
 
 /// Everything that a report is made from.
@@ -36,6 +36,8 @@ pub struct Turn<'a> {
     pub unreadable: &'a BTreeMap<Region, String>,
     /// Controls that a stack provides, by stack.
     pub provides: &'a BTreeMap<StackKey, Vec<String>>,
+    /// What is known of drift, by stack, and how that makes it stand.
+    pub drift: &'a BTreeMap<StackKey, (DriftReport, State)>,
     /// What could not be read in the repository.
     pub problems: &'a [Problem],
     /// What people told the account, as far as it is in force.
@@ -96,21 +98,40 @@ pub fn tell(turn: &Turn<'_>) -> Report {
 
 fn stack(turn: &Turn<'_>, key: &StackKey, row: &Row) -> StackReport {
     let held = turn.memory.of(key).and_then(|known| known.held.as_ref()).filter(|_| row.state() == State::Held);
+    let drift = turn.drift.get(key);
+    // What drifted while a change is held is both, and said as the worse; the rest of drift is said beside it.
+    let worse = drift.filter(|(_, state)| *state > row.state());
     StackReport {
         manifest: row.manifest.clone(),
         region: key.region.clone(),
         stack: key.stack.clone(),
-        state: row.state(),
-        why: match &row.stand {
-            Stand::Settled => None,
-            Stand::Due(action) => Some(format!("is {} next", action.started().doing())),
-            Stand::Not(why) => Some(why.to_string()),
+        state: worse.map_or(row.state(), |(_, state)| *state),
+        why: match (&row.stand, worse) {
+            (_, Some((drift, _))) => drifted(drift),
+            (Stand::Settled, None) => None,
+            (Stand::Due(action), None) => Some(format!("is {} next", action.started().doing())),
+            (Stand::Not(why), None) => Some(why.to_string()),
         },
+        drift: drift.map(|(drift, _)| drift.clone()),
         status: row.status.clone(),
         fingerprint: row.fingerprint.map(|fingerprint| fingerprint.to_string()),
         plan: held.map(|held| held.plan.chars().take(16).collect()),
         provides: turn.provides.get(key).cloned().unwrap_or_default(),
     }
+}
+
+/// One sentence on what drifted; nothing where it was put back.
+fn drifted(drift: &DriftReport) -> Option<String> {
+    let first = drift.drifted.first()?;
+    let by = first.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let verb = match first.how {
+        How::Deleted => "deleted",
+        How::Modified | How::Unknown => "changed",
+    };
+    let more = drift.drifted_total.saturating_sub(1);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let why = drift.why.as_ref().map(|why| format!("; {why}")).unwrap_or_default();
+    Some(format!("drifted: {} ({}) was {verb}{by}{more}{why}", first.resource, quote(&first.kind)))
 }
 
 fn why_of(stack: &StackReport) -> &str {
@@ -142,6 +163,10 @@ pub fn said(report: &Report) -> String {
         problems_total,
         ..
     } = report;
+    // When a stack was looked at changes with every look, and nothing else does with most.
+    let unlooked = |drift: &DriftReport| DriftReport { looked: None, ..drift.clone() };
+    let unlooked = |stack: &StackReport| StackReport { drift: stack.drift.as_ref().map(unlooked), ..stack.clone() };
+    let stacks: Vec<StackReport> = stacks.iter().map(unlooked).collect();
     let Source { repository, branch, applied, attempted, answered: _, signature, signer, distrust, trouble } = source;
     let text = format!(
         "{account:?}{account_name:?}{epoch:?}{repository:?}{branch:?}{applied:?}{attempted:?}{signature:?}{signer:?}{distrust:?}{trouble:?}\

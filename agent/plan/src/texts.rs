@@ -2,19 +2,22 @@
 
 /// Stacks as a list of pairs, because a key of two parts can't be a key in JSON.
 pub(crate) mod pairs {
-    use crate::memory::Known;
     use alloc::{collections::BTreeMap, vec::Vec};
     use manifests::id::StackKey;
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    type Stacks = BTreeMap<StackKey, Known>;
+    type Stacks<T> = BTreeMap<StackKey, T>;
 
-    pub(crate) fn serialize<S: Serializer>(stacks: &Stacks, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer, T: Serialize>(stacks: &Stacks<T>, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(stacks)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stacks, D::Error> {
-        Vec::<(StackKey, Known)>::deserialize(deserializer).map(|pairs| pairs.into_iter().collect())
+    pub(crate) fn deserialize<'de, D, T>(deserializer: D) -> Result<Stacks<T>, D::Error>
+    where
+        D: Deserializer<'de>,
+        T: Deserialize<'de>,
+    {
+        Vec::<(StackKey, T)>::deserialize(deserializer).map(|pairs| pairs.into_iter().collect())
     }
 }
 

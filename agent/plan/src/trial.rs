@@ -88,7 +88,7 @@ pub fn begin(memory: &mut Memory, ended: &Ended, selected: &Selected, now: Times
         Started::Back => memory.change(key, |known| {
             known.trial.iter_mut().filter_map(|trial| trial.fell.as_mut()).for_each(|fell| fell.done = true);
         }),
-        Started::Clear | Started::Continue | Started::RollBack | Started::Remove => {}
+        Started::Clear | Started::Continue | Started::RollBack | Started::Remove | Started::Heal => {}
     }
 }
 

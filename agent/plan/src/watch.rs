@@ -96,8 +96,9 @@ fn end(pending: &Pending, found: Option<&FoundStack>, now: Timestamp) -> Option<
         _ if untouched => unseen(),
         (Stance::Ready, _) if removal => unseen(),
         // Another's name says that somebody changed it since: then it is not taken for what we asked.
+        // After a heal it is named by the heal, and is still what it was.
         (Stance::Ready, _) => Some(End::Done {
-            settled: found.change_set.is_none().then(|| generation(found)),
+            settled: (pending.act == Started::Heal || found.change_set.is_none()).then(|| generation(found)),
             orphans: left_behind(found).map(|reason| (reason.clone(), found.id.clone())),
         }),
         (Stance::Undone | Stance::Stillborn | Stance::Stuck(_), _) => failed(),
@@ -173,6 +174,8 @@ pub fn settle(memory: &mut Memory, ended: &Ended, why: Option<String>, now: Time
             (Started::Create | Started::Update | Started::Back, End::Done { .. }) => {
                 (known.held, known.failed, known.tried) = (None, None, None);
             }
+            // What comes of a heal is remembered with the drift that it was for.
+            (Started::Heal, End::Done { .. } | End::Failed { .. }) => {}
             // A stack that was cleared away or sent back is asked again, and that attempt is counted with those before it.
             (Started::Continue | Started::RollBack, End::Done { .. }) => known.held = None,
             (Started::Clear | Started::Remove, End::Done { .. }) => (known.held, known.tried) = (None, None),

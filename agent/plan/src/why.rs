@@ -340,6 +340,7 @@ impl Started {
             Self::RollBack => "being rolled back",
             Self::Remove => "being deleted",
             Self::Back => "being brought back to an earlier form",
+            Self::Heal => "having put back what somebody changed",
         }
     }
 }

@@ -228,6 +228,7 @@ fn come_true(world: &mut World, plan: &Plan) {
             Action::Continue { .. } | Action::RollBack { .. } => {
                 there.entry(step.key.clone()).and_modify(|stack| stack.status = Ok(Status::UpdateRollbackComplete));
             }
+            Action::Heal(_) => unreachable!("no plan holds a heal"),
             Action::Create(asked) | Action::Update(asked) | Action::Back(asked, _) => {
                 let status = if there.contains_key(&step.key) { "UPDATE_COMPLETE" } else { "CREATE_COMPLETE" };
                 let (key, mut stack) = found(&format!("{}@- {status}", step.key.stack));
@@ -365,6 +366,7 @@ fn the_worlds_are_not_all_dull() {
                 Started::RollBack => "roll back",
                 Started::Remove => "remove",
                 Started::Back => "back",
+                Started::Heal => "heal",
             };
             *seen.entry(act).or_default() += 1;
         }

@@ -10,7 +10,7 @@ use manifests::{
     stack::Stack,
 };
 use plan::{
-    facts::{Action, Change, ChangeSet, ChangeSetStatus, PolicyAction, Replacement},
+    facts::{Action, Change, ChangeSet, ChangeSetStatus, PolicyAction, Replacement, Seen},
     guard::{Begun, Cost, Held, Judgement, Law, digest, judge, judge_whole},
     memory::Memory,
     orders::Orders,
@@ -36,6 +36,7 @@ pub(crate) fn change(text: &str) -> Change {
         policy: words.iter().find_map(|word| PolicyAction::from_word(word)),
         details: vec![],
         walked: words.contains(&"walked"),
+        drift: words.iter().find_map(|word| Seen::from_word(word)),
     }
 }
 
@@ -60,6 +61,7 @@ pub(crate) fn case(does: &str, written: impl FnOnce(&mut Stack)) -> Case {
         status: ChangeSetStatus::Ready,
         reason: None,
         changes: changes(does),
+        reverts: false,
     };
     Case { step, manifest, set }
 }

@@ -39,6 +39,7 @@ const OURS: &str = "holdfast-0123-c0ffeec0ffeec0ffeec0ffeec0ffeec0ffeec0ff";
 fn told(operation: &Operation) -> String {
     let by = match &operation.by {
         plan::events::By::Commit(commit) => commit.short().to_owned(),
+        plan::events::By::Heal => "a heal".into(),
         plan::events::By::Other(token) => token.clone().unwrap_or_else(|| "somebody".into()),
     };
     let why = operation.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();

@@ -243,7 +243,7 @@ fn what_was_destroyed_is_written_in_few_letters_and_never_counts_less_for_it() {
     let mut court = Court::of(Limits::default());
     for number in 0..96 {
         court.now = at(number * 20 * 60) + SignedDuration::from_millis(700);
-        court.memory.spent.add(court.now, Toll { removals: 1, replacements: 0, deletions: 0 });
+        court.memory.spent.add(court.now, Toll { removals: 1, ..Toll::default() });
     }
     let text = serde_json::to_string(&court.memory.spent).expect("it can be written");
     assert!(text.len() < 1_400, "{} bytes", text.len());

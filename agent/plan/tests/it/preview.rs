@@ -7,8 +7,14 @@ use plan::{
 
 #[track_caller]
 fn check(status: ChangeSetStatus, reason: Option<&str>, expect: Outcome) {
-    let set =
-        ChangeSet { id: "c".into(), stack_id: "s".into(), status, reason: reason.map(Into::into), changes: vec![] };
+    let set = ChangeSet {
+        id: "c".into(),
+        stack_id: "s".into(),
+        status,
+        reason: reason.map(Into::into),
+        changes: vec![],
+        reverts: false,
+    };
     assert_eq!(outcome(&set), expect);
 }
 

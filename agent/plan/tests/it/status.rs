@@ -57,6 +57,7 @@ fn stands(wanted: &str, found: &str) -> &'static str {
         Some(Stand::Not(Why::Stuck { way_out: WayOut::Delete, .. })) => "delete",
         Some(Stand::Not(Why::Stuck { way_out: WayOut::Undocumented, .. })) => "support",
         Some(Stand::Due(Action::Back(..))) => "back",
+        Some(Stand::Due(Action::Heal(_))) => "heal",
         Some(Stand::Not(why)) => panic!("not expected of any status: {why:?}"),
     }
 }

@@ -11,6 +11,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
+    drift::Drift,
     guardrails::{Guardrails, Prune},
     id::{Digest, Name, Region, RepoPath, StackKey},
     parse::Repository,
@@ -129,6 +130,7 @@ pub(crate) fn manifest(name: &str) -> Stack {
         allow: Allow::default(),
         rollback: Rollback::default(),
         recovery: Recovery::default(),
+        drift: Drift::default(),
         checks: vec![],
         provides: BTreeSet::new(),
         timeout: Duration::from_secs(3600),

@@ -41,6 +41,7 @@ fn report(world: &World, change: impl FnOnce(&mut Source)) -> Report {
         source: &source,
         plan: &plan,
         unreadable: &world.found.unreadable,
+        drift: &BTreeMap::new(),
         provides: &BTreeMap::from([(key("net"), vec!["CIS-3.1".into()])]),
         problems: &world.repository.problems,
         orders: &world.orders,

@@ -1,0 +1,257 @@
+//! Whether what somebody changed is put back now: a step, or the reason why not.
+//!
+//! A heal asks for nothing: it goes by the template and the parameters that the stack has, so it moves no account to a
+//! newer commit, and is made while one is held, refused or waits. What its change set may do is judged by the guard
+//! ([`crate::guard::judge_heal`]).
+
+use super::{
+    remembered::{Drifted, Drifts, Finding},
+    why::Reason,
+};
+use crate::{
+    asked::Fingerprint,
+    facts::{FoundStack, Seen},
+    fence,
+    memory::generation,
+    plan::{Facts, unless_stopped},
+    seat::touchable,
+    stance::Stance,
+    step::{Action, Plan, Row, Stand, Step},
+    why::Why,
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use jiff::{SignedDuration, Timestamp};
+use manifests::{
+    drift::{Drift, Mode},
+    id::{LogicalId, PlanDigest, StackKey},
+};
+
+/// How often a stack is healed within [`FLAPPING`] before it is left to a person.
+pub const FLAPS: usize = 3;
+/// See [`FLAPS`].
+pub const FLAPPING: SignedDuration = SignedDuration::from_hours(24);
+/// How long CloudTrail is waited for to confirm who changed something: it says it within a quarter of an hour or so.
+pub const CONFIRMED: SignedDuration = SignedDuration::from_mins(15);
+
+/// What is put back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heal {
+    /// The name of its change set: the same for the same findings of the same stack.
+    pub change_set: String,
+    /// What detection named, and how it found it.
+    pub findings: BTreeMap<LogicalId, Seen>,
+    /// What else detection named, of which nothing matters here.
+    pub noisy: BTreeSet<LogicalId>,
+    /// What differs where the manifest says that it may.
+    pub ignoring: BTreeSet<LogicalId>,
+}
+
+/// How a stack stands towards its drift.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Towards {
+    /// There is none, as far as anybody looked.
+    Nothing,
+    /// It is put back now.
+    Due(Step),
+    /// It is not, and why.
+    Not(Reason),
+}
+
+/// What a stack's manifest lets be done about drift, within what the account does; `None` for one that nobody wants.
+pub fn rules<'a>(facts: &Facts<'a>, key: &StackKey) -> Option<&'a Drift> {
+    facts.selected.wanted.get(key).map(|wanted| &wanted.manifest.drift)
+}
+
+/// The mode that is in force.
+pub fn mode(facts: &Facts<'_>, key: &StackKey) -> Mode {
+    rules(facts, key).map_or(Mode::Off, |rules| rules.mode.min(facts.policy.guardrails.drift.most))
+}
+
+/// How a stack stands towards its drift. `asked` says that a person wants it put back whatever the mode is, and whatever
+/// came of it before.
+pub fn towards(facts: &Facts<'_>, plan: &Plan, drifts: &Drifts, key: &StackKey, asked: bool) -> Towards {
+    let Some(known) = drifts.of(key).filter(|known| !known.findings.is_empty()) else { return Towards::Nothing };
+    let (Some(row), Some(found)) = (plan.rows.get(key), facts.found.stacks.get(key)) else { return Towards::Nothing };
+    let step = || step(key, row, found, known);
+    match bar(facts, (row, found), known, key, asked) {
+        Some(reason) => Towards::Not(reason),
+        None => match unless_stopped(facts, key, Stand::Due(step().action)) {
+            Stand::Not(why) => Towards::Not(Reason::Stopped(why)),
+            Stand::Due(_) | Stand::Settled => Towards::Due(step()),
+        },
+    }
+}
+
+/// What keeps it from being put back, if something does, but for what stops every change.
+fn bar(
+    facts: &Facts<'_>,
+    (row, found): (&Row, &FoundStack),
+    known: &Drifted,
+    key: &StackKey,
+    asked: bool,
+) -> Option<Reason> {
+    match mode(facts, key) {
+        Mode::Off => return Some(Reason::Off),
+        Mode::Warn if !asked => return Some(Reason::Warn { account: is_accounts(facts, key) }),
+        Mode::Warn | Mode::Heal => {}
+    }
+    if let Some(reason) = in_the_way(row).or_else(|| unfit(facts, found)) {
+        return Some(reason);
+    }
+    if let Some(fenced) =
+        facts.selected.wanted.get(key).and_then(|it| fence::manifest(&facts.policy.guardrails, &it.manifest))
+    {
+        return Some(Reason::Stopped(Why::Fenced(fenced)));
+    }
+    if known.findings.iter().all(|finding| super::kinds::is_never_reverted(&finding.kind)) {
+        return Some(Reason::Kinds(known.findings.iter().map(|finding| finding.kind.clone()).collect()));
+    }
+    if asked {
+        return None;
+    }
+    left_alone(facts, known).or_else(|| worn_out(facts, known)).or_else(|| stopped(facts, known, found))
+}
+
+/// Whether it is the account that asks for no more than a warning.
+fn is_accounts(facts: &Facts<'_>, key: &StackKey) -> bool {
+    rules(facts, key).is_some_and(|rules| rules.mode == Mode::Heal)
+}
+
+/// What about the stack itself comes first, or is nobody's to put right.
+fn in_the_way(row: &Row) -> Option<Reason> {
+    match &row.stand {
+        Stand::Settled => None,
+        Stand::Due(_) => Some(Reason::ForChange),
+        Stand::Not(why) if row.in_flight() => Some(Reason::Stopped(why.clone())),
+        Stand::Not(why) => match why {
+            // The stack stands as it was last asked for, and so it shall.
+            Why::Held(_)
+            | Why::ForStack { .. }
+            | Why::ForManifest { .. }
+            | Why::ForRetry { .. }
+            | Why::ForWindow { .. }
+            | Why::ForBudget { .. }
+            | Why::RolledBack(_)
+            | Why::Health(_)
+            | Why::Failed { .. }
+            | Why::Refused(_)
+            | Why::Broken(_)
+            | Why::NoLabel { .. }
+            | Why::NoParameter { .. }
+            | Why::NoOutput { .. }
+            | Why::NotHere { .. } => None,
+            Why::ForSeat | Why::ForTurn { .. } | Why::ForOthers => Some(Reason::ForChange),
+            Why::Applying { .. }
+            | Why::Late { .. }
+            | Why::Busy { .. }
+            | Why::OnHold { .. }
+            | Why::Leaving { .. }
+            | Why::Fenced(_)
+            | Why::Closed(_)
+            | Why::Suspended { .. }
+            | Why::Kept { .. }
+            | Why::NotPruned { .. }
+            | Why::Stuck { .. }
+            | Why::Protected { .. }
+            | Why::Flapping { .. }
+            | Why::Conflict { .. }
+            | Why::Recreated { .. }
+            | Why::Nested
+            | Why::UnknownStatus(_)
+            | Why::Denied(_)
+            | Why::Trouble(_)
+            | Why::Unreadable { .. } => Some(Reason::Stopped(why.clone())),
+        },
+    }
+}
+
+/// Whether CloudFormation takes a change set of it now, and a place is free.
+fn unfit(facts: &Facts<'_>, found: &FoundStack) -> Option<Reason> {
+    let sound = matches!(found.stance(), Some(Stance::Ready | Stance::Undone)) && !found.nested;
+    let most = facts.policy.guardrails.limits.stacks_per_turn;
+    if !sound {
+        Some(Reason::Status(found.word()))
+    } else if facts.begun.stacks >= most {
+        Some(Reason::Stopped(Why::ForTurn { most, what: "changes" }))
+    } else {
+        None
+    }
+}
+
+/// What the account's rules say of who changed it. A rule is about who CloudTrail says it was; whom an event only names is
+/// waited for to be confirmed, but not for ever.
+fn left_alone(facts: &Facts<'_>, known: &Drifted) -> Option<Reason> {
+    let rules = &facts.policy.guardrails.drift;
+    let later = |at: Timestamp, by| at.checked_add(by).unwrap_or(at);
+    let of = |finding: &Finding| {
+        let author = finding.author.as_ref()?;
+        let until = author.left_alone(rules)?;
+        let until = if author.sure { until } else { until.min(later(finding.since, CONFIRMED)) };
+        (until > facts.now).then(|| (until, author.told(rules.who).by, author.sure))
+    };
+    let (until, by, sure) = known.findings.iter().filter_map(of).max_by_key(|(until, ..)| *until)?;
+    Some(if sure { Reason::Rule { by, until } } else { Reason::Unconfirmed { by, until } })
+}
+
+/// Whether it was put back so often that somebody must want it otherwise.
+fn worn_out(facts: &Facts<'_>, known: &Drifted) -> Option<Reason> {
+    let recent: Vec<Timestamp> =
+        known.heals.iter().copied().filter(|at| facts.now.duration_since(*at) < FLAPPING).collect();
+    if recent.len() < FLAPS {
+        return None;
+    }
+    let who = facts.policy.guardrails.drift.who;
+    let authors = known.findings.iter().filter_map(|finding| finding.author.as_ref()?.told(who).by).collect();
+    let until = recent.iter().min().and_then(|first| first.checked_add(FLAPPING).ok())?;
+    Some(Reason::Flapping { times: recent.len(), authors, until })
+}
+
+/// Whether it was tried just so, and did not help.
+fn stopped(facts: &Facts<'_>, known: &Drifted, found: &FoundStack) -> Option<Reason> {
+    let stop = known.stopped.as_ref().filter(|stop| stop.case == case(known, found))?;
+    let plan: Option<PlanDigest> = stop.plan.as_ref().and_then(|plan| plan.parse().ok());
+    let approved =
+        plan.is_some_and(|plan| facts.orders.approvals.iter().any(|one| one.plan == plan && one.until > facts.now));
+    (!approved).then(|| Reason::Held(stop.why.clone()))
+}
+
+/// What a stop is said of: these findings, of the stack as it is.
+pub fn case(known: &Drifted, found: &FoundStack) -> Fingerprint {
+    let mut text = generation(found).to_string();
+    known.findings.iter().for_each(|finding| text.push_str(&format!("|{}={}", finding.logical, finding.mark)));
+    Fingerprint::of(text.as_bytes())
+}
+
+/// The step that puts back everything that was found.
+fn step(key: &StackKey, row: &Row, found: &FoundStack, known: &Drifted) -> Step {
+    let findings = known.findings.iter().map(|finding| (finding.logical.clone(), finding.seen())).collect();
+    let heal = Heal {
+        change_set: format!("{CHANGE_SET}{}", case(known, found)),
+        findings,
+        noisy: known.noisy.clone(),
+        ignoring: known.ignoring.clone(),
+    };
+    Step {
+        key: key.clone(),
+        manifest: row.manifest.clone(),
+        action: Action::Heal(heal),
+        stack_id: Some(found.id.clone()),
+        generation: touchable(Some(found)),
+        case: None,
+        attempt: 1,
+        adopting: false,
+    }
+}
+
+/// What the names of heals' change sets begin with.
+pub const CHANGE_SET: &str = "holdfast-heal-";
+
+/// Whether the stack's last change was a request of ours, and neither a heal nor somebody else's.
+pub fn is_asked(found: &FoundStack) -> bool {
+    found.change_set.as_deref().and_then(Fingerprint::of_change_set).is_some()
+}

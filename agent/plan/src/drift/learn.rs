@@ -1,0 +1,199 @@
+//! What a look says: which differences somebody made, and which say nothing.
+//!
+//! A difference says nothing when the manifest ignores it, when it is known noise ([`super::noise`]), or when it was there
+//! right after our own change, with the same value: nobody but us had touched the stack. A resource that is gone is never
+//! noise, and neither is one that an event has named since.
+//!
+//! Not here: what is done about it ([`super::heal`]).
+
+use super::{
+    author::Author,
+    noise,
+    remembered::{Coverage, Drifted, Finding},
+    seen::{Deviation, Difference, Look, Resource},
+};
+use crate::{facts::Seen, quote::quote, short::Short};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use jiff::Timestamp;
+use manifests::{
+    drift::Drift,
+    id::{LogicalId, StackKey},
+};
+
+/// Through which a look is seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Lens<'a> {
+    /// Which stack.
+    pub key: &'a StackKey,
+    /// What its manifest says of drift.
+    pub rules: &'a Drift,
+    /// Whether this is the first look after our own change.
+    pub first: bool,
+    /// Resources that events have named, and whom they named with them.
+    pub named: &'a BTreeMap<String, Option<Author>>,
+}
+
+/// What is new in a look.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct News {
+    /// Changed since the look before, or differently.
+    pub found: Vec<Finding>,
+    /// As asked again.
+    pub back: Vec<Finding>,
+}
+
+/// What of a resource's differences says something, and what does not.
+#[derive(Default)]
+struct Sorted<'a> {
+    told: Vec<&'a Difference>,
+    ignored: u32,
+    noise: u32,
+    baseline: Vec<Short>,
+}
+
+/// Writes into memory what a look found. Answers what is new in it.
+pub fn learn(known: &mut Drifted, lens: &Lens<'_>, look: &Look) -> News {
+    if look.only.is_none() {
+        (known.noise, known.ignored, known.failed) = (0, 0, look.failed.as_deref().map(quote));
+        known.noisy.clear();
+        known.ignoring.clear();
+        if lens.first {
+            known.baseline.clear();
+        }
+    }
+    let mut findings = Vec::new();
+    for deviation in &look.deviations {
+        let Ok(logical) = deviation.logical.parse::<LogicalId>() else { continue };
+        if look.only.as_ref().is_some_and(|only| *only != deviation.logical) {
+            continue;
+        }
+        match deviation.seen {
+            Some(Seen::Modified | Seen::Deleted) => findings.extend(sort_out(known, lens, look, deviation, logical)),
+            Some(Seen::Unknown) | None => {
+                let reason = deviation.reason.as_deref().unwrap_or("CloudFormation does not say why");
+                known.failed = Some(format!("{logical} could not be compared: {}", quote(reason)));
+            }
+            Some(Seen::InSync | Seen::NotChecked | Seen::Unsupported) => {}
+        }
+    }
+    replace(known, look, findings)
+}
+
+/// One resource's finding, if it is one; what says nothing is counted.
+fn sort_out(
+    known: &mut Drifted,
+    lens: &Lens<'_>,
+    look: &Look,
+    deviation: &Deviation,
+    logical: LogicalId,
+) -> Option<Finding> {
+    let gone = deviation.seen == Some(Seen::Deleted);
+    if lens.rules.ignores_resource(&deviation.logical, &deviation.kind) {
+        known.ignored += 1;
+        known.ignoring.insert(logical);
+        return None;
+    }
+    let Sorted { told, ignored, noise, baseline } = differences(known, lens, deviation);
+    if look.only.is_none() {
+        (known.noise, known.ignored) = (known.noise + noise, known.ignored + ignored);
+    }
+    if ignored > 0 {
+        known.ignoring.insert(logical.clone());
+    }
+    if lens.first && !gone {
+        known.baseline.extend(baseline);
+    }
+    if told.is_empty() && !gone {
+        known.noisy.insert(logical);
+        return None;
+    }
+    let mut text = format!("{}|{}|{gone}", lens.key, deviation.logical);
+    told.iter().for_each(|one| text.push_str(&format!("|{}={}", one.path, one.actual)));
+    Some(Finding {
+        logical,
+        physical: deviation.physical.clone(),
+        kind: deviation.kind.clone(),
+        gone,
+        paths: told.iter().take(Finding::PATHS).map(|one| quote(&one.path)).collect(),
+        since: look.at,
+        mark: Short::of(&text),
+        author: lens.named.get(&deviation.logical).cloned().flatten(),
+        asked: None,
+    })
+}
+
+fn differences<'a>(known: &Drifted, lens: &Lens<'_>, deviation: &'a Deviation) -> Sorted<'a> {
+    let Deviation { logical, kind, .. } = deviation;
+    // What an event named was changed since, whoever was first.
+    let first = lens.first && !lens.named.contains_key(logical);
+    let mut sorted = Sorted::default();
+    for difference in &deviation.differences {
+        let mark = mark(lens.key, kind, logical, difference);
+        if lens.rules.ignores(logical, kind, &difference.path) {
+            sorted.ignored += 1;
+        } else if noise::known(kind, difference).is_some() {
+            sorted.noise += 1;
+        } else if first || known.baseline.contains(&mark) {
+            sorted.baseline.push(mark);
+        } else {
+            sorted.told.push(difference);
+        }
+    }
+    sorted
+}
+
+/// A difference as it is kept in a baseline: another value is another one.
+fn mark(key: &StackKey, kind: &str, logical: &str, difference: &Difference) -> Short {
+    let Difference { path, expected: _, actual, how } = difference;
+    Short::of(&format!("{key}|{kind}|{logical}|{path}|{how}|{actual}"))
+}
+
+/// Puts findings in the place of those that the look is about. One that is as it was keeps its time and its author.
+fn replace(known: &mut Drifted, look: &Look, findings: Vec<Finding>) -> News {
+    let about = |finding: &Finding| look.only.as_ref().is_none_or(|only| finding.logical.as_str() == only);
+    let (before, others): (Vec<Finding>, Vec<Finding>) = known.findings.drain(..).partition(about);
+    let mut news = News::default();
+    known.findings = others;
+    for mut finding in findings {
+        match before.iter().find(|other| other.logical == finding.logical) {
+            Some(same) if same.mark == finding.mark => {
+                let author = finding.author.take().filter(|_| same.author.is_none());
+                finding = Finding { author: author.or_else(|| same.author.clone()), ..same.clone() };
+            }
+            Some(_) | None => news.found.push(finding.clone()),
+        }
+        known.findings.push(finding);
+    }
+    known.findings.sort_by(|one, other| one.logical.cmp(&other.logical));
+    let still = |finding: &Finding| known.findings.iter().any(|other| other.logical == finding.logical);
+    news.back = before.into_iter().filter(|finding| !still(finding)).collect();
+    news
+}
+
+/// How much of a stack could be seen. A resource that was never made is none that could be compared.
+pub fn coverage(resources: &[Resource]) -> Coverage {
+    let there = || resources.iter().filter(|resource| resource.physical.is_some());
+    let is_seen = |resource: &&Resource| match resource.seen {
+        Some(Seen::InSync | Seen::Modified | Seen::Deleted) => true,
+        Some(Seen::NotChecked | Seen::Unknown | Seen::Unsupported) | None => false,
+    };
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let unseen: BTreeSet<String> =
+        there().filter(|resource| !is_seen(resource)).map(|resource| resource.kind.to_string()).collect();
+    Coverage { compared: count(there().filter(is_seen).count()), resources: count(there().count()), unseen }
+}
+
+/// Since when a look may be taken for a first one: a baseline that is taken late could be somebody's.
+pub const FRESH: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+/// Whether a look that begins now is the first after our own change, and soon enough.
+pub fn is_first(ours: bool, touched: Option<Timestamp>, looked: Option<Timestamp>, now: Timestamp) -> bool {
+    // A look is remembered to the minute.
+    let before = |touched: Timestamp| looked.is_none_or(|looked| looked <= touched);
+    ours && touched.is_some_and(|touched| before(touched) && now.duration_since(touched) <= FRESH)
+}

@@ -1,0 +1,104 @@
+//! Why what somebody changed is not put back: one sentence each, that says what ends it.
+
+use crate::why::Why;
+use alloc::{
+    collections::BTreeSet,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::fmt;
+use jiff::Timestamp;
+
+/// Why drift of a stack is not put back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// Nobody looks.
+    Off,
+    /// It is told, and no more.
+    Warn {
+        /// Whether that is the account's word, and not the manifest's.
+        account: bool,
+    },
+    /// A change of the stack comes first.
+    ForChange,
+    /// The stack's status takes no change set.
+    Status(String),
+    /// The same stops it that would stop any change.
+    Stopped(Why),
+    /// The account leaves alone what this author changes.
+    Rule {
+        /// Who, as far as that may be said.
+        by: Option<String>,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The account would leave alone what this author changes, and only an event says that it was.
+    Unconfirmed {
+        /// Who, as far as that may be said.
+        by: Option<String>,
+        /// Until when CloudTrail is waited for.
+        until: Timestamp,
+    },
+    /// It was put back again and again.
+    Flapping {
+        /// How often within a day.
+        times: usize,
+        /// Who changed it last, as far as that may be said.
+        authors: BTreeSet<String>,
+        /// Until when it is left alone.
+        until: Timestamp,
+    },
+    /// CloudFormation puts back no resource of these types.
+    Kinds(BTreeSet<String>),
+    /// It was tried, and stopped; the sentence says what ends that.
+    Held(String),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("not looked at: its manifest says `drift: {mode: off}`"),
+            Self::Warn { account: false } => f.write_str(
+                "is told and not put back (`mode: warn`); ends with `mode: heal` in its manifest, `holdfast drift heal`, or \
+                 when the template says the same (`holdfast drift accept`)",
+            ),
+            Self::Warn { account: true } => f.write_str(
+                "is told and not put back, because this account's guardrails allow no more (`drift.mode`); ends when they \
+                 do, with `holdfast drift heal`, or when the template says the same (`holdfast drift accept`)",
+            ),
+            Self::ForChange => f.write_str("is put back with, or after, the change that the stack waits for"),
+            Self::Status(status) => write!(f, "can't be put back while the stack is {status}; ends with a change that works"),
+            Self::Stopped(why) => write!(f, "is not put back now: {why}"),
+            Self::Rule { by, until } => write!(
+                f,
+                "is left alone until {until:.0}, because this account's guardrails say so of what {} changes (`drift.people`)",
+                by.as_deref().unwrap_or("the one who did it")
+            ),
+            Self::Unconfirmed { by, until } => write!(
+                f,
+                "waits for CloudTrail to confirm that it was {}, whose changes this account leaves alone; put back at {until:.0} \
+                 if it does not",
+                by.as_deref().unwrap_or("one")
+            ),
+            Self::Flapping { times, authors, until } => {
+                let who: Vec<String> = authors.iter().cloned().collect();
+                let who = if who.is_empty() { String::new() } else { " by ".to_string() + &who.join(", ") };
+                write!(
+                    f,
+                    "was put back {times} times within a day and changed again each time{who}: left as it is until {until:.0}; \
+                     ends sooner with `holdfast drift heal`, or when the template says the same"
+                )
+            }
+            Self::Kinds(kinds) => {
+                let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
+                write!(
+                    f,
+                    "can't be put back: CloudFormation's drift-aware change sets leave out {}; ends when a person does it, or \
+                     the template says the same",
+                    kinds.join(", ")
+                )
+            }
+            Self::Held(why) => f.write_str(why),
+        }
+    }
+}
