@@ -262,6 +262,7 @@ impl<'a, C: Cloud> Here<'a, C> {
             key: &step.key,
             create: false,
             nested: nested(template).any,
+            revert: false,
             name: &name,
             template: if template.len() > INLINE_BYTES { Template::Kept } else { Template::Inline(template) },
             asked,

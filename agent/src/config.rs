@@ -114,6 +114,13 @@ pub struct Flags {
     /// How long after a failure it is tried again [default: 15m]
     #[arg(long, global = true, env = "HOLDFAST_RETRY_AFTER", value_name = "TIME")]
     pub retry_after: Option<String>,
+    /// SQS queue of EventBridge events that wake the agent when somebody changes something [default: none, and changes are
+    /// found by schedule]
+    #[arg(long, global = true, env = "HOLDFAST_EVENTS", value_name = "URL")]
+    pub events: Option<String>,
+    /// How many calls a minute may look for drift, and ask CloudTrail who it was [default: 30]
+    #[arg(long, global = true, env = "HOLDFAST_DRIFT_CALLS", value_name = "N")]
+    pub drift_calls: Option<u32>,
     /// What the repository may cost.
     #[command(flatten)]
     pub caps: Caps,
@@ -174,6 +181,10 @@ pub struct Config {
     pub turn: Duration,
     /// How many stacks at a time.
     pub concurrency: usize,
+    /// The queue of events.
+    pub events: Option<String>,
+    /// How many calls a minute look for drift.
+    pub drift_calls: u32,
     /// How many attempts.
     pub attempts: u32,
     /// How long between them.
@@ -285,6 +296,8 @@ impl Flags {
             heartbeat: time("--heartbeat", self.heartbeat.or(file.heartbeat), 3_600)?,
             turn: time("--turn", self.turn.or(file.turn), 900)?,
             concurrency,
+            events: self.events.or(file.events),
+            drift_calls: self.drift_calls.or(file.drift_calls).unwrap_or(30),
             attempts: self.attempts.or(file.attempts).unwrap_or(2).max(1),
             retry_after: time("--retry-after", self.retry_after.or(file.retry_after), 900)?,
         })

@@ -42,7 +42,8 @@ async fn failed<C: Cloud>(cloud: &C, ended: &Ended, stack_id: &str) -> Result<Ve
 /// What the report says of something that ended.
 pub(crate) fn sentence(ended: &Ended, why: Option<&str>) -> Option<(What, String)> {
     Some(match (&ended.end, ended.pending.act) {
-        (End::Never, _) | (End::Done { .. }, Started::Clear) => return None,
+        // What came of a heal is told when it was looked at again, or with why it failed.
+        (End::Never, _) | (End::Done { .. }, Started::Clear) | (_, Started::Heal) => return None,
         (End::Done { .. }, Started::Create) => (What::Created, "was created".into()),
         (End::Done { .. }, Started::Update) => (What::Updated, "was updated".into()),
         (End::Done { .. }, Started::Back) => (What::Recovered, "was brought back to an earlier form".into()),

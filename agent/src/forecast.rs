@@ -141,9 +141,15 @@ async fn show<'a, W: World>(
 ) -> Shown<'a> {
     let only = |made| Shown::Previewed { made, values: Vec::new() };
     match (&step.action, selected.wanted.get(&step.key)) {
-        (Action::Clear { .. } | Action::Continue { .. } | Action::RollBack { .. } | Action::Remove { .. }, _) => {
-            only(Made::Whole)
-        }
+        (
+            Action::Clear { .. }
+            | Action::Continue { .. }
+            | Action::RollBack { .. }
+            | Action::Remove { .. }
+            // No plan holds one: it comes of what was found, and not of what is asked.
+            | Action::Heal(_),
+            _,
+        ) => only(Made::Whole),
         (Action::Create(_), Some(wanted)) => {
             let blob = world.source().blob(&reading.commit, &wanted.manifest.template, TEMPLATE_BYTES).await;
             let (changes, note) = match blob {
@@ -249,7 +255,14 @@ impl Court<'_> {
     fn added(&mut self, step: &Step, changes: &[Change]) -> Verdict {
         let Some(wanted) = self.selected.wanted.get(&step.key) else { return Verdict::NoChanges };
         let (id, stack_id, reason) = (String::new(), String::new(), None);
-        let set = ChangeSet { id, stack_id, status: ChangeSetStatus::Ready, reason, changes: changes.to_vec() };
+        let set = ChangeSet {
+            id,
+            stack_id,
+            status: ChangeSetStatus::Ready,
+            reason,
+            changes: changes.to_vec(),
+            reverts: false,
+        };
         let preview = Preview { step, manifest: &wanted.manifest, set, transforms: Vec::new() };
         let judgement = judge(&preview, &self.law.judges((&self.memory, self.selected), None, self.now));
         self.verdict(judgement)

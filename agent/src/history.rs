@@ -135,7 +135,7 @@ fn came_of(operation: &Operation) -> Option<&CommitId> {
     };
     match &operation.by {
         By::Commit(commit) if brings => Some(commit),
-        By::Commit(_) | By::Other(_) => None,
+        By::Commit(_) | By::Heal | By::Other(_) => None,
     }
 }
 

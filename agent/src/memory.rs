@@ -4,6 +4,7 @@
 
 use manifests::id::{Digest, StackKey};
 use plan::{
+    drift::remembered::Drifts,
     memory::{Known, Memory},
     short::Short,
 };
@@ -92,6 +93,17 @@ pub(crate) fn fitting(memory: &Memory, most: usize) -> Result<String, usize> {
             memory.noticed.clear();
         } else {
             return Err(text.len());
+        }
+    }
+}
+
+/// What is remembered of drift, in at most that many bytes: what matters least is forgotten first.
+pub(crate) fn drifts(drifts: &Drifts, most: usize) -> String {
+    let mut drifts = drifts.clone();
+    loop {
+        let text = serde_json::to_string(&drifts).unwrap_or_default();
+        if text.len() <= most || !drifts.forget() {
+            return text;
         }
     }
 }

@@ -50,6 +50,8 @@ pub(crate) async fn make<'a, W: World>(
     reading: &Reading,
 ) -> Made<'a> {
     match &step.action {
+        // A heal asks for nothing that a manifest says: it has a preview of its own.
+        Action::Heal(_) => Made::Trouble(Why::Trouble("it is put back otherwise".into())),
         Action::Clear { .. } | Action::Continue { .. } | Action::RollBack { .. } | Action::Remove { .. } => Made::Whole,
         Action::Create(_) | Action::Update(_) | Action::Back(..) => {
             let Some(wanted) = selected.wanted.get(&step.key) else {
@@ -121,6 +123,7 @@ pub(crate) async fn request<'a, W: World>(
         key: &step.key,
         create: matches!(step.action, Action::Create(_)),
         nested: package.nested(),
+        revert: false,
         name,
         template,
         asked,

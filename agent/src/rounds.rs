@@ -6,6 +6,7 @@ use crate::{
     checks::Gathered,
     cloud::Clock,
     ending,
+    eyes::Eyes,
     law::Law,
     look::{look, provides, selected, values},
     pace::Pace,
@@ -17,11 +18,13 @@ use crate::{
 };
 use jiff::Timestamp;
 use manifests::{
+    drift::Mode,
     id::{CommitId, Region, StackKey},
     problem::Problem,
     report::{Happening, Report, What},
 };
 use plan::{
+    drift::{heal, remembered::Drifts, why::Reason},
     facts::Found,
     lease::FoundLease,
     leave,
@@ -34,8 +37,10 @@ use plan::{
     tell, trial, watch,
     why::Why,
 };
-use std::{collections::BTreeMap, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
+mod drift;
+mod healing;
 mod health;
 mod lease;
 mod start;
@@ -61,6 +66,10 @@ pub(crate) struct Begin {
     pub(crate) calls: BTreeMap<String, u64>,
     /// Whether nothing was remembered.
     pub(crate) new: bool,
+    /// What is remembered of drift.
+    pub(crate) drifts: Drifts,
+    /// What the process knows of resources.
+    pub(crate) eyes: Rc<RefCell<Eyes>>,
 }
 
 /// One turn's work on the account.
@@ -80,12 +89,21 @@ pub(crate) struct Rounds<'a, W> {
     plan: Plan,
     unreadable: BTreeMap<Region, String>,
     provides: BTreeMap<StackKey, Vec<String>>,
+    drifts: Drifts,
+    kept_drifts: Drifts,
+    eyes: Rc<RefCell<Eyes>>,
+    /// Why drift is not put back.
+    reasons: BTreeMap<StackKey, Reason>,
+    /// Whether this turn has looked at what was due.
+    looked: bool,
+    /// The mode of each stack towards drift, as the last plan had it.
+    modes: BTreeMap<StackKey, Mode>,
 }
 
 impl<'a, W: World> Rounds<'a, W> {
     /// A turn that begins like this.
     pub(crate) fn new(world: &'a W, settings: &'a Settings, start: Begin) -> Self {
-        let Begin { memory, kept, law, lease, began, calls, new } = start;
+        let Begin { memory, kept, law, lease, began, calls, new, drifts, eyes } = start;
         Self {
             world,
             settings,
@@ -101,6 +119,12 @@ impl<'a, W: World> Rounds<'a, W> {
             plan: Plan::default(),
             unreadable: BTreeMap::new(),
             provides: BTreeMap::new(),
+            kept_drifts: drifts.clone(),
+            drifts,
+            eyes,
+            reasons: BTreeMap::new(),
+            looked: false,
+            modes: BTreeMap::new(),
         }
     }
 
@@ -129,10 +153,14 @@ impl<'a, W: World> Rounds<'a, W> {
                     steps = std::mem::take(&mut self.plan.steps);
                 }
             }
+            if !started {
+                started = self.look_after((&selected, &found, &values), reading).await?;
+            }
             let under_way = started || self.plan.rows.values().any(Row::in_flight);
             if !under_way || self.world.leaving() || now(self.world) >= deadline {
                 let (rows, owner) = (&self.plan.rows, &self.law.policy.owner);
                 self.memory.keep(rows.len(), |key| rows.contains_key(key));
+                self.drifts.keep(rows.keys());
                 leave::notice(&mut self.memory, &selected, &found, owner, now(self.world));
                 self.memory.regions = leave::regions(&self.memory, &selected, &found, owner);
                 if tell::reached(&self.plan, reading.problems(), &self.unreadable) {
@@ -154,8 +182,23 @@ impl<'a, W: World> Rounds<'a, W> {
     /// wanted × found × remembered → the plan, checked from outside before anything is done.
     /// Answers whether it was found that a change failed its checks: then there is more to read.
     fn decide(&mut self, on: Ground<'_>, gathered: &Gathered, commit: &CommitId) -> Result<bool, Stopped> {
-        let (selected, found, values) = on;
-        let facts = Facts {
+        let (selected, found, _) = on;
+        let facts = self.facts(on, gathered);
+        let plan = plan(&facts);
+        let notes = lint(&plan, &facts);
+        let modes = plan.rows.keys().map(|key| (key.clone(), heal::mode(&facts, key))).collect();
+        self.modes = modes;
+        self.world.show(&Sight::Planned(&plan));
+        self.plan = plan;
+        self.unreadable.clone_from(&found.unreadable);
+        match notes.first() {
+            Some(note) => Err(Stopped::Unsound(note.clone())),
+            None => Ok(self.learn(selected, commit)),
+        }
+    }
+
+    fn facts<'f>(&'f self, (selected, found, values): Ground<'f>, gathered: &'f Gathered) -> Facts<'f> {
+        Facts {
             selected,
             found,
             values,
@@ -168,16 +211,12 @@ impl<'a, W: World> Rounds<'a, W> {
             begun: self.law.begun,
             closed: self.law.closed.as_deref(),
             now: now(self.world),
-        };
-        let plan = plan(&facts);
-        let notes = lint(&plan, &facts);
-        self.world.show(&Sight::Planned(&plan));
-        self.plan = plan;
-        self.unreadable.clone_from(&found.unreadable);
-        match notes.first() {
-            Some(note) => Err(Stopped::Unsound(note.clone())),
-            None => Ok(self.learn(selected, commit)),
         }
+    }
+
+    /// Asks something of the facts that needs no answers of checks.
+    fn with_facts<T>(&self, on: Ground<'_>, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
+        ask(&self.facts(on, &Gathered::default()))
     }
 
     /// Notes what has ended since the last look. Answers whether anything did.
@@ -188,6 +227,7 @@ impl<'a, W: World> Rounds<'a, W> {
             let (why, orphaned) = ending::told(self.world.cloud(), ended).await;
             watch::settle(&mut self.memory, ended, why.clone(), now);
             trial::begin(&mut self.memory, ended, selected, now);
+            self.heal_ended(found, ended, why.as_deref());
             let sentence = ending::sentence(ended, why.as_deref());
             for (what, sentence) in sentence.into_iter().chain(orphaned.map(|orphaned| (What::Orphaned, orphaned))) {
                 let commit = ended.pending.commit.clone().unwrap_or_else(|| commit.clone());
@@ -210,8 +250,13 @@ impl<'a, W: World> Rounds<'a, W> {
         tell::note(&mut self.memory, happening);
     }
 
-    /// Writes memory, if it has changed. Only one agent at a time does.
+    /// Writes what is remembered, if it has changed. Only one agent at a time does.
     async fn keep(&mut self) -> Result<(), Stopped> {
+        if self.drifts != self.kept_drifts {
+            self.take().await?;
+            self.world.store().save_drifts(&self.drifts).await?;
+            self.kept_drifts = self.drifts.clone();
+        }
         if self.memory != self.kept {
             self.take().await?;
             self.world.store().save(&self.memory).await?;

@@ -5,6 +5,7 @@ use crate::{
     pace::{Pace, Pacing},
     stop::Stopped,
     turn::{Standing, turn},
+    wake::{Bell, Queue, hear},
     world::{Settings, World},
 };
 use jiff::SignedDuration;
@@ -48,11 +49,46 @@ pub async fn run<W: World>(
         if world.leaving() {
             return Ok(());
         }
+        let rest = if standing.eyes.borrow().more { rest.min(SOON) } else { rest };
         tokio::select! {
             // Cancel-safe: dropping a sleep loses nothing.
             () = world.clock().sleep(rest) => (),
+            // Cancel-safe: a message that was asked for and not taken comes again.
+            () = woken(world, &standing) => (),
             // Cancel-safe: it is pinned outside the loop, and polled again.
             () = &mut stop => return Ok(()),
+        }
+    }
+}
+
+/// How soon the next turn comes when there is more to look at, or to read.
+const SOON: Duration = Duration::from_secs(30);
+/// How many messages are read at once before a turn follows what they say: a storm is followed in pieces.
+const AT_ONCE: usize = 1_000;
+
+/// Comes back when something came that is worth a turn. What comes in the same moment is read before it does.
+async fn woken<W: World>(world: &W, standing: &Standing) {
+    let mut trouble = Pace::new(Pacing { first: Duration::from_secs(5), most: Duration::from_mins(5), jitter: 0.5 });
+    let (mut reason, mut read) = (false, 0);
+    loop {
+        let wait = if reason { Duration::ZERO } else { Queue::LONGEST };
+        match world.bell().ring(wait).await {
+            Ok(bodies) => {
+                trouble.restart();
+                let Some(account) = &standing.account else { continue };
+                read += bodies.len();
+                reason |= hear(&mut standing.eyes.borrow_mut(), &bodies, account);
+                if reason && (bodies.is_empty() || read >= AT_ONCE) {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = %error.said(), "the queue of events can't be read; drift is found by its schedule");
+                if reason {
+                    return;
+                }
+                world.clock().sleep(trouble.wait()).await;
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     secret::Secret,
     send::Outlet,
     store::{Document, Place},
+    wake::{Door, Queue},
     world::{Settings, Sight, World},
 };
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
@@ -46,6 +47,7 @@ pub struct Shipped<V> {
     web: Direct,
     store: Place,
     sink: Outlet,
+    bell: Door,
     clock: SystemClock,
     watcher: V,
     leaving: Cell<bool>,
@@ -74,6 +76,7 @@ impl<V: Watcher> Shipped<V> {
         let sink = config.topic.as_ref().map_or(Outlet::Nowhere, |arn| Outlet::topic(&aws, &calls, arn));
         let shipped = Self {
             source: Repository::new(origin, Secret::new(config, &aws, &calls)).map_err(unusable)?,
+            bell: config.events.as_ref().map_or(Door::Silent, |url| Door::Queue(Queue::new(&aws, &calls, url))),
             cloud: Aws::new(aws, calls),
             web: Direct::default(),
             store,
@@ -92,6 +95,7 @@ impl<V: Watcher> World for Shipped<V> {
     type Web = Direct;
     type Store = Place;
     type Sink = Outlet;
+    type Bell = Door;
     type Clock = SystemClock;
 
     fn source(&self) -> &Self::Source {
@@ -112,6 +116,10 @@ impl<V: Watcher> World for Shipped<V> {
 
     fn sink(&self) -> &Self::Sink {
         &self.sink
+    }
+
+    fn bell(&self) -> &Self::Bell {
+        &self.bell
     }
 
     fn clock(&self) -> &Self::Clock {
@@ -234,6 +242,9 @@ fn settings(config: &Config, url: &str, home: Region) -> Settings {
         fresh: config.fresh.map(signed),
         guarded: config.guardrails.is_some(),
         policy: policy(config),
+        drift_calls: config.drift_calls,
+        listens: config.events.is_some(),
+        heal: None,
         shelving: config.artifact_bucket.clone().map(|bucket| Rules {
             bucket,
             owner: config.owner.clone(),

@@ -16,6 +16,7 @@ use aws_sdk_ssm::{
 };
 use manifests::guardrails::{self, Guardrails};
 use plan::{
+    drift::remembered::Drifts,
     lease::{FoundLease, Lease},
     memory::Memory,
     orders::{Approval, Hold, Orders, Pin, Reset, Rollback},
@@ -40,6 +41,8 @@ pub trait Store {
     fn open(&self) -> impl Future<Output = Result<Kept, StoreError>>;
     /// Keeps this memory. When it returns, it is kept.
     fn save(&self, memory: &Memory) -> impl Future<Output = Result<(), StoreError>>;
+    /// Keeps what is remembered of drift.
+    fn save_drifts(&self, drifts: &Drifts) -> impl Future<Output = Result<(), StoreError>>;
     /// Writes the lease and answers the version that it has now.
     fn lease(&self, lease: &Lease) -> impl Future<Output = Result<u64, StoreError>>;
     /// Every lease that was written since this version, oldest first, with its version; nothing when there are too many
@@ -62,6 +65,8 @@ pub struct Kept {
     pub signers: Option<Result<Signers, String>>,
     /// Whose turn it is.
     pub lease: FoundLease,
+    /// What is remembered of drift; nothing when that can't be understood.
+    pub drifts: Drifts,
 }
 
 /// The most that a parameter holds.
@@ -217,6 +222,7 @@ impl Store for Place {
                     .map_err(|why| format!("the account's signers (`{place}`) can't be understood: {why}"))
             }),
             lease: FoundLease { lease, version },
+            drifts: text(Document::Drift).map(drifts).unwrap_or_default(),
         })
     }
 
@@ -227,6 +233,11 @@ impl Store for Place {
             Self::Files(_) => memory::seal(memory),
         };
         self.write(Document::Memory, &text).await.map(drop)
+    }
+
+    async fn save_drifts(&self, drifts: &Drifts) -> Result<(), StoreError> {
+        let most = if matches!(self, Self::Parameters { .. }) { MOST } else { usize::MAX };
+        self.write(Document::Drift, &memory::drifts(drifts, most)).await.map(drop)
     }
 
     async fn lease(&self, lease: &Lease) -> Result<u64, StoreError> {
@@ -260,6 +271,14 @@ impl Store for Place {
         }
         Ok(Vec::new())
     }
+}
+
+/// What is remembered of drift. Without it everything is looked at again, and that is all.
+fn drifts(text: &str) -> Drifts {
+    serde_json::from_str(text).unwrap_or_else(|error| {
+        tracing::warn!(%error, "what is remembered of drift can't be understood: every stack is looked at again");
+        Drifts::default()
+    })
 }
 
 /// Writes a lease over the version that it names. What SSM does by counting, a lock does here: two can't write at once.

@@ -122,6 +122,7 @@ fn addition((logical, resource): (LogicalId, Resource)) -> Change {
         policy: None,
         details: Vec::new(),
         walked: false,
+        drift: None,
     }
 }
 

@@ -10,6 +10,7 @@
 use crate::{
     accept::accept,
     cloud::{Clock, Cloud},
+    eyes::Eyes,
     git::Source,
     law::Law,
     reading::Reading,
@@ -32,13 +33,15 @@ use plan::{
     select::{Account, Wanted},
     tell,
 };
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 /// What stays in the process between two turns. All of it can be made again; a Lambda that is new has none.
 #[derive(Debug, Default)]
 pub struct Standing {
-    account: Option<AccountId>,
+    pub(crate) account: Option<AccountId>,
     reading: Option<Reading>,
+    /// What it knows of resources, and what woke it.
+    pub(crate) eyes: Rc<RefCell<Eyes>>,
 }
 
 /// One turn.
@@ -107,6 +110,7 @@ pub(crate) async fn start<'s, W: World>(
 ) -> Result<(Start<'s>, Option<Trouble>), Stopped> {
     let calls = costs(world);
     let id = identity(world, settings, standing).await?;
+    let eyes = Rc::clone(&standing.eyes);
     let found = world.store().open().await?;
     let began = now(world);
     let mut memory = found.memory.clone().unwrap_or_else(|| Memory::new(epoch(world.clock().now())));
@@ -125,7 +129,7 @@ pub(crate) async fn start<'s, W: World>(
     let reading = remembered(world, standing, &memory, &mut law).await;
     let account = Account::new(id, settings.home.clone(), reading.map_or(&Default::default(), Reading::fleet));
     let new = found.memory.is_none() && !found.lost;
-    let begin = Begin { memory, kept, law, lease: found.lease, began, calls, new };
+    let begin = Begin { memory, kept, law, lease: found.lease, began, calls, new, drifts: found.drifts, eyes };
     Ok((Start { account, begin, reading }, trouble))
 }
 

@@ -8,10 +8,11 @@ use crate::{
     send::Sink,
     store::Store,
     trust::Policy as Signatures,
+    wake::Bell,
 };
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
-    id::{AccountId, CommitId, Region, RepoPath, StackKey},
+    id::{AccountId, CommitId, Region, RepoPath, StackKey, StackName},
     report::{Happening, Report},
 };
 use plan::{lease::Holder, memory::Started, plan::Policy, shelf::Rules, step::Plan};
@@ -30,6 +31,8 @@ pub trait World {
     type Store: Store;
     /// Where reports go.
     type Sink: Sink;
+    /// What wakes it between turns.
+    type Bell: Bell;
     /// The time.
     type Clock: Clock;
     /// Where manifests come from.
@@ -42,6 +45,8 @@ pub trait World {
     fn store(&self) -> &Self::Store;
     /// Where reports go.
     fn sink(&self) -> &Self::Sink;
+    /// What wakes it between turns.
+    fn bell(&self) -> &Self::Bell;
     /// The time.
     fn clock(&self) -> &Self::Clock;
     /// Shows what is going on to whoever watches. Decides nothing.
@@ -108,6 +113,12 @@ pub struct Settings {
     pub poll: Pacing,
     /// How long it may be quiet when nothing changes.
     pub heartbeat: SignedDuration,
+    /// How many calls a minute may look for drift, and ask who it was.
+    pub drift_calls: u32,
+    /// Whether events wake it: then it keeps in mind whose resource is whose.
+    pub listens: bool,
+    /// A stack of which a person wants put back what was changed, whatever its mode is.
+    pub heal: Option<StackName>,
     /// How long the agent rests before the next turn, if there is one.
     pub rest: Option<SignedDuration>,
 }

@@ -221,6 +221,9 @@ fn word(what: What) -> &'static str {
         What::Refused => "refused",
         What::Recovered => "recovered",
         What::Orphaned => "orphaned",
+        What::Drifted => "drifted",
+        What::Healed => "healed",
+        What::NotHealed => "not healed",
         What::Unknown => "unknown",
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::{chaos::Invariant, notebook::Desk};
 use agent::{
-    cloud::{ChangeSetRequest, Clock as _, Cloud, CloudError, Put, Trouble},
+    cloud::{ChangeSetRequest, Clock as _, Cloud, CloudError, Lookup, Put, Trouble},
     world::Settings,
 };
 use jiff::Timestamp;
@@ -13,6 +13,7 @@ use manifests::{
 };
 use plan::{
     adopt::Existing,
+    drift::seen::{Detection, Deviation, Member, Place, Resource},
     facts::{ChangeSet, FailedEvent, FailedHook, FoundStack, StackEvent},
     memory::Memory,
     permit::{Act, Permit},
@@ -243,6 +244,34 @@ impl Cloud for Doctored {
 
     async fn events(&self, region: &Region, id: &str, since: Option<Timestamp>) -> Result<Vec<StackEvent>, CloudError> {
         self.cloud.events(region, id, since).await
+    }
+
+    async fn detect(&self, place: &Place) -> Result<String, CloudError> {
+        self.cloud.detect(place).await
+    }
+
+    async fn detection(&self, region: &Region, id: &str) -> Result<Detection, CloudError> {
+        self.cloud.detection(region, id).await
+    }
+
+    async fn detect_resource(&self, place: &Place, logical: &str) -> Result<Deviation, CloudError> {
+        self.cloud.detect_resource(place, logical).await
+    }
+
+    async fn resources(&self, place: &Place) -> Result<Vec<Resource>, CloudError> {
+        self.cloud.resources(place).await
+    }
+
+    async fn deviations(&self, place: &Place) -> Result<Vec<Deviation>, CloudError> {
+        self.cloud.deviations(place).await
+    }
+
+    async fn owner(&self, region: &Region, physical: &str) -> Result<Option<Member>, CloudError> {
+        self.cloud.owner(region, physical).await
+    }
+
+    async fn trail(&self, region: &Region, what: &Lookup<'_>) -> Result<Vec<String>, CloudError> {
+        self.cloud.trail(region, what).await
     }
 
     async fn parameters(

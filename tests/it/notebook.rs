@@ -9,6 +9,7 @@ use agent::store::{Kept, Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use manifests::{guardrails::Guardrails, id::StackKey};
 use plan::{
+    drift::remembered::Drifts,
     lease::{FoundLease, Lease},
     memory::Memory,
     orders::Orders,
@@ -26,6 +27,8 @@ const WINDOW: SignedDuration = SignedDuration::from_mins(7);
 /// What all agents of an account share.
 pub(crate) struct Notebook {
     text: RefCell<Option<String>>,
+    /// What is remembered of drift.
+    drifts: RefCell<Option<String>>,
     /// The account's guardrails, as a text; none at first.
     pub(crate) guardrails: RefCell<Option<String>>,
     pub(crate) orders: RefCell<Orders>,
@@ -56,13 +59,27 @@ pub(crate) struct Desk {
 
 impl Notebook {
     pub(crate) fn new(bug: Option<Bug>) -> Self {
-        let (text, guardrails, orders, lease, leases) = Default::default();
+        let (text, drifts, guardrails, orders, lease, leases) = Default::default();
         let (saves, acted, together, past_a_hold, past_the_rails) = Default::default();
-        Self { text, guardrails, orders, lease, leases, saves, acted, together, past_a_hold, past_the_rails, bug }
+        Self {
+            text,
+            drifts,
+            guardrails,
+            orders,
+            lease,
+            leases,
+            saves,
+            acted,
+            together,
+            past_a_hold,
+            past_the_rails,
+            bug,
+        }
     }
 
     pub(crate) fn lose(&self) {
         *self.text.borrow_mut() = None;
+        *self.drifts.borrow_mut() = None;
     }
 
     pub(crate) fn read(&self) -> Option<Memory> {
@@ -150,7 +167,14 @@ impl Store for Desk {
             Some(Bug::HoldsAreAdvice) => Orders::default(),
             _ => self.orders.borrow().clone(),
         };
-        Ok(Kept { memory, lost: false, guardrails, orders: Ok(orders), signers: None, lease })
+        let drifts = self.drifts.borrow().as_deref().map(|text| serde_json::from_str(text).unwrap());
+        let drifts = drifts.unwrap_or_default();
+        Ok(Kept { memory, lost: false, guardrails, orders: Ok(orders), signers: None, lease, drifts })
+    }
+
+    async fn save_drifts(&self, drifts: &Drifts) -> Result<(), StoreError> {
+        *self.drifts.borrow_mut() = Some(serde_json::to_string(drifts).unwrap());
+        Ok(())
     }
 
     async fn lease(&self, lease: &Lease) -> Result<u64, StoreError> {

@@ -19,6 +19,7 @@ use agent::{
     send::Sink,
     stop::Stopped,
     turn::{Standing, turn},
+    wake::Bell,
     world::{Settings, World},
 };
 use jiff::SignedDuration;
@@ -258,6 +259,15 @@ impl agent::cloud::Clock for Machine {
     }
 }
 
+/// Nobody waits for events here: a test gives them to the agent itself.
+pub(crate) struct Rings;
+
+impl Bell for Rings {
+    async fn ring(&self, _: Duration) -> Result<Vec<String>, CloudError> {
+        std::future::pending().await
+    }
+}
+
 impl World for Here {
     type Source = Remote;
     type Cloud = Doctored;
@@ -265,6 +275,7 @@ impl World for Here {
     type Store = Desk;
     type Sink = Topic;
     type Clock = Machine;
+    type Bell = Rings;
 
     fn source(&self) -> &Self::Source {
         &self.source
@@ -288,6 +299,10 @@ impl World for Here {
 
     fn clock(&self) -> &Self::Clock {
         &self.clock
+    }
+
+    fn bell(&self) -> &Self::Bell {
+        &Rings
     }
 
     /// Whoever was at work on this machine before is dead.
@@ -408,6 +423,10 @@ pub(crate) fn settings() -> Settings {
             guardrails: Guardrails::default(),
         },
         shelving: None,
+        // Nobody looks for drift where a test is about something else.
+        drift_calls: 0,
+        heal: None,
+        listens: false,
         turn: SignedDuration::from_mins(15),
         poll: Pacing { first: Duration::from_secs(1), most: Duration::from_secs(10), jitter: 0.0 },
         heartbeat: SignedDuration::from_hours(1),

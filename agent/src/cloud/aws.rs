@@ -4,16 +4,17 @@
 //! retries. What SDK shapes mean in our words is in `map`.
 
 use super::{
-    ChangeSetRequest, Cloud, CloudError, Put, Template, Trouble, alarms, count::Calls, is_secret, map, objects,
-    probe::Prober, trouble::trouble,
+    ChangeSetRequest, Cloud, CloudError, Lookup, Put, Template, Trouble, alarms, count::Calls, drift, is_secret, map,
+    objects, probe::Prober, trail, trouble::trouble,
 };
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation as cfn;
-use cfn::types::ChangeSetType;
+use cfn::types::{ChangeSetType, DeploymentMode};
 use jiff::Timestamp;
 use manifests::id::{AccountId, Region, ResourcePath, StackKey};
 use plan::{
     adopt::Existing,
+    drift::seen::{Detection, Deviation, Member, Place, Resource},
     facts::{ChangeSet, FailedEvent, FailedHook, FoundStack, StackEvent},
     permit::{Act, Permit},
     shelf::{Object, Shelf},
@@ -132,7 +133,7 @@ impl Cloud for Aws {
 
     async fn create_change_set(&self, request: &ChangeSetRequest<'_>) -> Result<(), CloudError> {
         const CALL: &str = "cloudformation:CreateChangeSet";
-        let ChangeSetRequest { key, create, nested, name, template, asked, kept, description } = *request;
+        let ChangeSetRequest { key, create, nested, revert, name, template, asked, kept, description } = *request;
         // No `OnStackFailure`: it excludes `DisableRollback`, which execution always sends.
         let call = self
             .cfn(&key.region)
@@ -144,6 +145,7 @@ impl Cloud for Aws {
             .change_set_type(if create { ChangeSetType::Create } else { ChangeSetType::Update })
             .set_import_existing_resources(asked.import_existing.then_some(true))
             .set_include_nested_stacks(nested.then_some(true))
+            .set_deployment_mode(revert.then_some(DeploymentMode::RevertDrift))
             .set_role_arn(asked.role.as_ref().map(ToString::to_string))
             .set_parameters(Some(map::parameters(&asked.parameters, kept)))
             .set_tags(Some(map::tags(&asked.tags)))
@@ -293,6 +295,34 @@ impl Cloud for Aws {
             }
         }
         Ok(values)
+    }
+
+    async fn detect(&self, place: &Place) -> Result<String, CloudError> {
+        drift::detect(&self.cfn(&place.key.region), place).await
+    }
+
+    async fn detection(&self, region: &Region, id: &str) -> Result<Detection, CloudError> {
+        drift::detection(&self.cfn(region), id).await
+    }
+
+    async fn detect_resource(&self, place: &Place, logical: &str) -> Result<Deviation, CloudError> {
+        drift::resource(&self.cfn(&place.key.region), place, logical).await
+    }
+
+    async fn resources(&self, place: &Place) -> Result<Vec<Resource>, CloudError> {
+        drift::resources(&self.cfn(&place.key.region), place).await
+    }
+
+    async fn deviations(&self, place: &Place) -> Result<Vec<Deviation>, CloudError> {
+        drift::deviations(&self.cfn(&place.key.region), place).await
+    }
+
+    async fn owner(&self, region: &Region, physical: &str) -> Result<Option<Member>, CloudError> {
+        drift::owner(&self.cfn(region), region, physical).await
+    }
+
+    async fn trail(&self, region: &Region, what: &Lookup<'_>) -> Result<Vec<String>, CloudError> {
+        trail::lookup(&self.config, &self.calls, region, what).await
     }
 
     async fn alarms(&self, region: &Region, names: &BTreeSet<String>) -> Result<BTreeMap<String, String>, CloudError> {

@@ -13,7 +13,7 @@ use manifests::{
 use plan::adopt::Existing;
 use plan::facts::{
     Action, Change, ChangeSet, ChangeSetStatus, Detail, FailedEvent, FailedHook, FoundStack, PolicyAction, Replacement,
-    StackEvent, Status,
+    Seen, StackEvent, Status,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,7 +67,7 @@ fn change_set_name(arn: &str) -> Option<String> {
 }
 
 /// An absent text and an empty one are the same: emulators send the empty element where AWS sends none.
-fn text(text: Option<&str>) -> Option<String> {
+pub(super) fn text(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(ToOwned::to_owned)
 }
 
@@ -114,6 +114,7 @@ pub(super) fn change_set(set: &DescribeChangeSetOutput) -> Result<ChangeSet, Str
         status: change_set_status(set.status(), set.execution_status()),
         reason: text(set.status_reason()),
         changes: changes.map(change).collect::<Result<_, _>>()?,
+        reverts: set.deployment_mode() == Some(&sdk::DeploymentMode::RevertDrift),
     })
 }
 
@@ -161,6 +162,7 @@ fn change(change: &sdk::ResourceChange) -> Result<Change, String> {
         policy: change.policy_action().and_then(|word| PolicyAction::from_word(word.as_str())),
         details: change.details().iter().filter_map(|detail| detail.target()).map(detail).collect(),
         walked: false,
+        drift: change.resource_drift_status().and_then(|word| Seen::from_word(word.as_str())),
     })
 }
 

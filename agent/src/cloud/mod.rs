@@ -6,9 +6,11 @@
 mod alarms;
 pub mod aws;
 pub mod count;
+mod drift;
 mod map;
 mod objects;
 pub(crate) mod probe;
+mod trail;
 pub(crate) mod trouble;
 
 use jiff::Timestamp;
@@ -16,6 +18,7 @@ use manifests::id::{AccountId, Region, StackKey};
 use plan::{
     adopt::Existing,
     asked::Asked,
+    drift::seen::{Detection, Deviation, Member, Place, Resource},
     facts::{ChangeSet, FailedEvent, FailedHook, FoundStack, StackEvent},
     permit::Permit,
     shelf::{Object, Shelf},
@@ -78,6 +81,30 @@ pub trait Cloud {
         since: Option<Timestamp>,
     ) -> impl Future<Output = Result<Vec<StackEvent>, CloudError>>;
 
+    /// Begins to look at all of a stack, and answers the number of that look (`cloudformation:DetectStackDrift`).
+    fn detect(&self, place: &Place) -> impl Future<Output = Result<String, CloudError>>;
+
+    /// How far a look has come (`cloudformation:DescribeStackDriftDetectionStatus`).
+    fn detection(&self, region: &Region, id: &str) -> impl Future<Output = Result<Detection, CloudError>>;
+
+    /// Looks at one resource of a stack, and comes back with what it is like (`cloudformation:DetectStackResourceDrift`).
+    fn detect_resource(&self, place: &Place, logical: &str) -> impl Future<Output = Result<Deviation, CloudError>>;
+
+    /// Every resource of a stack, and how the last look found it; all pages or an error
+    /// (`cloudformation:ListStackResources`).
+    fn resources(&self, place: &Place) -> impl Future<Output = Result<Vec<Resource>, CloudError>>;
+
+    /// What the last look found otherwise than it was asked for, or could not tell; all pages or an error
+    /// (`cloudformation:DescribeStackResourceDrifts`).
+    fn deviations(&self, place: &Place) -> impl Future<Output = Result<Vec<Deviation>, CloudError>>;
+
+    /// Which stack's resource has this name in the account, if one's has (`cloudformation:DescribeStackResources`).
+    fn owner(&self, region: &Region, physical: &str) -> impl Future<Output = Result<Option<Member>, CloudError>>;
+
+    /// What CloudTrail has of an event or a resource: records as JSON, the newest first, at most 50
+    /// (`cloudtrail:LookupEvents`).
+    fn trail(&self, region: &Region, what: &Lookup<'_>) -> impl Future<Output = Result<Vec<String>, CloudError>>;
+
     /// Values of `String` and `StringList` parameters; a name that is absent from the answer does not exist
     /// (`ssm:GetParameters`). A `SecureString` is never read: in its place stands a sentence that says so.
     fn parameters(
@@ -120,6 +147,8 @@ pub struct ChangeSetRequest<'a> {
     pub create: bool,
     /// Whether the template has stacks nested in it, whose changes are asked for too.
     pub nested: bool,
+    /// Whether it goes by what is really there, and puts that back (`DeploymentMode` `REVERT_DRIFT`).
+    pub revert: bool,
     /// The change set's name.
     pub name: &'a str,
     /// The template.
@@ -130,6 +159,15 @@ pub struct ChangeSetRequest<'a> {
     pub kept: &'a BTreeSet<String>,
     /// For people: commit and manifest, at most 1,024 characters.
     pub description: &'a str,
+}
+
+/// What CloudTrail is asked about.
+#[derive(Debug, Clone, Copy)]
+pub enum Lookup<'a> {
+    /// The event of this number.
+    Event(&'a str),
+    /// Everything about the resource of this name, since then.
+    Resource(&'a str, Timestamp),
 }
 
 /// One object on its way into a bucket.

@@ -68,6 +68,8 @@ fn kind(code: &str, message: &str) -> Trouble {
         "ValidationError" if message.contains("can not be updated") || message.contains("cannot be updated") => {
             Trouble::Busy
         }
+        // Only one detection at a time looks at a stack.
+        "ValidationError" if message.contains("is already in progress") => Trouble::Busy,
         // A listing that was stale: the stack is there, and the next look will show it.
         "ValidationError" if message.contains("already exists and cannot be created again") => Trouble::Busy,
         // A role that was just made takes a while to be known everywhere.
@@ -101,6 +103,12 @@ impl CloudError {
     /// As a sentence, with what to do about it.
     pub(crate) fn said(&self) -> String {
         self.hint().map_or_else(|| self.to_string(), |hint| format!("{self}; {hint}"))
+    }
+
+    /// Whether what was asked about is not there. (Of a detection or a physical id CloudFormation says so in more ways than of
+    /// a stack.)
+    pub(crate) fn is_missing(&self) -> bool {
+        self.problem == Trouble::NotFound || (self.problem == Trouble::Invalid && self.message.contains("not exist"))
     }
 
     /// An answer that makes no sense.

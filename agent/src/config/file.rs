@@ -39,6 +39,8 @@ pub(super) struct File {
     pub(super) concurrency: Option<usize>,
     pub(super) attempts: Option<u32>,
     pub(super) retry_after: Option<String>,
+    pub(super) events: Option<String>,
+    pub(super) drift_calls: Option<u32>,
     git_timeout: Option<String>,
     git_idle: Option<String>,
     git_bytes: Option<String>,

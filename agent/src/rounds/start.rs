@@ -143,7 +143,7 @@ impl<W: World> Rounds<'_, W> {
     }
 
     /// Whether a start may have happened. An answer that never came says nothing: the next look will.
-    fn started(&mut self, permit: &Permit, outcome: Result<(), CloudError>) -> bool {
+    pub(super) fn started(&mut self, permit: &Permit, outcome: Result<(), CloudError>) -> bool {
         let key = permit.key();
         match outcome {
             Ok(()) => {}

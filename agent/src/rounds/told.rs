@@ -6,17 +6,26 @@ use crate::{
     world::{World, costs, now, spent},
 };
 use manifests::{
-    id::CommitId,
+    drift::Mode,
+    id::{CommitId, StackKey},
     problem::Problem,
-    report::{Report, Signature, Source as Where},
+    report::{DriftReport, Report, Signature, Source as Where, State},
 };
-use plan::{memory::Seal, quote::quote, select::Account, tell};
+use plan::{
+    drift::told::{self, Telling},
+    memory::Seal,
+    quote::quote,
+    select::Account,
+    tell,
+};
+use std::collections::BTreeMap;
 
 impl<W: World> Rounds<'_, W> {
     /// The account as this turn leaves it.
     pub(crate) fn report(&self, account: &Account, problems: &[Problem], trouble: Option<Trouble>) -> Report {
         let source = self.source(trouble);
         let calls = spent(&self.calls, &costs(self.world));
+        let drift = self.drift();
         tell::tell(&tell::Turn {
             account,
             version: self.settings.version,
@@ -24,6 +33,7 @@ impl<W: World> Rounds<'_, W> {
             plan: &self.plan,
             unreadable: &self.unreadable,
             provides: &self.provides,
+            drift: &drift,
             problems,
             orders: &self.law.orders,
             closed: self.law.closed.as_deref(),
@@ -31,6 +41,16 @@ impl<W: World> Rounds<'_, W> {
             calls: &calls,
             next: self.settings.rest.and_then(|rest| now(self.world).checked_add(rest).ok()),
         })
+    }
+
+    /// What there is to say of drift.
+    fn drift(&self) -> BTreeMap<StackKey, (DriftReport, State)> {
+        let (who, now) = (self.law.policy.guardrails.drift.who, now(self.world));
+        let one = |(key, mode): (&StackKey, &Mode)| {
+            let telling = Telling { key, mode: *mode, who, reason: self.reasons.get(key), now };
+            Some((key.clone(), told::report(&self.drifts, &telling)?))
+        };
+        self.modes.iter().filter_map(one).collect()
     }
 
     /// That the branch has stood still for longer than it should: a remote that is held back looks like one that is quiet.

@@ -106,6 +106,7 @@ fn stack(text: &mut String, change: &StackChange, style: Style) {
         Started::Create => (Ink::Good, "+", "will be created"),
         Started::Update => (Ink::Change, "~", "will be updated"),
         Started::Back => (Ink::Change, "~", "failed its checks and will be brought back to its last good form"),
+        Started::Heal => (Ink::Change, "~", "was changed by somebody and will be put back"),
         Started::Clear => (Ink::Bad, "-", "never came up and will be cleared away"),
         Started::Continue => (Ink::Change, "~", "is stuck and will have its rollback continued"),
         Started::RollBack => (Ink::Change, "~", "failed and will be rolled back"),
@@ -328,6 +329,7 @@ mod tests {
             policy: None,
             details: vec![detail],
             walked: false,
+            drift: None,
         };
         let stack = |verdict| StackChange {
             key: StackKey { region: "eu-central-1".parse().unwrap(), stack: "base".parse().unwrap() },

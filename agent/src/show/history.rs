@@ -62,6 +62,7 @@ pub fn events(seen: &[Seen], style: Style) -> String {
 fn author(by: &By) -> String {
     match by {
         By::Commit(commit) => format!("holdfast, for {}", commit.short()),
+        By::Heal => "holdfast, to put back what was changed".into(),
         By::Other(Some(token)) => format!("somebody else ({})", one_line(token)),
         By::Other(None) => "somebody else".into(),
     }

@@ -70,11 +70,11 @@ impl Watcher for Progress {
             Sight::Denied(_) => {}
             Sight::Happened(happening) => {
                 let (ink, mark) = match happening.what {
-                    What::Created | What::Updated | What::Deleted | What::Recovered | What::Accepted => {
+                    What::Created | What::Updated | What::Deleted | What::Recovered | What::Healed | What::Accepted => {
                         (Ink::Good, "✔")
                     }
                     What::Failed | What::Refused => (Ink::Bad, "✗"),
-                    What::Held | What::Orphaned => (Ink::Change, "■"),
+                    What::Held | What::Orphaned | What::Drifted | What::NotHealed => (Ink::Change, "■"),
                     What::Unknown => (Ink::Dim, "?"),
                 };
                 let place = match (&happening.region, &happening.stack) {

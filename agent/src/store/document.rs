@@ -21,10 +21,12 @@ pub enum Document {
     Reset,
     /// Who may sign commits.
     Signers,
+    /// What the agent remembers of drift.
+    Drift,
 }
 
 impl Document {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Memory,
         Self::Guardrails,
         Self::Lease,
@@ -34,6 +36,7 @@ impl Document {
         Self::Rollbacks,
         Self::Reset,
         Self::Signers,
+        Self::Drift,
     ];
 
     /// The last part of its name, beside memory's.
@@ -48,6 +51,7 @@ impl Document {
             Self::Rollbacks => "rollbacks",
             Self::Reset => "reset",
             Self::Signers => "signers",
+            Self::Drift => "drift",
         }
     }
 
@@ -55,9 +59,14 @@ impl Document {
         match self {
             Self::Guardrails => "yaml",
             Self::Signers => "txt",
-            Self::Memory | Self::Lease | Self::Hold | Self::Pin | Self::Approvals | Self::Rollbacks | Self::Reset => {
-                "json"
-            }
+            Self::Memory
+            | Self::Lease
+            | Self::Hold
+            | Self::Pin
+            | Self::Approvals
+            | Self::Rollbacks
+            | Self::Reset
+            | Self::Drift => "json",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Refusals become [`Trouble`] by the table in reference/cloudformation.md 1.8. An answer that never comes is
 //! [`Trouble::Unavailable`] at once, as after the SDK's own timeout; a crash never comes back at all.
 
+mod drift;
 mod map;
 
 use crate::{
@@ -11,12 +12,13 @@ use crate::{
     store::Key,
     world::{Reply, World},
 };
-use agent::cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Put, Trouble, is_secret};
+use agent::cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Lookup, Put, Trouble, is_secret};
 use jiff::Timestamp;
 use manifests::id::{AccountId, Region, StackKey};
 pub use map::trouble;
 use plan::{
     adopt::Existing,
+    drift::seen::{Detection, Deviation, Member, Place as Stack, Resource},
     facts::{ChangeSet, FailedEvent, FailedHook, FoundStack, StackEvent},
     permit::{Act, Permit},
     shelf::{Object, Shelf},
@@ -146,6 +148,7 @@ impl Cloud for SimCloud {
                     status: map::stage(page.status, page.execution_status),
                     reason: page.status_reason,
                     changes,
+                    reverts: page.revert_drift,
                 });
             }
         }
@@ -264,6 +267,34 @@ impl Cloud for SimCloud {
                 return Ok(events);
             }
         }
+    }
+
+    async fn detect(&self, place: &Stack) -> Result<String, CloudError> {
+        self.begin_detection(place).await
+    }
+
+    async fn detection(&self, region: &Region, id: &str) -> Result<Detection, CloudError> {
+        self.detection_status(region, id).await
+    }
+
+    async fn detect_resource(&self, place: &Stack, logical: &str) -> Result<Deviation, CloudError> {
+        self.one_resource(place, logical).await
+    }
+
+    async fn resources(&self, place: &Stack) -> Result<Vec<Resource>, CloudError> {
+        self.all_resources(place).await
+    }
+
+    async fn deviations(&self, place: &Stack) -> Result<Vec<Deviation>, CloudError> {
+        self.all_deviations(place).await
+    }
+
+    async fn owner(&self, region: &Region, physical: &str) -> Result<Option<Member>, CloudError> {
+        self.whose(region, physical).await
+    }
+
+    async fn trail(&self, region: &Region, what: &Lookup<'_>) -> Result<Vec<String>, CloudError> {
+        self.records(region, what).await
     }
 
     async fn parameters(

@@ -4,6 +4,7 @@
 //! ([`cfn`]). Tests use it in process through [`cloud::SimCloud`]; the program `holdfast-sim` speaks AWS's wire
 //! protocols in front of it. No background task: whoever calls brings the account forward to the present first.
 
+pub mod bus;
 pub mod cfn;
 pub mod clock;
 pub mod cloud;
@@ -13,6 +14,7 @@ pub mod services;
 pub mod side_door;
 pub mod store;
 pub mod template;
+pub mod trail;
 pub mod types;
 pub mod wire;
 pub mod world;

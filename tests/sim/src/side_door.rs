@@ -6,6 +6,7 @@
 use crate::{
     cfn::api::{CfnError, StackOperation, UpdateStack},
     store::{Break, Key, Properties, Resource},
+    trail::{Actor, Deed},
     world::{CustomAnswer, World},
 };
 use manifests::id::{AccountId, Region};
@@ -70,8 +71,23 @@ impl World {
         property: &str,
         value: Option<Value>,
     ) -> Result<(), Missing> {
+        self.set_property_as(account, key, (property, value), &Actor::default())
+    }
+
+    /// The same, by somebody in particular.
+    ///
+    /// # Errors
+    /// When there is no such resource.
+    pub fn set_property_as(
+        &mut self,
+        account: &AccountId,
+        key: &Key,
+        (property, value): (&str, Option<Value>),
+        actor: &Actor,
+    ) -> Result<(), Missing> {
         let now = self.now();
         self.live(account, key)?.set(property, value, now);
+        self.done(account, key, Deed::Changed, actor);
         Ok(())
     }
 
@@ -95,9 +111,24 @@ impl World {
     /// # Errors
     /// When there is no such resource.
     pub fn delete_resource(&mut self, account: &AccountId, key: &Key) -> Result<(), Missing> {
+        self.delete_resource_as(account, key, &Actor::default())
+    }
+
+    /// The same, by somebody in particular.
+    ///
+    /// # Errors
+    /// When there is no such resource.
+    pub fn delete_resource_as(&mut self, account: &AccountId, key: &Key, actor: &Actor) -> Result<(), Missing> {
         self.live(account, key)?;
         self.account(account).store.remove(key);
+        self.done(account, key, Deed::Deleted, actor);
         Ok(())
+    }
+
+    /// Leaves a record of it, and tells who listens.
+    fn done(&mut self, account: &AccountId, key: &Key, deed: Deed, actor: &Actor) {
+        let record = self.record(account, key, deed, actor);
+        self.tell(account, &record);
     }
 
     /// Puts a resource there that no stack made.

@@ -8,7 +8,9 @@ use crate::{
     clock::{Clock, Timekeeper},
     fault::{Fault, Faults, Refusal},
     seed::Seed,
+    services::post::Address,
     store::{Properties, Store},
+    trail::Record,
 };
 use jiff::Timestamp;
 use manifests::id::{AccountId, Region};
@@ -78,6 +80,10 @@ pub struct Account {
     pub custom: BTreeMap<String, CustomAnswer>,
     /// Hooks that forbid a type of resources in change sets: the hook's type name, the resources' type, what it says.
     pub hooks: Vec<(String, String, String)>,
+    /// Who did what, the oldest first.
+    pub trail: Vec<Record>,
+    /// The queues that get its events.
+    pub bus: Vec<Address>,
     pub(crate) regions: BTreeMap<Region, cfn::Stacks>,
     pub(crate) agenda: cfn::Agenda,
     pub(crate) seed: Option<Seed>,
@@ -93,6 +99,10 @@ pub struct World {
     pub(crate) time: Timekeeper,
     pub(crate) accounts: BTreeMap<AccountId, Account>,
     pub(crate) calls: u64,
+    /// How many records of CloudTrail there are.
+    pub(crate) records: u64,
+    /// Events on their way into queues.
+    pub mail: Vec<(Address, String)>,
     /// Counts what may see a new status: calls, and looks from outside of any call.
     pub(crate) ticks: u64,
     calling: bool,
@@ -111,6 +121,8 @@ impl World {
             time: Timekeeper::new(clock),
             accounts: BTreeMap::new(),
             calls: 0,
+            records: 0,
+            mail: Vec::new(),
             ticks: 0,
             calling: false,
             present: None,

@@ -2,12 +2,12 @@
 
 use crate::cfn::{
     api::{self, CfnError, CreateChangeSet, Deployment, StackDescription},
-    words::{ChangeSetStatus, ChangeSetType, ExecutionStatus},
+    words::{ChangeSetStatus, ChangeSetType, ExecutionStatus, ResourceDriftStatus},
 };
 use agent::cloud::{ChangeSetRequest, Template, Trouble};
 use plan::{
     adopt::Existing,
-    facts::{Change, ChangeSetStatus as Stage, Detail, FoundStack, StackEvent},
+    facts::{Change, ChangeSetStatus as Stage, Detail, FoundStack, Seen, StackEvent},
 };
 
 /// What a refusal means: reference/cloudformation.md 1.8.
@@ -31,6 +31,7 @@ pub fn trouble(refusal: &CfnError) -> Trouble {
         // A listing that was stale: the stack is there, and the next look will show it.
         "ValidationError" if says("already exists and cannot be created again") => Trouble::Busy,
         "ValidationError" if says("Stack") && says("does not exist") => Trouble::NotFound,
+        "ValidationError" if says("is already in progress") => Trouble::Busy,
         "ValidationError" => Trouble::Invalid,
         _ if refusal.status >= 500 => Trouble::Unavailable,
         _ => Trouble::Other,
@@ -88,7 +89,19 @@ pub(super) fn change(change: api::Change) -> Option<Change> {
             })
             .collect(),
         walked: false,
+        drift: change.resource_drift_status.map(seen),
     })
+}
+
+pub(super) fn seen(status: ResourceDriftStatus) -> Seen {
+    match status {
+        ResourceDriftStatus::InSync => Seen::InSync,
+        ResourceDriftStatus::Modified => Seen::Modified,
+        ResourceDriftStatus::Deleted => Seen::Deleted,
+        ResourceDriftStatus::NotChecked => Seen::NotChecked,
+        ResourceDriftStatus::Unknown => Seen::Unknown,
+        ResourceDriftStatus::Unsupported => Seen::Unsupported,
+    }
 }
 
 pub(super) fn stage(status: ChangeSetStatus, execution: ExecutionStatus) -> Stage {
@@ -114,7 +127,7 @@ pub(super) fn existing(stack: StackDescription) -> Existing {
 
 /// What a request for a change set is in CloudFormation's own types.
 pub(super) fn create_change_set(request: &ChangeSetRequest<'_>) -> CreateChangeSet {
-    let ChangeSetRequest { key, create, nested, name, template, asked, kept, description } = *request;
+    let ChangeSetRequest { key, create, nested, revert, name, template, asked, kept, description } = *request;
     let (template_body, template_url) = match template {
         Template::Inline(body) => (Some(body.to_owned()), None),
         Template::Url(url) => (None, Some(url.to_owned())),
@@ -149,6 +162,7 @@ pub(super) fn create_change_set(request: &ChangeSetRequest<'_>) -> CreateChangeS
         client_token: Some(name.to_owned()),
         include_nested_stacks: nested,
         import_existing: asked.import_existing,
+        revert_drift: revert,
         ..CreateChangeSet::default()
     }
 }

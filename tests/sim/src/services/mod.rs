@@ -3,6 +3,7 @@
 //! They work on the same [`crate::store::Store`] as CloudFormation, so that a parameter made by a stack is the parameter
 //! that SSM reads, and what is changed here is drift there. Not here: how a call travels (that is [`crate::wire`]).
 
+pub mod cloudtrail;
 pub mod cloudwatch;
 pub mod filter;
 pub mod message;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fault::Refusal,
-    services::{Place, post::Post, sqs, ssm},
+    services::{Place, cloudtrail, post::Post, sqs, ssm},
     world::World,
 };
 
@@ -28,6 +28,10 @@ pub(crate) fn work(
         Service::CloudFormation => {
             let mut cfn = world.cfn(&caller.account, &caller.region);
             xml(cloudformation::NAMESPACE, action, id, |x| cloudformation::call(&mut cfn, action, params, x))
+        }
+        Service::CloudTrail => {
+            let answer = cloudtrail::call(world, &at, action, &request.body)?;
+            Ok(json(*service, &answer))
         }
         Service::CloudWatch => cloudwatch::call(world, &at, action, &request.body),
         Service::Sns => xml(sns::NAMESPACE, action, id, |x| sns::call(world, post, &at, (action, params), x)),

@@ -12,10 +12,11 @@ use super::{
     server::{Site, lock},
 };
 use crate::{
+    bus::deliver_all,
     fault::{Plant, Refusal, Rule},
-    services::{input, refused},
+    services::{input, post::Address, refused},
 };
-use manifests::id::{AccountId, duration};
+use manifests::id::{AccountId, Region, duration};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -27,6 +28,22 @@ const HELP: &str = include_str!("door.md");
 struct Time {
     pass: Option<String>,
     frozen: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Events {
+    account: AccountId,
+    region: Region,
+    queue: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Storm {
+    account: AccountId,
+    region: Region,
+    count: u64,
 }
 
 /// Answers one request whose path begins with `/_sim/`. An error is `{"error": "…"}` with a status of 400 or 404.
@@ -66,6 +83,15 @@ fn act(site: &Site, request: &Received, path: &[&str]) -> Result<Value, Refusal>
             lock(&site.ledger).reset();
         }
         ("POST", ["faults"]) => world.faults.add(input::<Rule>(body)?),
+        ("POST", ["events"]) => {
+            let Events { account, region, queue } = input(body)?;
+            let name = queue.rsplit(['/', ':']).next().unwrap_or_default().to_owned();
+            world.send_events_to(Address { account, region, name });
+        }
+        ("POST", ["storm"]) => {
+            let Storm { account, region, count } = input(body)?;
+            world.storm(&account, &region, count);
+        }
         ("POST", ["failures"]) => world.faults.plant(input::<Plant>(body)?),
         ("DELETE", ["faults"]) => world.faults.clear(),
         ("PUT", ["delays"]) => lock(&site.ledger).delay(input::<Vec<Delay>>(body)?),
@@ -86,6 +112,10 @@ fn act(site: &Site, request: &Received, path: &[&str]) -> Result<Value, Refusal>
             None => return Err(no_such_door(request)),
         },
         _ => return Err(no_such_door(request)),
+    }
+    if !world.mail.is_empty() {
+        deliver_all(&mut world, &mut lock(&site.post));
+        site.arrivals.notify_waiters();
     }
     Ok(json!({}))
 }

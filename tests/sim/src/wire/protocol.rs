@@ -8,6 +8,7 @@ use serde_json::json;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     CloudFormation,
+    CloudTrail,
     CloudWatch,
     S3,
     Sns,
@@ -36,7 +37,7 @@ impl Service {
         if signing_name == "monitoring" {
             return Some(Self::CloudWatch);
         }
-        [Self::CloudFormation, Self::S3, Self::Sns, Self::Sqs, Self::Ssm, Self::Sts]
+        [Self::CloudFormation, Self::CloudTrail, Self::S3, Self::Sns, Self::Sqs, Self::Ssm, Self::Sts]
             .into_iter()
             .find(|service| service.name() == signing_name)
     }
@@ -45,6 +46,7 @@ impl Service {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::CloudFormation => "cloudformation",
+            Self::CloudTrail => "cloudtrail",
             Self::CloudWatch => "cloudwatch",
             Self::S3 => "s3",
             Self::Sns => "sns",
@@ -61,7 +63,7 @@ impl Service {
             Self::Sns => Protocol::Query(sns::NAMESPACE),
             Self::Sts => Protocol::Query(sts::NAMESPACE),
             Self::Sqs => Protocol::Json("application/x-amz-json-1.0"),
-            Self::Ssm => Protocol::Json("application/x-amz-json-1.1"),
+            Self::Ssm | Self::CloudTrail => Protocol::Json("application/x-amz-json-1.1"),
             Self::CloudWatch => Protocol::Cbor,
             Self::S3 => Protocol::Rest,
         }

@@ -5,6 +5,7 @@ use crate::{
     fault::Refusal,
     side_door::{Missing, Signal},
     store::{Break, Key, Properties},
+    trail::Actor,
     world::World,
 };
 use manifests::id::{AccountId, Region};
@@ -26,6 +27,22 @@ enum Which {
 struct Drift {
     property: String,
     value: Option<Value>,
+    by: Option<String>,
+    from: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct By {
+    by: Option<String>,
+    from: Option<String>,
+}
+
+impl By {
+    fn actor(self) -> Actor {
+        let usual = Actor::default();
+        Actor { arn: self.by, from: self.from.unwrap_or(usual.from) }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,16 +79,16 @@ pub(super) fn act(world: &mut World, what: &str, body: &[u8]) -> Option<Result<(
     let act: Act = match what {
         "custom" => return Some(answer_custom(world, body)),
         "drift" => |world, account, key, rest| {
-            let Drift { property, value } = read(rest)?;
-            world.set_property(account, &key, &property, value).map_err(missing)
+            let Drift { property, value, by, from } = read(rest)?;
+            world.set_property_as(account, &key, (&property, value), &By { by, from }.actor()).map_err(missing)
         },
         "attribute" => |world, account, key, rest| {
             let Attribute { attribute, value } = read(rest)?;
             world.set_attribute(account, &key, &attribute, value).map_err(missing)
         },
         "delete" => |world, account, key, rest| {
-            let Nothing {} = read(rest)?;
-            world.delete_resource(account, &key).map_err(missing)
+            let by: By = read(rest)?;
+            world.delete_resource_as(account, &key, &by.actor()).map_err(missing)
         },
         "place" => |world, account, key, rest| {
             let Place { properties } = read(rest)?;

@@ -1,0 +1,393 @@
+//! What rounds do about drift: look, ask who it was, and verify what was put back. Beginning to put it back is
+//! [`super::healing`]'s.
+//!
+//! Nothing is waited for here: a look at a whole stack begins in one turn and is read in a later one; only a single resource
+//! is looked at on the spot.
+//!
+//! Not here: any judgement (`plan::drift`).
+
+use super::{Rounds, health::Ground};
+use crate::{
+    cloud::{Cloud, CloudError, Lookup, Trouble as Kind},
+    reading::Reading,
+    stop::Stopped,
+    wake::event::{self, Hint},
+    world::{World, now},
+};
+use jiff::{SignedDuration, Timestamp};
+use manifests::{
+    drift::Drift,
+    id::{LogicalId, Region, StackKey},
+    report::What,
+};
+use plan::{
+    asked::Fingerprint,
+    drift::{
+        agenda::{due, lookable},
+        author::Author,
+        learn::{Lens, News, coverage, learn},
+        remembered::{Coverage, Finding, Running},
+        seen::{Detection, Look, Member, Place, Resource},
+        verdict,
+    },
+    facts::Seen,
+    memory::generation,
+    quote::quote,
+};
+use std::collections::BTreeMap;
+
+/// Calls that a look at a whole stack takes: it is begun, asked after and read.
+const LOOK: u32 = 3;
+/// After so long a look is no longer waited for: CloudFormation takes several minutes at most.
+const HANGS: SignedDuration = SignedDuration::from_mins(30);
+/// How many resources a turn looks at because events named them.
+const NAMED: usize = 50;
+/// How many findings a turn asks CloudTrail about.
+const LOOKUPS: usize = 4;
+/// How soon CloudTrail is asked again, and for how long: it tells of a call within a quarter of an hour or so.
+const AGAIN: SignedDuration = SignedDuration::from_mins(5);
+/// See [`AGAIN`].
+const TOLD: SignedDuration = SignedDuration::from_mins(40);
+
+/// Authors by the resource that they are said to have changed.
+type Named = BTreeMap<String, Option<Author>>;
+
+impl<W: World> Rounds<'_, W> {
+    /// Looks after what somebody may have changed, once what was asked is done or under way. Answers whether something was
+    /// begun.
+    pub(super) async fn look_after(&mut self, on: Ground<'_>, reading: &Reading) -> Result<bool, Stopped> {
+        self.verify(on).await;
+        if !std::mem::replace(&mut self.looked, true) {
+            self.eyes.borrow_mut().more = false;
+            self.collect(on).await;
+            self.follow(on).await;
+        }
+        self.begin_looks(on).await;
+        self.list(on).await;
+        self.ask_who().await;
+        self.heal(on, reading).await
+    }
+
+    /// Reads the looks that are done.
+    async fn collect(&mut self, on: Ground<'_>) {
+        let running: Vec<(StackKey, Running)> = self
+            .drifts
+            .stacks()
+            .iter()
+            .filter_map(|(key, known)| Some((key.clone(), known.running.clone()?)))
+            .collect();
+        for (key, running) in running {
+            let found = on.1.stacks.get(&key);
+            // The stack has moved on: what the look saw is no longer so.
+            if found.map(generation) != Some(running.generation) {
+                self.drifts.change(&key, |known| known.running = None);
+                continue;
+            }
+            let Some(place) = self.with_facts(on, |facts| lookable(facts, &key)) else { continue };
+            self.spend(1);
+            match self.world.cloud().detection(&key.region, &running.id).await {
+                Ok(Detection::Running) if now(self.world).duration_since(running.since) > HANGS => {
+                    self.unseen(&key, "it has gone on for more than half an hour");
+                }
+                Ok(Detection::Running) => self.eyes.borrow_mut().more = true,
+                Ok(Detection::Gone) => self.drifts.change(&key, |known| known.running = None),
+                Ok(Detection::Done) => self.read(on, &place, &running, None).await,
+                Ok(Detection::Failed(why)) => self.read(on, &place, &running, Some(why)).await,
+                Err(error) => self.doubtful(&key, &error),
+            }
+        }
+    }
+
+    /// Reads a look that is done.
+    async fn read(&mut self, on: Ground<'_>, place: &Place, running: &Running, failed: Option<String>) {
+        let key = &place.key;
+        self.spend(1);
+        let resources = match self.world.cloud().resources(place).await {
+            Ok(resources) => resources,
+            Err(error) => return self.doubtful(key, &error),
+        };
+        self.eyes.borrow_mut().list(place, running.generation, &resources);
+        let deviates =
+            |resource: &Resource| !matches!(resource.seen, Some(Seen::InSync | Seen::NotChecked | Seen::Unsupported));
+        let mut deviations = Vec::new();
+        // The stack's own word is not asked: it has been seen to be "in sync" beside resources that are not (issue 2283 of
+        // `aws-cloudformation/cloudformation-coverage-roadmap`).
+        if resources.iter().any(deviates) {
+            self.spend(1);
+            deviations = match self.world.cloud().deviations(place).await {
+                Ok(deviations) => deviations,
+                Err(error) => return self.doubtful(key, &error),
+            };
+        }
+        let covered = coverage(&resources);
+        let look = Look { at: running.since, resources, deviations, only: None, failed };
+        self.drifts.change(key, |known| known.running = None);
+        self.drifts.look(key, running.since, &covered);
+        self.learn_of(on, key, running.first, &look, &Named::new());
+    }
+
+    /// Follows what events have named.
+    async fn follow(&mut self, on: Ground<'_>) {
+        let (hints, dropped) = self.eyes.borrow_mut().hints.take();
+        if dropped > 0 {
+            tracing::warn!(dropped, "more events came than are followed; what they named is looked at by its schedule");
+        }
+        let mut named: BTreeMap<Member, Author> = BTreeMap::new();
+        for hint in &hints {
+            for member in self.resolve(on, hint).await {
+                let newest = named.get(&member).is_none_or(|author| author.at <= hint.author.at);
+                if newest {
+                    named.insert(member, hint.author.clone());
+                }
+            }
+        }
+        for (member, author) in named.into_iter().take(NAMED) {
+            let (place, logical) = (&member.place, &member.logical);
+            if self.with_facts(on, |facts| lookable(facts, &place.key)).as_ref() != Some(place) {
+                continue;
+            }
+            let authors = Named::from([(logical.clone(), Some(author))]);
+            if let Err(error) = self.look_at(on, place, logical, &authors).await {
+                tracing::info!(stack = %place.key, resource = logical, error = %error.said(), "could not be looked at");
+            }
+        }
+    }
+
+    /// Whose resources a hint is about.
+    async fn resolve(&mut self, on: Ground<'_>, hint: &Hint) -> Vec<Member> {
+        // What is asked for in a region can be answered in that of the stack alone.
+        const ASKED: usize = 4;
+        let mut members: Vec<Member> = self.eyes.borrow().members(hint).into_iter().collect();
+        if !members.is_empty() {
+            return members;
+        }
+        let unknown: Vec<String> =
+            self.eyes.borrow().unknown(hint).into_iter().take(ASKED).map(ToOwned::to_owned).collect();
+        let regions: Vec<Region> = match on.1.regions.get(&hint.region) {
+            Some(region) => vec![region.clone()],
+            None => on.1.regions.iter().cloned().collect(),
+        };
+        for name in unknown {
+            for region in &regions {
+                if !self.spend(1) {
+                    return members;
+                }
+                match self.world.cloud().owner(region, &name).await {
+                    Ok(Some(member)) => members.push(member),
+                    Ok(None) => self.eyes.borrow_mut().is_strange(&name),
+                    Err(error) => tracing::info!(error = %error.said(), "whose resource it is could not be told"),
+                }
+            }
+            if !members.is_empty() {
+                break;
+            }
+        }
+        members
+    }
+
+    /// Looks at one resource, and learns from it. Answers what is new.
+    async fn look_at(
+        &mut self,
+        on: Ground<'_>,
+        place: &Place,
+        logical: &str,
+        named: &Named,
+    ) -> Result<News, CloudError> {
+        let at = now(self.world);
+        self.spend(1);
+        let deviation = self.world.cloud().detect_resource(place, logical).await?;
+        let look = Look {
+            at,
+            resources: Vec::new(),
+            deviations: vec![deviation],
+            only: Some(logical.to_owned()),
+            failed: None,
+        };
+        Ok(self.learn_of(on, &place.key, false, &look, named))
+    }
+
+    /// Begins the looks that are due, as many as the minute lets.
+    async fn begin_looks(&mut self, on: Ground<'_>) {
+        let all = self.with_facts(on, |facts| due(facts, &self.drifts));
+        for due in all {
+            if !self.spend(LOOK) {
+                self.eyes.borrow_mut().more = true;
+                break;
+            }
+            let key = due.place.key.clone();
+            match self.world.cloud().detect(&due.place).await {
+                Ok(id) => {
+                    let since = now(self.world);
+                    let running = Running { id, since, generation: due.generation, first: due.first };
+                    self.drifts.change(&key, |known| known.running = Some(running));
+                    self.eyes.borrow_mut().more = true;
+                }
+                // Somebody else looks, or changes it, just now.
+                Err(error) if error.problem == Kind::Busy => {}
+                Err(error) => self.doubtful(&key, &error),
+            }
+        }
+    }
+
+    /// Keeps in mind what there is in each stack, so that events about everybody else's cost nothing.
+    async fn list(&mut self, on: Ground<'_>) {
+        if !self.settings.listens {
+            return;
+        }
+        let of = |key: &StackKey| {
+            let place = self.with_facts(on, |facts| lookable(facts, key))?;
+            Some((place, on.1.stacks.get(key).map(generation)?))
+        };
+        let all: Vec<(Place, Fingerprint)> = on.1.stacks.keys().filter_map(of).collect();
+        let left: Vec<(Place, Fingerprint)> = self.eyes.borrow_mut().unlisted(&all).into_iter().cloned().collect();
+        for (place, generation) in left {
+            if !self.spend(1) {
+                self.eyes.borrow_mut().more = true;
+                return;
+            }
+            match self.world.cloud().resources(&place).await {
+                Ok(resources) => self.eyes.borrow_mut().list(&place, generation, &resources),
+                Err(error) => {
+                    tracing::info!(stack = %place.key, error = %error.said(), "its resources could not be listed");
+                    return;
+                }
+            }
+        }
+        self.eyes.borrow_mut().unlisted(&all);
+    }
+
+    /// Whether what was to be put back is.
+    async fn verify(&mut self, on: Ground<'_>) {
+        let healed = |(key, known): (&StackKey, &plan::drift::remembered::Drifted)| {
+            let pending = self.memory.of(key).is_some_and(|known| known.pending.is_some());
+            (!known.healing.is_empty() && !pending).then(|| (key.clone(), known.healing.clone()))
+        };
+        let all: Vec<(StackKey, Vec<LogicalId>)> = self.drifts.stacks().iter().filter_map(healed).collect();
+        for (key, healing) in all {
+            let Some(found) = on.1.stacks.get(&key) else { continue };
+            let Some(place) = self.with_facts(on, |facts| lookable(facts, &key)) else { continue };
+            let mut looks = BTreeMap::new();
+            for logical in healing {
+                match self.look_at(on, &place, logical.as_str(), &Named::new()).await {
+                    Ok(news) => drop(looks.insert(logical, news)),
+                    Err(error) => {
+                        tracing::warn!(stack = %key, error = %error.said(), "what was put back could not be looked at")
+                    }
+                }
+            }
+            let who = self.law.policy.guardrails.drift.who;
+            let verdict = self.drifts.change(&key, |known| verdict::judge(known, found, &looks, who));
+            if let Some(healed) = verdict.healed {
+                self.note_for(&key, What::Healed, healed);
+            }
+            if let Some(left) = verdict.left {
+                self.note_for(&key, What::NotHealed, left);
+            }
+        }
+    }
+
+    /// Learns from a look, and notes what is new.
+    fn learn_of(&mut self, on: Ground<'_>, key: &StackKey, first: bool, look: &Look, named: &Named) -> News {
+        let rules = on.0.wanted.get(key).map_or_else(Drift::default, |wanted| wanted.manifest.drift.clone());
+        let lens = Lens { key, rules: &rules, first, named };
+        let news = self.drifts.change(key, |known| learn(known, &lens, look));
+        let who = self.law.policy.guardrails.drift.who;
+        if !news.found.is_empty() {
+            let found: Vec<&Finding> = news.found.iter().collect();
+            self.note_for(key, What::Drifted, format!("drifted: {}", verdict::names(&found, Some(who))));
+        }
+        news
+    }
+
+    /// Asks CloudTrail about findings of which nobody knows whose they are.
+    async fn ask_who(&mut self) {
+        let now = now(self.world);
+        let due = |finding: &Finding| {
+            let sure = finding.author.as_ref().is_some_and(|author| author.sure);
+            let again = finding.asked.is_none_or(|asked| now.duration_since(asked) >= AGAIN);
+            !sure && again && now.duration_since(finding.since) < TOLD
+        };
+        let of = |(key, known): (&StackKey, &plan::drift::remembered::Drifted)| {
+            let due = known.findings.iter().filter(|finding| due(finding));
+            due.map(|finding| (key.clone(), finding.clone())).collect::<Vec<_>>()
+        };
+        let all: Vec<(StackKey, Finding)> = self.drifts.stacks().iter().flat_map(of).take(LOOKUPS).collect();
+        for (key, finding) in all {
+            if self.eyes.borrow().blind || !self.spend(1) {
+                return;
+            }
+            let author = self.who(&key, &finding).await;
+            self.drifts.change(&key, |known| {
+                for known in known.findings.iter_mut().filter(|known| known.logical == finding.logical) {
+                    known.asked = Some(now);
+                    known.author = author.clone().or_else(|| known.author.take());
+                }
+            });
+        }
+    }
+
+    /// Who CloudTrail says it was, if it says so yet.
+    async fn who(&mut self, key: &StackKey, finding: &Finding) -> Option<Author> {
+        // What is the same in every region is told of in one.
+        let global =
+            ["AWS::IAM::", "AWS::Route53::", "AWS::CloudFront::"].iter().any(|kind| finding.kind.starts_with(kind));
+        let first = "us-east-1".parse().ok().filter(|_| global && !key.region.as_str().starts_with("cn-"));
+        let region = first.unwrap_or_else(|| key.region.clone());
+        let looked = self.drifts.looked(key).map_or(finding.since, |quiet| quiet.at.min(finding.since));
+        let since = looked.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+        let claimed = finding.author.as_ref().map(|author| author.event.clone());
+        let lookup = match (&claimed, &finding.physical) {
+            (Some(event), _) => Lookup::Event(event),
+            (None, Some(physical)) => Lookup::Resource(physical, since),
+            (None, None) => return None,
+        };
+        let records = match self.world.cloud().trail(&region, &lookup).await {
+            Ok(records) => records,
+            Err(error) => {
+                if error.problem == Kind::Denied {
+                    tracing::warn!(error = %error.said(), "who changes things can't be told");
+                    self.eyes.borrow_mut().blind = true;
+                }
+                return None;
+            }
+        };
+        let parsed = records.iter().filter_map(|record| event::author(&serde_json::from_str(record).ok()?));
+        let newest = parsed.filter(|author| author.at <= finding.since).max_by_key(|author| author.at)?;
+        Some(Author { sure: true, ..newest })
+    }
+
+    /// That a stack could not be looked at this time, by a call that may work another time.
+    fn doubtful(&mut self, key: &StackKey, error: &CloudError) {
+        crate::look::attend(self.world, error);
+        match error.problem {
+            Kind::Unavailable | Kind::Busy => {
+                tracing::warn!(stack = %key, error = %error.said(), "drift could not be read")
+            }
+            Kind::Denied
+            | Kind::Credentials
+            | Kind::NotFound
+            | Kind::AlreadyExists
+            | Kind::Invalid
+            | Kind::Limit
+            | Kind::Other => self.unseen(key, &error.said()),
+        }
+    }
+
+    /// That a stack could not be looked at, and won't be before it is due again.
+    fn unseen(&mut self, key: &StackKey, why: &str) {
+        let at = now(self.world);
+        self.drifts.look(key, at, &Coverage::default());
+        self.drifts.change(key, |known| (known.running, known.failed) = (None, Some(quote(why))));
+    }
+
+    /// Takes calls off the minute's budget. Answers whether there was room for them.
+    pub(super) fn spend(&self, calls: u32) -> bool {
+        self.eyes.borrow_mut().budget.take(calls, self.settings.drift_calls, now(self.world))
+    }
+
+    pub(super) fn note_for(&mut self, key: &StackKey, what: What, sentence: String) {
+        if let Some(commit) = self.memory.accepted.clone() {
+            self.note(key, what, commit, sentence);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! From findings to a heal that has begun: previewed, judged, remembered, and only then begun, as every other change
+//! ([`super::start`]).
+//!
+//! Not here: any judgement (`plan::drift`, `plan::guard`), and whether it helped ([`super::drift`]).
+
+use super::{Rounds, health::Ground};
+use crate::{
+    cloud::{ChangeSetRequest, Cloud, CloudError, Template, Trouble as Kind, trouble::why_of},
+    preview::waited_for,
+    reading::Reading,
+    refusal,
+    stop::Stopped,
+    world::{World, now},
+};
+use futures_util::future::join_all;
+use manifests::{
+    id::{Arn, Digest, StackKey},
+    report::What,
+    stack::Capability,
+};
+use plan::{
+    adopt::Existing,
+    asked::Asked,
+    drift::{
+        heal::{Heal, Towards, case, towards},
+        remembered::Stop,
+        why::Reason,
+    },
+    facts::{ChangeSet, Found},
+    guard::{Cost, Judgement, judge_heal},
+    memory::{Pending, Started},
+    permit::Permit,
+    preview::{Outcome, Preview, outcome},
+    step::{Action, Row, Stand, Step},
+    watch::{End, Ended},
+    why::Why,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What came of asking for a heal's change set.
+enum Made {
+    Ready(ChangeSet),
+    /// It won't be had while everything is as it is.
+    Never(String),
+    /// It could not be had this time.
+    Trouble(Why),
+}
+
+impl<W: World> Rounds<'_, W> {
+    /// Puts back what may be put back. Answers whether anything was begun.
+    pub(super) async fn heal(&mut self, on: Ground<'_>, reading: &Reading) -> Result<bool, Stopped> {
+        let steps = self.to_heal(on);
+        if steps.is_empty() {
+            return Ok(false);
+        }
+        let made: Vec<Made> = join_all(steps.iter().map(|step| self.made(step))).await;
+        let mut permits = Vec::new();
+        for (step, made) in steps.iter().zip(made) {
+            if let Some((permit, cost)) = self.judged(on, step, made).await {
+                self.about_to(step, &permit, &cost, reading);
+                permits.push(permit);
+            }
+        }
+        self.keep().await?;
+        let outcomes = join_all(permits.iter().map(|permit| self.world.cloud().act(permit))).await;
+        let mut started = false;
+        for (permit, outcome) in permits.iter().zip(outcomes) {
+            let begun = self.started(permit, outcome);
+            if !begun {
+                self.drifts.change(permit.key(), |known| {
+                    known.healing.clear();
+                    known.heals.pop();
+                });
+            }
+            started |= begun;
+        }
+        Ok(started)
+    }
+
+    /// The heals that are due, as many as there are places; of all other drift why it is not put back.
+    fn to_heal(&mut self, on: Ground<'_>) -> Vec<Step> {
+        let taken = self.plan.rows.values().filter(|row| row.takes_seat()).count();
+        let limit = self.law.policy.guardrails.limits.stacks_per_turn.saturating_sub(self.law.begun.stacks);
+        let seats = self.law.policy.seats().saturating_sub(taken).min(limit as usize);
+        let keys: Vec<StackKey> = self.drifts.stacks().keys().cloned().collect();
+        let mut steps = Vec::new();
+        self.reasons.clear();
+        for key in keys {
+            let asked = self.settings.heal.as_ref().is_some_and(|stack| *stack == key.stack);
+            match self.with_facts(on, |facts| towards(facts, &self.plan, &self.drifts, &key, asked)) {
+                Towards::Nothing => {}
+                Towards::Not(reason) => drop(self.reasons.insert(key, reason)),
+                Towards::Due(_) if steps.len() >= seats => {
+                    drop(self.reasons.insert(key, Reason::Stopped(Why::ForSeat)))
+                }
+                Towards::Due(step) => steps.push(step),
+            }
+        }
+        steps
+    }
+
+    /// Has CloudFormation say what putting it back would change.
+    async fn made(&self, step: &Step) -> Made {
+        let Action::Heal(heal) = &step.action else { return Made::Trouble(Why::Trouble("it is no heal".into())) };
+        let made = self.change_set(step, heal).await;
+        made.unwrap_or_else(|error| match error.problem {
+            Kind::Invalid => {
+                Made::Never(format!("CloudFormation makes no change set that puts it back: {}", error.said()))
+            }
+            Kind::Unavailable
+            | Kind::Denied
+            | Kind::Credentials
+            | Kind::NotFound
+            | Kind::Busy
+            | Kind::AlreadyExists
+            | Kind::Limit
+            | Kind::Other => Made::Trouble(why_of(&error)),
+        })
+    }
+
+    async fn change_set(&self, step: &Step, heal: &Heal) -> Result<Made, CloudError> {
+        let cloud = self.world.cloud();
+        let trouble = |why: &str| Ok(Made::Trouble(Why::Trouble(why.into())));
+        let Some(existing) = cloud.stack(&step.key).await? else { return trouble("it is gone") };
+        if Some(&existing.found.id) != step.stack_id.as_ref() {
+            return trouble("another stack of its name has taken its place");
+        }
+        let Some((asked, kept)) = as_it_is(&existing) else {
+            return trouble("its capabilities or its role are written in a way that this version does not know");
+        };
+        let request = ChangeSetRequest {
+            key: &step.key,
+            create: false,
+            nested: false,
+            revert: true,
+            name: &heal.change_set,
+            template: Template::Kept,
+            asked: &asked,
+            kept: &kept,
+            description: "puts back what was changed behind CloudFormation's back",
+        };
+        cloud.create_change_set(&request).await?;
+        let set = waited_for(cloud, self.world.clock(), self.settings.poll, &step.key, &heal.change_set).await?;
+        Ok(match outcome(&set) {
+            Outcome::Ready => Made::Ready(set),
+            Outcome::NoChanges => Made::Ready(ChangeSet { changes: Vec::new(), reverts: true, ..set }),
+            Outcome::Refused(_) => Made::Never(refusal::why(cloud, &step.key, &set).await),
+            Outcome::Pending => Made::Trouble(Why::Trouble("its change set is still being made".into())),
+            Outcome::Stale => Made::Trouble(Why::Trouble("the stack has moved since its change set was made".into())),
+        })
+    }
+
+    /// What the guard says; what is not permitted is remembered, and its change set goes.
+    async fn judged(&mut self, on: Ground<'_>, step: &Step, made: Made) -> Option<(Permit, Cost)> {
+        let wanted = on.0.wanted.get(&step.key)?;
+        let judgement = match made {
+            Made::Ready(set) => {
+                let law = self.law.judges((&self.memory, on.0), None, now(self.world));
+                judge_heal(&Preview { step, manifest: &wanted.manifest, set, transforms: Vec::new() }, &law)
+            }
+            Made::Never(why) => {
+                self.stop_healing(on.1, &step.key, why, None);
+                self.discard(step).await;
+                return None;
+            }
+            Made::Trouble(why) => Judgement::Later(why),
+        };
+        match judgement {
+            Judgement::Permitted(permit, cost) => return Some((permit, cost)),
+            Judgement::Held(held) => {
+                self.stop_healing(on.1, &step.key, held.why, Some(held.plan.short(16)));
+            }
+            Judgement::Later(why) => drop(self.reasons.insert(step.key.clone(), Reason::Stopped(why))),
+        }
+        self.discard(step).await;
+        None
+    }
+
+    /// A change set that nobody will execute. One that stays behind harms nobody.
+    async fn discard(&self, step: &Step) {
+        let Action::Heal(heal) = &step.action else { return };
+        if let Err(error) = self.world.cloud().delete_change_set(&step.key, &heal.change_set).await {
+            tracing::warn!(stack = %step.key, error = %error.said(), "a change set stays behind");
+        }
+    }
+
+    /// That a heal has ended otherwise than it should have.
+    pub(super) fn heal_ended(&mut self, found: &Found, ended: &Ended, why: Option<&str>) {
+        if ended.pending.act != Started::Heal {
+            return;
+        }
+        match &ended.end {
+            End::Done { .. } => {}
+            End::Never => self.drifts.change(&ended.key, |known| {
+                known.healing.clear();
+                known.heals.pop();
+            }),
+            End::Failed { status, .. } => {
+                self.drifts.change(&ended.key, |known| known.healing.clear());
+                let why = format!(
+                    "could not be put back, and CloudFormation has left it as it was found: {}; ends with a commit that changes \
+                     the stack, when a person puts it back, or with `holdfast drift heal`",
+                    why.unwrap_or(status)
+                );
+                self.stop_healing(found, &ended.key, why, None);
+            }
+        }
+    }
+
+    /// Remembers why it is not tried again while everything is as it is.
+    pub(super) fn stop_healing(&mut self, found: &Found, key: &StackKey, why: String, plan: Option<String>) {
+        let Some(found) = found.stacks.get(key) else { return };
+        self.reasons.insert(key.clone(), Reason::Held(why.clone()));
+        let sentence = why.clone();
+        let new = self.drifts.change(key, |known| {
+            let stop = Stop { case: case(known, found), why, plan };
+            let new = known.stopped.as_ref() != Some(&stop);
+            known.stopped = Some(stop);
+            new
+        });
+        if new {
+            self.note_for(key, What::NotHealed, sentence);
+        }
+    }
+
+    /// Notes what is about to begin, and what it takes.
+    fn about_to(&mut self, step: &Step, permit: &Permit, cost: &Cost, reading: &Reading) {
+        let at = now(self.world);
+        self.law.begun.stacks += 1;
+        self.memory.spent.add(at, cost.toll);
+        let settled = |row: &Row| row.fingerprint.filter(|_| row.stand == Stand::Settled);
+        let pending = Pending {
+            act: step.action.started(),
+            // What it is asked to be it still is afterwards.
+            fingerprint: self.plan.rows.get(&step.key).and_then(settled),
+            generation: step.generation,
+            token: permit.token().to_owned(),
+            since: at,
+            attempt: step.attempt,
+            commit: Some(reading.commit.clone()),
+            allowed: Vec::new(),
+        };
+        self.memory.change(&step.key, |known| known.pending = Some(pending));
+        self.drifts.change(&step.key, |known| {
+            known.healing = known.findings.iter().map(|finding| finding.logical.clone()).collect();
+            known.heals.push(at);
+            known.stopped = None;
+        });
+    }
+}
+
+/// What a stack is asked to be already, and the parameters whose values it keeps: all of them.
+fn as_it_is(existing: &Existing) -> Option<(Asked, BTreeSet<String>)> {
+    let capabilities = existing.capabilities.iter().map(|word| Capability::from_word(word));
+    let alarms = existing.alarms.iter().filter(|(_, kind)| kind == "AWS::CloudWatch::Alarm");
+    let alarms: Option<Vec<Arn>> = alarms.map(|(arn, _)| arn.parse().ok()).collect();
+    let role = match &existing.role {
+        Some(role) => Some(role.parse().ok()?),
+        None => None,
+    };
+    let parameters: BTreeMap<String, String> = existing.found.parameters.clone();
+    let kept = parameters.keys().cloned().collect();
+    let asked = Asked {
+        template: Digest::of(b""),
+        parameters,
+        tags: existing.found.tags.clone(),
+        capabilities: capabilities.collect::<Option<_>>()?,
+        role,
+        alarms: alarms?,
+        monitor_min: existing.monitor_min,
+        import_existing: false,
+    };
+    Some((asked, kept))
+}

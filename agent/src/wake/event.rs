@@ -1,0 +1,245 @@
+//! What an EventBridge event says: which resources somebody may have touched, and who claims to have been it.
+//!
+//! An event is a hint. Nothing in it is believed but as a question to AWS; one that can't be understood, is of another
+//! account, or tells of what CloudFormation or the agent did, says nothing.
+//!
+//! Not here: where events come from ([`super`]), and what a hint leads to (`rounds::drift`).
+
+use jiff::Timestamp;
+use manifests::id::{AccountId, Region};
+use plan::drift::author::Author;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+/// What an event says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// Somebody made a call that may have changed one of these.
+    Touched(Hint),
+    /// A stack has come to another status, or somebody has looked at its drift.
+    Stack,
+    /// Somebody pushed to a repository.
+    Pushed,
+    /// Nothing that matters here.
+    Nothing,
+}
+
+/// Resources that somebody may have touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// Where the call was made. That of a global service is made in one region, wherever the stack is.
+    pub region: Region,
+    /// What may be a resource's name in the account, the likeliest first.
+    pub names: Vec<String>,
+    /// Who it is said to have been.
+    pub author: Author,
+}
+
+/// The largest message that is looked into: what EventBridge sends at most.
+const MOST: usize = 256 * 1024;
+/// How many names are taken from one event. What has more is no call that changes one resource.
+const NAMES: usize = 24;
+/// The longest name that is one: an ARN has at most 2,048 letters.
+const LONGEST: usize = 2_048;
+
+/// Reads one event.
+pub fn read(body: &str, account: &AccountId) -> Said {
+    if body.len() > MOST {
+        return Said::Nothing;
+    }
+    let Ok(event) = serde_json::from_str::<Value>(body) else { return Said::Nothing };
+    if text(&event, "account") != Some(account.as_ref()) {
+        return Said::Nothing;
+    }
+    match (text(&event, "source").unwrap_or_default(), text(&event, "detail-type").unwrap_or_default()) {
+        (
+            "aws.cloudformation",
+            "CloudFormation Stack Status Change" | "CloudFormation Drift Detection Status Change",
+        ) => Said::Stack,
+        ("aws.codecommit", "CodeCommit Repository State Change") => Said::Pushed,
+        (_, "AWS API Call via CloudTrail") => {
+            event.get("detail").and_then(touched).map_or(Said::Nothing, Said::Touched)
+        }
+        _ => Said::Nothing,
+    }
+}
+
+/// What a CloudTrail record says was touched; `None` when it says nothing, or was CloudFormation's own doing.
+fn touched(record: &Value) -> Option<Hint> {
+    let author = author(record)?;
+    let region = text(record, "awsRegion")?.parse().ok()?;
+    let names = names(record);
+    (!names.is_empty()).then_some(Hint { region, names, author })
+}
+
+/// Who did what a CloudTrail record tells of; `None` when it changed nothing, failed, or was done by CloudFormation, in whose
+/// name stacks are changed.
+pub fn author(record: &Value) -> Option<Author> {
+    let source = text(record, "eventSource")?;
+    let service = source.strip_suffix(".amazonaws.com").unwrap_or(source);
+    let identity = record.get("userIdentity")?;
+    let invoked = text(identity, "invokedBy");
+    let by_stack = [invoked, text(record, "sourceIPAddress"), text(record, "userAgent")]
+        .into_iter()
+        .flatten()
+        .any(|by| by == "cloudformation.amazonaws.com");
+    let reads = record.get("readOnly").is_some_and(|read| *read == Value::Bool(true) || *read == Value::from("true"));
+    let failed = text(record, "errorCode").is_some();
+    if by_stack || reads || failed || service == "cloudformation" {
+        return None;
+    }
+    let issuer = identity.get("sessionContext").and_then(|context| context.get("sessionIssuer"));
+    let by = text(identity, "arn").or(text(identity, "principalId")).or(invoked)?;
+    Some(Author {
+        by: short(by),
+        role: issuer.and_then(|issuer| text(issuer, "arn")).map(short),
+        from: text(record, "sourceIPAddress").map(short),
+        call: short(&format!("{service}:{}", text(record, "eventName")?)),
+        at: text(record, "eventTime")?.parse::<Timestamp>().ok()?,
+        event: short(text(record, "eventID")?),
+        sure: false,
+    })
+}
+
+/// What may be a resource's name: what CloudTrail lists as touched, and what the call was given or answered; of an ARN its
+/// last part too.
+fn names(record: &Value) -> Vec<String> {
+    let mut names = Vec::new();
+    let listed = record.get("resources").and_then(Value::as_array).into_iter().flatten();
+    names.extend(listed.filter_map(|one| text(one, "ARN").or(text(one, "arn"))).map(ToOwned::to_owned));
+    for part in ["requestParameters", "responseElements"] {
+        collect(record.get(part), 0, &mut names);
+    }
+    let mut seen = BTreeSet::new();
+    let both = names.into_iter().flat_map(|name| {
+        let last = name.starts_with("arn:").then(|| last_part(&name)).flatten();
+        [Some(name), last]
+    });
+    let fit = both.flatten().filter(|name| (1..=LONGEST).contains(&name.len()) && !name.contains(char::is_control));
+    fit.filter(|name| seen.insert(name.clone())).take(NAMES).collect()
+}
+
+/// Texts at most two levels down: deeper there is what was set, and not on what.
+fn collect(value: Option<&Value>, depth: usize, names: &mut Vec<String>) {
+    const DEEPEST: usize = 2;
+    match value {
+        Some(Value::String(text)) if names.len() < NAMES => names.push(text.clone()),
+        Some(Value::Array(values)) if depth < DEEPEST => {
+            values.iter().for_each(|value| collect(Some(value), depth + 1, names));
+        }
+        Some(Value::Object(values)) if depth < DEEPEST => {
+            named_first(values).for_each(|value| collect(Some(value), depth + 1, names));
+        }
+        Some(_) | None => {}
+    }
+}
+
+/// What is called a name, an id, an ARN or a URL first.
+fn named_first(values: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    let is_name = |key: &str| {
+        let key = key.to_ascii_lowercase();
+        ["name", "id", "arn", "url"].iter().any(|end| key.ends_with(end))
+    };
+    let (first, rest): (Vec<_>, Vec<_>) = values.iter().partition(|(key, _)| is_name(key));
+    first.into_iter().chain(rest).map(|(_, value)| value)
+}
+
+fn last_part(arn: &str) -> Option<String> {
+    arn.rsplit(['/', ':']).next().filter(|part| !part.is_empty()).map(ToOwned::to_owned)
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// Somebody else's words, as they are remembered.
+fn short(words: &str) -> String {
+    plan::quote::quote(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn me() -> AccountId {
+        "111111111111".parse().unwrap()
+    }
+
+    /// A call, as EventBridge sends it, changed like that.
+    fn call(change: impl FnOnce(&mut Value)) -> String {
+        let mut event = json!({
+            "version": "0", "id": "e", "account": "111111111111", "region": "eu-central-1",
+            "source": "aws.ssm", "detail-type": "AWS API Call via CloudTrail", "resources": [],
+            "detail": {
+                "eventVersion": "1.11", "eventSource": "ssm.amazonaws.com", "eventName": "PutParameter",
+                "eventTime": "2026-11-26T10:00:00Z", "eventID": "1-2", "awsRegion": "eu-central-1",
+                "sourceIPAddress": "198.51.100.7", "userAgent": "aws-cli/2", "readOnly": false,
+                "userIdentity": {
+                    "type": "AssumedRole", "arn": "arn:aws:sts::111111111111:assumed-role/Admin/mallory",
+                    "sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::111111111111:role/Admin"}},
+                },
+                "requestParameters": {"name": "/app", "type": "String", "value": "***"},
+            },
+        });
+        change(&mut event);
+        event.to_string()
+    }
+
+    fn names_of(change: impl FnOnce(&mut Value)) -> Vec<String> {
+        match read(&call(change), &me()) {
+            Said::Touched(hint) => hint.names,
+            Said::Stack | Said::Pushed | Said::Nothing => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_call_says_what_was_touched_and_by_whom() {
+        let Said::Touched(hint) = read(&call(|_| ()), &me()) else { panic!("it is a hint") };
+        assert_eq!(hint.names[0], "/app");
+        let Author { by, role, from, call, sure, .. } = hint.author;
+        assert_eq!(by, "arn:aws:sts::111111111111:assumed-role/Admin/mallory");
+        assert_eq!(role.as_deref(), Some("arn:aws:iam::111111111111:role/Admin"));
+        assert_eq!((from.as_deref(), call.as_str(), sure), (Some("198.51.100.7"), "ssm:PutParameter", false));
+    }
+
+    #[test]
+    fn what_says_nothing_is_no_hint() {
+        let silent: [fn(&mut Value); 9] = [
+            |event| event["account"] = json!("222222222222"),
+            |event| event["detail-type"] = json!("Something else"),
+            |event| event["detail"] = json!(null),
+            |event| event["detail"]["readOnly"] = json!(true),
+            |event| event["detail"]["errorCode"] = json!("AccessDenied"),
+            |event| event["detail"]["userIdentity"]["invokedBy"] = json!("cloudformation.amazonaws.com"),
+            |event| event["detail"]["eventSource"] = json!("cloudformation.amazonaws.com"),
+            |event| event["detail"]["requestParameters"] = json!(null),
+            |event| event["detail"]["eventTime"] = json!("yesterday"),
+        ];
+        for (number, change) in silent.into_iter().enumerate() {
+            assert!(names_of(change).is_empty(), "{number}");
+        }
+        for body in ["", "{}", "[]", "null", "\u{0}", &"[".repeat(9_000), &" ".repeat(MOST + 1)] {
+            assert_eq!(read(body, &me()), Said::Nothing);
+        }
+    }
+
+    #[test]
+    fn an_arn_is_known_by_its_last_part_too_and_names_come_before_values() {
+        let names = names_of(|event| {
+            let arn = "arn:aws:sns:eu-central-1:111111111111:app-Topic";
+            event["detail"]["resources"] = json!([{ "ARN": arn }]);
+            event["detail"]["requestParameters"] = json!({ "attributeValue": "x", "topicArn": arn });
+        });
+        assert_eq!(names, ["arn:aws:sns:eu-central-1:111111111111:app-Topic", "app-Topic", "x"]);
+    }
+
+    #[test]
+    fn an_event_that_names_very_much_names_no_more_than_so_many() {
+        let names = names_of(|event| {
+            let many: Vec<String> = (0..5_000).map(|number| format!("r{number}")).collect();
+            event["detail"]["requestParameters"] = json!({ "ids": many, "long": "x".repeat(5_000) });
+        });
+        assert_eq!(names.len(), NAMES);
+    }
+}
