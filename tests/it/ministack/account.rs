@@ -1,7 +1,8 @@
 //! Where ministack comes from, and an account of it for each test.
 //!
 //! The program lives in an environment of its own in the target folder, made once; one server serves all tests of this
-//! process, and each test takes an account that nobody else has.
+//! process, and each test takes an account that nobody else has. It is started by `strict.py`, which refuses more of what
+//! AWS refuses, and heals drift as AWS does.
 
 use crate::{
     binary::{Checkout, Ran, holdfast, hub as program, path, until},
@@ -23,6 +24,8 @@ use std::{
 use tempfile::TempDir;
 
 const VERSION: &str = "1.5.33";
+/// What starts it; the wrapper knows the same version.
+const STRICT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/it/ministack/strict.py");
 
 /// An account, a repository, and room for an agent.
 pub(super) struct Account {
@@ -53,7 +56,7 @@ impl Account {
         program.env("AWS_ACCESS_KEY_ID", &self.operator.account).env("AWS_SECRET_ACCESS_KEY", "simulated");
     }
 
-    pub(super) fn run(&self, arguments: &[&str]) -> Ran {
+    fn run(&self, arguments: &[&str]) -> Ran {
         let mut agent = holdfast(self.folder.path(), arguments);
         self.credentials(&mut agent);
         // Nobody looks for drift where a test is about something else.
@@ -94,7 +97,7 @@ impl Account {
 fn served() -> Option<String> {
     // With the child its input is kept open, and so the server.
     static SERVED: OnceLock<Result<(String, Child), String>> = OnceLock::new();
-    match SERVED.get_or_init(|| installed().map(|program| serve(&program))) {
+    match SERVED.get_or_init(|| installed().map(|python| serve(&python))) {
         Ok((endpoint, _)) => Some(endpoint.clone()),
         Err(why) => {
             assert!(std::env::var_os("CI").is_none(), "ministack is needed in CI: {why}");
@@ -110,12 +113,12 @@ fn target() -> PathBuf {
     std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
 }
 
-/// The program, installed if it is not.
+/// The Python that has it, which is installed if it is not.
 fn installed() -> Result<PathBuf, String> {
     let home = target().join(format!("ministack-{VERSION}"));
-    let program = home.join("bin/ministack");
+    let python = home.join("bin/python");
     if home.join("complete").exists() {
-        return Ok(program);
+        return Ok(python);
     }
     // Half of an earlier attempt is worth nothing.
     let _ = fs::remove_dir_all(&home);
@@ -123,7 +126,7 @@ fn installed() -> Result<PathBuf, String> {
     let pip = ["install", "--quiet", "--disable-pip-version-check", &format!("ministack=={VERSION}")];
     run(Command::new(home.join("bin/pip")).args(pip))?;
     fs::write(home.join("complete"), "").map_err(|error| error.to_string())?;
-    Ok(program)
+    Ok(python)
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
@@ -134,12 +137,14 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 /// Serves on a port that was free a moment ago, until this process is gone.
-fn serve(program: &Path) -> (String, Child) {
+fn serve(python: &Path) -> (String, Child) {
+    // What the wrapper has against this ministack, which nobody would hear of a server.
+    run(Command::new(python).args([STRICT, "--check"])).unwrap_or_else(|why| panic!("{why}"));
     let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port();
     for _ in 0..5 {
         let port = free();
         let endpoint = format!("http://127.0.0.1:{port}");
-        let mut server = start(program, port);
+        let mut server = start(python, port);
         // Somebody else may have taken the port meanwhile: then the server ends at once.
         let (mut answers, mut ended) = (false, false);
         until("ministack", || {
@@ -156,12 +161,13 @@ fn serve(program: &Path) -> (String, Child) {
 
 /// A test process ends without a word, so the server is held by a shell that waits for the end of its own input, which
 /// only this process keeps open.
-fn start(program: &Path, port: u16) -> Child {
-    const HELD: &str = r#""$0" & server=$!; cat >/dev/null; kill "$server"; wait "$server"; rm -rf "$HOME""#;
+fn start(python: &Path, port: u16) -> Child {
+    const HELD: &str = r#""$0" "$1" & server=$!; cat >/dev/null; kill "$server"; wait "$server"; rm -rf "$HOME""#;
     let folder = std::env::temp_dir().join(format!("holdfast-ministack-{port}"));
     fs::create_dir_all(&folder).unwrap();
     let mut command = Command::new("sh");
-    command.args(["-c", HELD]).arg(program).env_clear().env("PATH", path()).env("HOME", &folder).env("TMPDIR", &folder);
+    command.args(["-c", HELD]).args([python, Path::new(STRICT)]).env_clear().env("PATH", path());
+    command.env("HOME", &folder).env("TMPDIR", &folder);
     command.env("BIND_HOST", "127.0.0.1").env("MINISTACK_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
     command.env("IOT_MTLS_ENABLED", "0").env("SFTP_ENABLED", "0").env("LOG_LEVEL", "ERROR");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
