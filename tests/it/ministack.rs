@@ -1,13 +1,14 @@
 //! The shipped agent against accounts that somebody else simulates: ministack, from PyPI, pinned, in an environment that
 //! this test makes itself. The second opinion: where our own accounts are wrong about AWS, so would be every other test.
 //!
-//! It runs inside a wrapper of ours (`strict.py`), which refuses to change a stack that is busy or never came up, knows
+//! It runs inside a wrapper of ours ([`strict`]), which refuses to change a stack that is busy or never came up, knows
 //! which change set a stack was last given, and heals drift. What it can't show, and [`crate::shipped`] has to: change
 //! sets that take time or have several pages; values in a change set; throttling, lost answers and every other fault.
 //! Nothing that passes here is thereby so on AWS.
 
 mod account;
 mod contract;
+mod strict;
 
 use crate::{
     binary::until,

@@ -53,7 +53,8 @@ impl Operator {
         answer.body
     }
 
-    fn ask(&self, service: &str, version: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+    /// The same, whatever comes of it.
+    pub(crate) fn ask(&self, service: &str, version: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
         let mut body = format!("Action={action}&Version={version}");
         fields.iter().for_each(|(name, value)| body.push_str(&format!("&{name}={}", encoded(value))));
         let headers =
@@ -78,7 +79,8 @@ impl Operator {
         message["Body"].as_str().unwrap_or_default().to_owned()
     }
 
-    fn json(&self, service: &str, kind: &str, target: &str, fields: &Value) -> (u16, Value) {
+    /// A call of a service that speaks JSON: status and answer.
+    pub(crate) fn json(&self, service: &str, kind: &str, target: &str, fields: &Value) -> (u16, Value) {
         let credential = self.credential(service);
         let headers = [("Authorization", &*credential), ("Content-Type", kind), ("X-Amz-Target", target)];
         let answer = request("POST", &self.endpoint, "/", &headers, &fields.to_string()).unwrap();
@@ -123,14 +125,16 @@ impl Operator {
         self.query("cloudformation", CFN, "UpdateStack", &[("StackName", stack), ("TemplateBody", template)]);
     }
 
-    fn credential(&self, service: &str) -> String {
+    /// What a request of this account to a service is authorized by.
+    pub(crate) fn credential(&self, service: &str) -> String {
         let Self { account, region, .. } = self;
         let scope = format!("{account}/20260101/{region}/{service}/aws4_request");
         format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")
     }
 }
 
-const CFN: &str = "2010-05-15";
+/// The version of CloudFormation's protocol.
+pub(crate) const CFN: &str = "2010-05-15";
 
 fn encoded(text: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);

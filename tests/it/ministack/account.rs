@@ -23,9 +23,9 @@ use std::{
 };
 use tempfile::TempDir;
 
-const VERSION: &str = "1.5.33";
+pub(super) const VERSION: &str = "1.5.33";
 /// What starts it; the wrapper knows the same version.
-const STRICT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/it/ministack/strict.py");
+pub(super) const STRICT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/it/ministack/strict.py");
 
 /// An account, a repository, and room for an agent.
 pub(super) struct Account {
@@ -56,7 +56,7 @@ impl Account {
         program.env("AWS_ACCESS_KEY_ID", &self.operator.account).env("AWS_SECRET_ACCESS_KEY", "simulated");
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(super) fn run(&self, arguments: &[&str]) -> Ran {
         let mut agent = holdfast(self.folder.path(), arguments);
         self.credentials(&mut agent);
         // Nobody looks for drift where a test is about something else.
@@ -129,7 +129,7 @@ fn installed() -> Result<PathBuf, String> {
     Ok(python)
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+pub(super) fn run(command: &mut Command) -> Result<(), String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{name}: {error}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
