@@ -118,7 +118,9 @@ impl Cfn<'_> {
         })
     }
 
-    /// DescribeStackResourceDrifts: what was looked at, as it was found last.
+    /// DescribeStackResourceDrifts: what was looked at, as it was found last. What was never looked at, or can't be, is
+    /// left out (API reference of the action: resources that do not support drift detection "aren't checked, and so
+    /// not included").
     ///
     /// # Errors
     /// As CloudFormation's.
@@ -129,7 +131,8 @@ impl Cfn<'_> {
         self.whole(request.next_token.as_deref())?;
         let stack = self.look_at(&request.stack_name)?;
         let wanted = |drift: &&StackResourceDrift| {
-            request.status_filters.is_empty() || request.status_filters.contains(&drift.status)
+            let asked = request.status_filters.is_empty() || request.status_filters.contains(&drift.status);
+            asked && drift.status != ResourceDriftStatus::NotChecked
         };
         let drifts = stack.resources.values().filter_map(|member| member.drift.as_ref()).filter(wanted).cloned();
         page(drifts.collect(), request.next_token.as_deref(), request.max_results.unwrap_or(100).clamp(1, 100))

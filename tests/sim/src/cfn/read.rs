@@ -290,7 +290,7 @@ fn summary(template: &Template) -> TemplateSummary {
 }
 
 fn resource(stack: &Stack, logical: &str, member: &Member) -> StackResourceDescription {
-    let drift = member.drift.as_ref();
+    let drift = member.drift.as_ref().filter(|drift| drift.status != ResourceDriftStatus::NotChecked);
     StackResourceDescription {
         stack_id: stack.id.clone(),
         stack_name: stack.name.clone(),

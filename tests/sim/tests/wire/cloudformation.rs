@@ -19,7 +19,7 @@ use sim::wire::Server;
 /// More than stand on one page.
 const MANY: usize = 120;
 
-fn template(parameters: usize, value: &str) -> String {
+pub(crate) fn template(parameters: usize, value: &str) -> String {
     let resources: Vec<String> = (0..parameters)
         .map(|n| {
             format!(
@@ -40,7 +40,12 @@ async fn client(server: &Server) -> Client {
 }
 
 /// Creates a change set and waits until it is made.
-async fn change_set(cfn: &Client, name: &str, kind: ChangeSetType, template: &str) -> DescribeChangeSetOutput {
+pub(crate) async fn change_set(
+    cfn: &Client,
+    name: &str,
+    kind: ChangeSetType,
+    template: &str,
+) -> DescribeChangeSetOutput {
     let team = Parameter::builder().parameter_key("Team").parameter_value("a&b").build();
     let create = cfn.create_change_set().stack_name("app").change_set_name(name).change_set_type(kind);
     let tag = Tag::builder().key("managed-by").value("test").build();
@@ -55,7 +60,7 @@ async fn change_set(cfn: &Client, name: &str, kind: ChangeSetType, template: &st
 }
 
 /// Executes a change set, and answers every status that the stack had until it stood still.
-async fn execute(cfn: &Client, name: &str) -> Vec<StackStatus> {
+pub(crate) async fn execute(cfn: &Client, name: &str) -> Vec<StackStatus> {
     let execute = cfn.execute_change_set().stack_name("app").change_set_name(name).disable_rollback(false);
     execute.client_request_token("token-1").send().await.unwrap();
     let mut seen = Vec::new();

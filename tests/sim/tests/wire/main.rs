@@ -6,6 +6,7 @@
 mod alarms;
 mod cloudformation;
 mod door;
+mod drift;
 mod faults;
 mod messages;
 mod objects;

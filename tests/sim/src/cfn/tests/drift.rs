@@ -53,12 +53,16 @@ fn detection_finds_what_was_changed_and_what_is_gone() {
     bench.world.delete_resource(&account, &queue).unwrap();
     let found = detect(&mut bench, "s");
     assert_eq!(found, (DetectionStatus::Complete, Some(StackDriftStatus::Drifted), Some(2)));
+    let expected = [("P".to_owned(), ResourceDriftStatus::Modified), ("Q".to_owned(), ResourceDriftStatus::Deleted)];
+    assert_eq!(drifts(&mut bench, "s"), expected, "an alias can't be looked at, so it is not told of");
+    let listed = bench.cfn().list_stack_resources("s", None).unwrap().items;
+    let listed: Vec<_> = listed.iter().map(|r| (r.drift_status, r.drift_checked.is_some())).collect();
     let expected = [
-        ("L".to_owned(), ResourceDriftStatus::NotChecked),
-        ("P".to_owned(), ResourceDriftStatus::Modified),
-        ("Q".to_owned(), ResourceDriftStatus::Deleted),
+        (ResourceDriftStatus::NotChecked, false),
+        (ResourceDriftStatus::Modified, true),
+        (ResourceDriftStatus::Deleted, true),
     ];
-    assert_eq!(drifts(&mut bench, "s"), expected);
+    assert_eq!(listed, expected);
     let parameter = bench.cfn().detect_stack_resource_drift("s", "P").unwrap();
     let difference = &parameter.property_differences[0];
     assert_eq!(difference.property_path, "/Value");
