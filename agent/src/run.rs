@@ -5,7 +5,7 @@ use crate::{
     pace::{Pace, Pacing},
     stop::Stopped,
     turn::{Standing, turn},
-    wake::{Bell, Queue, hear},
+    wake::{Bell, Queue},
     world::{Settings, World},
 };
 use jiff::SignedDuration;
@@ -49,7 +49,7 @@ pub async fn run<W: World>(
         if world.leaving() {
             return Ok(());
         }
-        let rest = if standing.eyes.borrow().more { rest.min(SOON) } else { rest };
+        let rest = if standing.has_more() { rest.min(SOON) } else { rest };
         tokio::select! {
             // Cancel-safe: dropping a sleep loses nothing.
             () = world.clock().sleep(rest) => (),
@@ -75,9 +75,8 @@ async fn woken<W: World>(world: &W, standing: &Standing) {
         match world.bell().ring(wait).await {
             Ok(bodies) => {
                 trouble.restart();
-                let Some(account) = &standing.account else { continue };
                 read += bodies.len();
-                reason |= hear(&mut standing.eyes.borrow_mut(), &bodies, account);
+                reason |= standing.hear(&bodies);
                 if reason && (bodies.is_empty() || read >= AT_ONCE) {
                     return;
                 }

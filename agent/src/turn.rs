@@ -18,6 +18,7 @@ use crate::{
     stop::{Stopped, Trouble, meant},
     store::Store,
     trust::Trust,
+    wake::hear,
     world::{Settings, Sight, World, costs, now},
 };
 use jiff::Timestamp;
@@ -38,10 +39,22 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 /// What stays in the process between two turns. All of it can be made again; a Lambda that is new has none.
 #[derive(Debug, Default)]
 pub struct Standing {
-    pub(crate) account: Option<AccountId>,
+    account: Option<AccountId>,
     reading: Option<Reading>,
     /// What it knows of resources, and what woke it.
-    pub(crate) eyes: Rc<RefCell<Eyes>>,
+    eyes: Rc<RefCell<Eyes>>,
+}
+
+impl Standing {
+    /// Takes in what woke it. Answers whether that is a reason to make a turn.
+    pub fn hear(&self, events: &[String]) -> bool {
+        self.account.as_ref().is_some_and(|account| hear(&mut self.eyes.borrow_mut(), events, account))
+    }
+
+    /// Whether the last turn left something to look at, or to read, soon.
+    pub fn has_more(&self) -> bool {
+        self.eyes.borrow().more
+    }
 }
 
 /// One turn.

@@ -12,6 +12,8 @@
 //! anew STACK "value" (deleted by somebody, and made again with its tags)      exists STACK "value" (its parameter, nobody's)
 //! vanish STACK      protect STACK      unprotect STACK      forbid-updates STACK      continue STACK
 //! web URL STATUS "text"      web URL silent      alarm NAME STATE      parameter NAME VALUE
+//! watchful (the agent looks for drift)      healing NAME "SPEC" (drift of the stack that was just written)
+//! changes STACK LOGICAL "value" [by ARN]      deletes STACK LOGICAL [by ARN]      events (reach the agent)
 //! bucket (the artifact bucket is there)      write FILE "text"
 //! turn      dies before|after N
 //! expect STATE      expect STACK STATE      expect STACK says "text"      expect happened WHAT STACK
@@ -22,6 +24,7 @@
 //! A `stack` is a manifest and a template of one SSM parameter `P`, named after the stack, and its value as an output;
 //! with `two`, a second parameter `Q` comes after it; with `import`, what exists is taken in, and `P` is retained.
 
+mod drift;
 mod hands;
 mod orders;
 
@@ -44,7 +47,15 @@ const ME: &str = "111111111111";
 const BUCKET: &str = "artifacts";
 
 /// Calls that change nothing.
-const READS: [&str; 10] = [
+const READS: [&str; 18] = [
+    "cloudformation:DetectStackDrift",
+    "cloudformation:DescribeStackDriftDetectionStatus",
+    "cloudformation:DetectStackResourceDrift",
+    "cloudformation:ListStackResources",
+    "cloudformation:DescribeStackResourceDrifts",
+    "cloudformation:DescribeStackResources",
+    "cloudtrail:LookupEvents",
+    "cloudformation:GetTemplate",
     "cloudwatch:DescribeAlarms",
     "cloudformation:DescribeStacks",
     "cloudformation:DescribeChangeSet",
@@ -160,6 +171,7 @@ impl Scene {
             ["alarm", name, state] => self.place("AWS::CloudWatch::Alarm", name, ("StateValue", state), true),
             ["parameter", name, value] => self.place("AWS::SSM::Parameter", name, ("Value", value), false),
             ["bucket"] => return self.bucket(),
+            ["watchful" | "healing" | "changes" | "deletes" | "events" | "quirk", ..] => return self.drift(&words),
             ["hold" | "release" | "pin" | "unpin" | "approve" | "rollback" | "unroll", ..] => {
                 return self.order(&words);
             }
@@ -333,6 +345,7 @@ impl Scene {
                 let found = world.account(&me()).store.objects(BUCKET).count();
                 ensure(found == number(count)? as usize, format!("there are {found}"))
             }
+            ["drift", rest @ ..] => self.expect_drift(rest),
             ["gone", stack] => {
                 let mut world = self.all.accounts.borrow_mut();
                 let page = world.cfn(&me(), &home()).describe_stacks(Some(stack), None);

@@ -111,11 +111,21 @@ impl Fingerprint {
         format!("{}{self}", Self::PREFIX)
     }
 
-    /// From a change set's name; `None` when somebody else made it.
+    /// From a change set's name; `None` when somebody else made it. That of a heal carries what the stack was before, which
+    /// it still is.
     pub fn of_change_set(name: &str) -> Option<Self> {
-        name.strip_prefix(Self::PREFIX)?.parse().ok()
+        let rest = name.strip_prefix(Self::PREFIX)?;
+        rest.split_once(HEAL).map_or(rest, |(fingerprint, _)| fingerprint).parse().ok()
+    }
+
+    /// The name of the change set of a heal of a stack that is what this request asked.
+    pub fn heal(self, case: Self) -> String {
+        format!("{}{HEAL}{case}", self.change_set())
     }
 }
+
+/// What stands between a request and a heal of what came of it, in the name of the heal's change set.
+pub(crate) const HEAL: &str = "-heal-";
 
 impl core::str::FromStr for Fingerprint {
     type Err = ();

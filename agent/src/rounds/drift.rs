@@ -33,6 +33,7 @@ use plan::{
     facts::Seen,
     memory::generation,
     quote::quote,
+    step::Row,
 };
 use std::collections::BTreeMap;
 
@@ -132,25 +133,41 @@ impl<W: World> Rounds<'_, W> {
         if dropped > 0 {
             tracing::warn!(dropped, "more events came than are followed; what they named is looked at by its schedule");
         }
-        let mut named: BTreeMap<Member, Author> = BTreeMap::new();
+        let mut named: BTreeMap<Member, &Hint> = BTreeMap::new();
         for hint in &hints {
             for member in self.resolve(on, hint).await {
-                let newest = named.get(&member).is_none_or(|author| author.at <= hint.author.at);
+                let newest = named.get(&member).is_none_or(|known| known.author.at <= hint.author.at);
                 if newest {
-                    named.insert(member, hint.author.clone());
+                    named.insert(member, hint);
                 }
             }
         }
-        for (member, author) in named.into_iter().take(NAMED) {
+        for (member, hint) in named.into_iter().take(NAMED) {
             let (place, logical) = (&member.place, &member.logical);
             if self.with_facts(on, |facts| lookable(facts, &place.key)).as_ref() != Some(place) {
+                // What is being changed is looked at when that is done.
+                if self.plan.rows.get(&place.key).is_some_and(Row::in_flight) {
+                    self.later(hint);
+                }
                 continue;
             }
-            let authors = Named::from([(logical.clone(), Some(author))]);
-            if let Err(error) = self.look_at(on, place, logical, &authors).await {
-                tracing::info!(stack = %place.key, resource = logical, error = %error.said(), "could not be looked at");
+            let authors = Named::from([(logical.clone(), Some(hint.author.clone()))]);
+            match self.look_at(on, place, logical, &authors).await {
+                Ok(_) => {}
+                // All of the stack is being looked at, perhaps since before it was touched.
+                Err(error) if error.problem == Kind::Busy => self.later(hint),
+                Err(error) => {
+                    tracing::info!(stack = %place.key, resource = logical, error = %error.said(), "could not be looked at");
+                }
             }
         }
+    }
+
+    /// Follows a hint in another turn, soon.
+    fn later(&self, hint: &Hint) {
+        let mut eyes = self.eyes.borrow_mut();
+        eyes.hints.add(hint.clone());
+        eyes.more = true;
     }
 
     /// Whose resources a hint is about.

@@ -58,7 +58,7 @@ fn slips_are_told_with_their_place() {
     check("drift: {modes: heal}", "stacks/a.yaml:6:11: unknown field `modes`\n  hint: did you mean `mode`?");
     check(
         "drift: {every: 1m}",
-        "stacks/a.yaml:6:18: `1m` is out of bounds\n  hint: a stack is looked at every 15m at most, and every 30d at least",
+        "stacks/a.yaml:6:18: `1m` is out of bounds: a stack is looked at every 15m at most, and every 30d at least",
     );
     check(
         "drift: {ignore: [{paths: [/Tags]}]}",

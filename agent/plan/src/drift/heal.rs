@@ -9,7 +9,7 @@ use super::{
     why::Reason,
 };
 use crate::{
-    asked::Fingerprint,
+    asked::{Fingerprint, HEAL},
     facts::{FoundStack, Seen},
     fence,
     memory::generation,
@@ -231,7 +231,7 @@ pub fn case(known: &Drifted, found: &FoundStack) -> Fingerprint {
 fn step(key: &StackKey, row: &Row, found: &FoundStack, known: &Drifted) -> Step {
     let findings = known.findings.iter().map(|finding| (finding.logical.clone(), finding.seen())).collect();
     let heal = Heal {
-        change_set: format!("{CHANGE_SET}{}", case(known, found)),
+        change_set: name(found, case(known, found)),
         findings,
         noisy: known.noisy.clone(),
         ignoring: known.ignoring.clone(),
@@ -248,10 +248,16 @@ fn step(key: &StackKey, row: &Row, found: &FoundStack, known: &Drifted) -> Step 
     }
 }
 
-/// What the names of heals' change sets begin with.
-pub const CHANGE_SET: &str = "holdfast-heal-";
+/// The name of a heal's change set. The stack is named by it afterwards, and has to say still what it was asked to be; where
+/// it does not say so before, memory does ([`crate::watch`]). After an undone change it might name what was undone.
+fn name(found: &FoundStack, case: Fingerprint) -> String {
+    let says = found.change_set.as_deref().and_then(Fingerprint::of_change_set);
+    let sure = says.filter(|_| found.stance() == Some(Stance::Ready));
+    sure.map_or_else(|| format!("holdfast{HEAL}{case}"), |asked| asked.heal(case))
+}
 
 /// Whether the stack's last change was a request of ours, and neither a heal nor somebody else's.
 pub fn is_asked(found: &FoundStack) -> bool {
-    found.change_set.as_deref().and_then(Fingerprint::of_change_set).is_some()
+    let name = found.change_set.as_deref().filter(|name| !name.contains(HEAL));
+    name.and_then(Fingerprint::of_change_set).is_some()
 }

@@ -1,0 +1,87 @@
+//! The lines of a scenario in which somebody changes a resource behind CloudFormation's back.
+
+use super::{ME, Scene, ensure, home, me, number};
+use manifests::report::{DriftReport, StackReport};
+use sim::trail::Actor;
+
+impl Scene {
+    pub(super) fn drift(&mut self, words: &[&str]) -> Result<(), String> {
+        match words {
+            ["watchful"] => {
+                self.all.settings.drift_calls = 1_000;
+                self.all.settings.listens = true;
+                listen(self);
+            }
+            ["healing", name, spec] => {
+                let file = format!("stacks/{name}.yaml");
+                self.all.commits.edit(&file, "spec:\n", &format!("spec:\n  drift: {spec}\n"));
+            }
+            ["changes", stack, logical, value, by @ ..] => {
+                let mut world = self.all.accounts.borrow_mut();
+                let key = world.locate(&me(), &home(), stack, logical).map_err(|error| error.to_string())?;
+                let value = Some(serde_json::Value::from(*value));
+                let done = world.set_property_as(&me(), &key, ("Value", value), &actor(by));
+                done.map_err(|error| error.to_string())?;
+            }
+            ["deletes", stack, logical, by @ ..] => {
+                let mut world = self.all.accounts.borrow_mut();
+                let key = world.locate(&me(), &home(), stack, logical).map_err(|error| error.to_string())?;
+                world.delete_resource_as(&me(), &key, &actor(by)).map_err(|error| error.to_string())?;
+            }
+            ["events"] => {
+                let bodies: Vec<String> = std::mem::take(&mut self.all.accounts.borrow_mut().mail)
+                    .into_iter()
+                    .map(|(_, body)| body)
+                    .collect();
+                let standing = self.all.standing.get(&me()).ok_or("no turn was made yet")?;
+                standing.hear(&bodies);
+            }
+            other => return Err(format!("there is no such line: {other:?}")),
+        }
+        Ok(())
+    }
+
+    /// `expect drift STACK none|N|says "text"|by "text"|compared N of M|baseline N|ignored N|noise N`.
+    pub(super) fn expect_drift(&self, words: &[&str]) -> Result<(), String> {
+        let [stack, rest @ ..] = words else { return Err("of which stack?".into()) };
+        let row: &StackReport = self
+            .report()?
+            .stacks
+            .iter()
+            .find(|row| row.stack.as_str() == *stack)
+            .ok_or_else(|| format!("there is no {stack}"))?;
+        let Some(drift) = &row.drift else { return ensure(*rest == ["off"], "nobody looks") };
+        let DriftReport { drifted, compared, resources, baseline, ignored, noise, .. } = drift;
+        let told = format!("{drift:#?}");
+        match rest {
+            ["none"] => ensure(drifted.is_empty(), told),
+            ["says", text] => ensure(drift.why.as_ref().is_some_and(|why| why.contains(text)), told),
+            ["by", text] => ensure(drifted.iter().any(|one| one.by.as_ref().is_some_and(|by| by.contains(text))), told),
+            ["by-nobody"] => ensure(drifted.iter().all(|one| one.by.is_none()), told),
+            ["compared", n, "of", m] => {
+                ensure((u64::from(*compared), u64::from(*resources)) == (number(n)?, number(m)?), told)
+            }
+            ["baseline", n] => ensure(u64::from(*baseline) == number(n)?, told),
+            ["ignored", n] => ensure(u64::from(*ignored) == number(n)?, told),
+            ["noise", n] => ensure(u64::from(*noise) == number(n)?, told),
+            [n] => ensure(drifted.len() as u64 == number(n)?, told),
+            other => Err(format!("there is no such expectation: {other:?}")),
+        }
+    }
+}
+
+/// `by ARN`, or whoever it is when nobody is named.
+fn actor(words: &[&str]) -> Actor {
+    let arn = match words {
+        ["by", arn] => Some((*arn).to_owned()),
+        _ => None,
+    };
+    Actor { arn, ..Actor::default() }
+}
+
+/// Whose events reach the agent.
+fn listen(scene: &mut Scene) {
+    let queue = sim::services::post::Address { account: me(), region: home(), name: "events".into() };
+    scene.all.here(ME);
+    scene.all.accounts.borrow_mut().send_events_to(queue);
+}
