@@ -60,6 +60,21 @@ impl World {
         })
     }
 
+    /// How often CloudFormation changed a stack's resource since it made it.
+    ///
+    /// # Errors
+    /// When there is no such stack or resource, or it is gone.
+    pub fn touched(
+        &mut self,
+        account: &AccountId,
+        region: &Region,
+        stack: &str,
+        logical: &str,
+    ) -> Result<u64, Missing> {
+        let key = self.locate(account, region, stack, logical)?;
+        self.live(account, &key).map(|resource| resource.touched)
+    }
+
     /// Sets a property of a live resource, or takes it away: drift.
     ///
     /// # Errors

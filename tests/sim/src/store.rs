@@ -103,6 +103,8 @@ pub struct Resource {
     pub owner: Option<Owner>,
     /// 1 when it was made, one more with each change.
     pub version: u64,
+    /// How often CloudFormation changed it since it made it; the resource that takes its place counts on.
+    pub touched: u64,
     /// When it was made.
     pub created: Timestamp,
     /// When it was changed last.
@@ -123,6 +125,7 @@ impl Resource {
             attributes: Map::new(),
             owner: None,
             version: 1,
+            touched: 0,
             created: now,
             modified: now,
             breaks: vec![],

@@ -4,7 +4,7 @@
 //! order of time; so a stepped world is deterministic, and a served one needs no ticking thread.
 
 use crate::{
-    cfn::{self, Cfn},
+    cfn::{self, Cfn, quirk::Quirks},
     clock::{Clock, Timekeeper},
     fault::{Fault, Faults, Refusal},
     seed::Seed,
@@ -94,6 +94,8 @@ pub struct Account {
 pub struct World {
     /// What goes wrong.
     pub faults: Faults,
+    /// What CloudFormation gets wrong about drift.
+    pub quirks: Quirks,
     /// How long things take.
     pub timing: Timing,
     pub(crate) time: Timekeeper,
@@ -117,6 +119,7 @@ impl World {
     pub fn new(seed: u64, clock: Clock, timing: Timing) -> Self {
         Self {
             faults: Faults::new(seed),
+            quirks: Quirks::default(),
             timing,
             time: Timekeeper::new(clock),
             accounts: BTreeMap::new(),

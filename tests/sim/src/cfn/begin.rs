@@ -5,6 +5,7 @@ use super::{
     evaluate::Unknowns,
     guard,
     operation::{Changes, Deed, Done, Leftover, Operation, Task},
+    quirk::Quirk,
     revert::with_rogue_tags,
     run::patience,
     stack::{Goal, Member, Stack},
@@ -117,13 +118,15 @@ impl Cfn<'_> {
             self.mark(stack, logical, ResourceStatus::CreateInProgress, None);
             return Ok(Some((self.takes(Duration::from_secs(kind.seconds[0])), Deed::Replace(wanted))));
         }
-        if changes.is_empty() {
+        let touch = operation.touches.get(logical);
+        if changes.is_empty() && touch.is_none() {
             if let Some(member) = stack.resources.get_mut(logical) {
                 member.declared = wanted;
             }
             return Ok(None);
         }
-        let replaces = changes.keys().any(|property| kind.replaces.contains(&property.as_str()));
+        let replaces =
+            touch == Some(&true) || changes.keys().any(|property| kind.replaces.contains(&property.as_str()));
         let action = if replaces { "Update:Replace" } else { "Update:Modify" };
         if let Some(why) = guard::forbids(operation.policy.as_deref(), action, logical, &member.kind) {
             return Err((ResourceStatus::UpdateFailed, why));
@@ -192,7 +195,11 @@ impl Cfn<'_> {
         let back = if operation.revert_drift { &live } else { &member.declared };
         let restore = changes.keys().map(|name| (name.clone(), back.get(name).cloned())).collect();
         let whom = For { stack_id: &stack.id.clone(), stack: &stack.name.clone(), logical };
-        self.alter(whom, &key, changes)?;
+        if operation.revert_drift && self.quirky(stack, logical, &Quirk::NeverSticks) {
+            self.alter(whom, &key, &Changes::new())?;
+        } else {
+            self.alter(whom, &key, changes)?;
+        }
         if let Some(member) = stack.resources.get_mut(logical) {
             member.declared.clone_from(properties);
         }
@@ -208,15 +215,22 @@ impl Cfn<'_> {
         logical: &str,
         properties: &Properties,
     ) -> Result<(), String> {
+        let Some(Member { kind, physical: old, .. }) = stack.resources.get(logical).cloned() else { return Ok(()) };
+        let old = old.map(|physical| Key::new(&self.region, &kind, &physical));
+        let old = old.and_then(|key| self.account.store.get(&key).map(|live| (key.id, live.touched)));
         let new = self.make_for(stack, logical, properties)?;
+        let made = Key::new(&self.region, &kind, &new);
+        if old.is_none() && operation.revert_drift && self.quirky(stack, logical, &Quirk::NeverSticks) {
+            self.account.store.remove(&made);
+        }
+        if let Some(live) = self.account.store.get_mut(&made) {
+            live.touched = 1 + old.as_ref().map_or(0, |(_, touched)| *touched);
+        }
         let Some(member) = stack.resources.get_mut(logical) else { return Ok(()) };
-        let old = member.physical.replace(new.clone());
+        member.physical = Some(new.clone());
         member.declared.clone_from(properties);
-        let (kind, policy) = (member.kind.clone(), member.replacement);
-        if let Some(physical) = old
-            && physical != new
-            && self.account.store.get(&Key::new(&self.region, &kind, &physical)).is_some()
-        {
+        if let Some((physical, _)) = old.filter(|(physical, _)| *physical != new) {
+            let policy = member.replacement;
             operation.leftovers.push(Leftover { logical: logical.to_owned(), kind, physical, policy });
         }
         operation.journal.push(Done::Replaced { logical: logical.to_owned(), new });

@@ -19,7 +19,7 @@ use crate::{
     types::{self, shape},
 };
 use plan::facts::Status;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Changes on a page.
 const PAGE: usize = 100;
@@ -37,11 +37,7 @@ impl Cfn<'_> {
     pub fn create_change_set(&mut self, mut request: CreateChangeSet) -> Result<ChangeSetCreated, CfnError> {
         let kind = request.change_set_type.unwrap_or(ChangeSetType::Update);
         let name = request.change_set_name.clone();
-        if name.parse::<manifests::id::StackName>().is_err() {
-            return Err(invalid(format!(
-                "1 validation error detected: Value '{name}' at 'changeSetName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
-            )));
-        }
+        check_name("changeSetName", &name)?;
         let existing = self.look(&request.deployment.stack_name).ok().cloned();
         let existing = self.fits(existing, kind, &request)?;
         if let Some(stack) = &existing
@@ -63,6 +59,7 @@ impl Cfn<'_> {
         }
         let previous = existing.as_ref().and_then(|stack| stack.goal.clone());
         let goal = Arc::new(self.goal(&request.deployment, &stack_id, previous.as_deref())?);
+        self.revertible(&request, &goal)?;
         if kind == ChangeSetType::Import {
             self.importable(&goal, &request.resources_to_import)?;
         }
@@ -96,6 +93,7 @@ impl Cfn<'_> {
             on_stack_failure: request.on_stack_failure,
             revert_drift: request.revert_drift,
             stack_drift: None,
+            touches: BTreeMap::new(),
             events: vec![],
             paths: vec![],
             hooks: vec![],
@@ -117,7 +115,7 @@ impl Cfn<'_> {
         let name = &request.deployment.stack_name;
         match (existing, kind) {
             (None, ChangeSetType::Update) => Err(invalid(format!("Stack [{name}] does not exist"))),
-            (None, ChangeSetType::Create | ChangeSetType::Import) => check_name(name).map(|()| None),
+            (None, ChangeSetType::Create | ChangeSetType::Import) => check_name("stackName", name).map(|()| None),
             (Some(stack), ChangeSetType::Create) if stack.status != Status::ReviewInProgress => Err(invalid(format!(
                 "Stack [{}] already exists and cannot be created again with the changeSet [{}].",
                 stack.name, request.change_set_name
@@ -165,8 +163,11 @@ impl Cfn<'_> {
             true => self.existing(&stack, &change_set.goal).map(|found| change_set.imports = found),
             false => Ok(()),
         };
-        let changes = taken_in
+        let mut changes = taken_in
             .and_then(|()| self.changes(&stack, &change_set.goal, change_set.revert_drift, &change_set.imports));
+        if let (true, Ok(changes)) = (change_set.revert_drift, &mut changes) {
+            self.haunt(&stack, change_set, changes);
+        }
         change_set.hooks = self.hooked(&change_set.goal, &change_set.summary.change_set_id);
         let failed = match &changes {
             Err(why) => Some(why.clone()),
@@ -284,16 +285,20 @@ impl Cfn<'_> {
         self.whole(request.next_token.as_deref())?;
         let set = self.find_change_set(&request.change_set_name, request.stack_name.as_deref())?.clone();
         let mut reason = set.summary.status_reason.clone();
+        let mut dropped = self.dropped(&set, request.include_property_values);
         let mut changes = set.changes;
         if !request.include_property_values {
             changes = changes.into_iter().map(plain).collect();
         } else if let Some(Fault::DroppedChange { logical }) = &self.world.present {
+            dropped.push(logical.clone());
+        }
+        if let Some(logical) = dropped.first().filter(|_| request.include_property_values) {
             // AWS says CREATE_COMPLETE all the same: reference/cloudformation.md 1.4.
-            changes.retain(|change| change.logical_resource_id != *logical);
             reason = Some(format!(
                 "[WARN] --include-property-values option can return incomplete ChangeSet data because: Logical Id: {logical}, failed property validation"
             ));
         }
+        changes.retain(|change| !dropped.contains(&change.logical_resource_id));
         let Page { items, next_token } = page(changes, request.next_token.as_deref(), PAGE)?;
         let ChangeSetSummary {
             change_set_id,

@@ -224,7 +224,7 @@ impl Cfn<'_> {
     }
 }
 
-fn bare(action: Action, logical: &str, kind: &str) -> Change {
+pub(crate) fn bare(action: Action, logical: &str, kind: &str) -> Change {
     Change {
         action,
         policy_action: None,

@@ -21,7 +21,7 @@ impl Cfn<'_> {
     /// As CloudFormation's.
     pub fn create_stack(&mut self, request: CreateStack) -> Result<StackOperation, CfnError> {
         let name = &request.deployment.stack_name;
-        check_name(name)?;
+        check_name("stackName", name)?;
         let existing = self.look(name).ok().cloned();
         let shell =
             existing.as_ref().filter(|stack| stack.status == Status::ReviewInProgress).map(|stack| stack.id.clone());
@@ -203,11 +203,11 @@ impl Cfn<'_> {
     }
 }
 
-/// Whether a name can be a stack's.
-pub(crate) fn check_name(name: &str) -> Result<(), CfnError> {
+/// Whether a name can be a stack's or a change set's, as `field` says.
+pub(crate) fn check_name(field: &str, name: &str) -> Result<(), CfnError> {
     name.parse::<manifests::id::StackName>().map(drop).map_err(|_| {
         invalid(format!(
-            "1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must \
+            "1 validation error detected: Value '{name}' at '{field}' failed to satisfy constraint: Member must \
              satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
         ))
     })

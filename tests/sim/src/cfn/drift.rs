@@ -4,6 +4,7 @@ use super::{
     Cfn, Due,
     api::{CfnError, DescribeStackResourceDrifts, DetectionDescription, Page, StackResourceDrift},
     invalid,
+    quirk::Quirk,
     read::page,
     stack::{Detection, Stack},
     status::{self, Asked},
@@ -39,6 +40,7 @@ impl Cfn<'_> {
             return Err(invalid(format!("Resource {unknown} does not exist for stack {}", stack.name)));
         }
         let id = self.uuid();
+        let takes = self.detection_takes(&stack);
         let detection = Detection {
             stack_id: stack.id,
             logical: logical.to_vec(),
@@ -49,8 +51,9 @@ impl Cfn<'_> {
             at: self.now,
         };
         self.stacks().detections.insert(id.clone(), detection);
-        let takes = self.takes(self.world.timing.detection);
-        self.schedule(takes, Due::Detection(id.clone()));
+        if let Some(takes) = takes {
+            self.schedule(takes, Due::Detection(id.clone()));
+        }
         Ok(id)
     }
 
@@ -79,7 +82,12 @@ impl Cfn<'_> {
     /// Looks at one resource, and sums the stack up again.
     fn detect(&mut self, stack: &mut Stack, logical: &str) -> Option<StackResourceDrift> {
         let member = stack.resources.get(logical)?;
-        let drift = self.drift_of(stack, logical, member);
+        let mut drift = self.drift_of(stack, logical, member);
+        if drift.status != ResourceDriftStatus::NotChecked && self.quirky(stack, logical, &Quirk::DetectionFails) {
+            drift.status = ResourceDriftStatus::Unknown;
+            drift.status_reason = Some("Rate exceeded".to_owned());
+            drift.property_differences.clear();
+        }
         if let Some(member) = stack.resources.get_mut(logical) {
             member.drift = Some(drift.clone());
         }

@@ -59,6 +59,7 @@ impl Cfn<'_> {
         operation.on_failure = on_failure(Some(request.disable_rollback.unwrap_or(true)), set.on_stack_failure);
         operation.retain_except_on_create = request.retain_except_on_create;
         operation.revert_drift = set.revert_drift;
+        operation.touches = set.touches;
         operation.imports = set.imports;
         operation.policy.clone_from(&stack.policy);
         let id = set.summary.change_set_id;

@@ -4,6 +4,7 @@
 //! `drift` act, `read` answers. An action only begins something; [`run`] carries it on, step by step, when time passes.
 
 pub mod api;
+pub mod quirk;
 pub mod words;
 
 mod begin;

@@ -32,6 +32,8 @@ pub(crate) struct Operation {
     pub(crate) members: BTreeMap<String, Member>,
     /// Compare with what is really there, not with the last deployment.
     pub(crate) revert_drift: bool,
+    /// Resources to write to though nothing differs, and whether to replace them.
+    pub(crate) touches: BTreeMap<String, bool>,
     pub(crate) on_failure: OnFailure,
     pub(crate) retain_except_on_create: bool,
     pub(crate) imports: Vec<ResourceToImport>,
@@ -66,6 +68,7 @@ impl Operation {
             before: None,
             members: BTreeMap::new(),
             revert_drift: false,
+            touches: BTreeMap::new(),
             on_failure: OnFailure::Rollback,
             retain_except_on_create: false,
             imports: vec![],

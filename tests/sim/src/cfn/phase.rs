@@ -357,6 +357,10 @@ fn tidy(stack: &mut Stack, operation: &Operation, status: Status) {
         kept.contains(name) && member.physical.is_some() && !gone
     });
     if status != Status::UpdateComplete {
+        // What was recreated and taken away again is as missing as before, but it is still the stack's.
+        for (name, before) in operation.members.iter().filter(|(_, before)| before.physical.is_some()) {
+            stack.resources.entry(name.clone()).or_insert_with(|| before.clone());
+        }
         for (name, member) in &mut stack.resources {
             if let Some(declaration) = goal.as_ref().and_then(|goal| goal.template.resources.get(name)) {
                 member.follow(declaration);

@@ -5,8 +5,9 @@
 
 use super::{
     Cfn,
-    api::{PropertyDifference, StackResourceDrift},
-    stack::{Member, Stack},
+    api::{CfnError, CreateChangeSet, PropertyDifference, StackResourceDrift},
+    invalid,
+    stack::{Goal, Member, Stack},
     words::{DifferenceType, ResourceDriftStatus},
 };
 use crate::{
@@ -22,6 +23,20 @@ fn visible(kind: &Kind, property: &str, declared: &Value) -> bool {
 }
 
 impl Cfn<'_> {
+    /// Whether a drift-aware change set is to be had.
+    pub(crate) fn revertible(&self, request: &CreateChangeSet, goal: &Goal) -> Result<(), CfnError> {
+        let nested = goal.template.resources.values().any(|resource| resource.kind == "AWS::CloudFormation::Stack");
+        match self.refuses_revert(&request.deployment.stack_name) {
+            _ if !request.revert_drift => Ok(()),
+            Some(reason) => Err(invalid(reason)),
+            // AWS does not document the two together, and CDK never asks for them: reference/cloudformation.md 1.6.
+            None if nested => {
+                Err(invalid("DeploymentMode REVERT_DRIFT is not supported for stacks with nested stacks"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// What a drift-aware change set compares a wanted resource with: live values, save where they can't be read or
     /// can't be put back (immutable properties).
     pub(crate) fn actual(&self, member: &Member, kind: &Kind, wanted: &Properties) -> Properties {
@@ -81,6 +96,7 @@ impl Cfn<'_> {
             .collect();
         drift.actual_properties = Some(Value::Object(actual.clone()).to_string());
         compare("", &Value::Object(expected), &Value::Object(actual), &mut drift.property_differences);
+        drift.property_differences.extend(self.noise(stack, logical));
         drift.status = match drift.property_differences.is_empty() {
             true => ResourceDriftStatus::InSync,
             false => ResourceDriftStatus::Modified,

@@ -165,6 +165,8 @@ pub(crate) struct ChangeSet {
     pub(crate) on_stack_failure: Option<OnFailure>,
     pub(crate) revert_drift: bool,
     pub(crate) stack_drift: Option<StackDriftStatus>,
+    /// Resources in sync that it writes to all the same, and whether it replaces them.
+    pub(crate) touches: BTreeMap<String, bool>,
     /// What early validation found.
     pub(crate) events: Vec<StackEvent>,
     /// The paths of what it found, one for each event.

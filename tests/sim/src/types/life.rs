@@ -162,6 +162,7 @@ impl Cfn<'_> {
             resource.set(property, value, now);
         }
         resource.version = version;
+        resource.touched += 1;
         if let Some(latest) = resource.attributes.get_mut("LatestVersionNumber") {
             *latest = version.to_string().into();
         }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     bus::deliver_all,
+    cfn::quirk::Quirky,
     fault::{Plant, Refusal, Rule},
     services::{input, post::Address, refused},
 };
@@ -94,6 +95,8 @@ fn act(site: &Site, request: &Received, path: &[&str]) -> Result<Value, Refusal>
         }
         ("POST", ["failures"]) => world.faults.plant(input::<Plant>(body)?),
         ("DELETE", ["faults"]) => world.faults.clear(),
+        ("POST", ["quirks"]) => world.quirks.add(input::<Quirky>(body)?),
+        ("DELETE", ["quirks"]) => world.quirks.clear(),
         ("PUT", ["delays"]) => lock(&site.ledger).delay(input::<Vec<Delay>>(body)?),
         ("POST", ["time"]) => {
             let time: Time = input(body)?;

@@ -2,6 +2,7 @@
 
 use crate::{
     cloudformation::{change_set, execute, template},
+    door::knock,
     stage::{DEV, account, server},
 };
 use aws_sdk_cloudformation::{
@@ -11,6 +12,7 @@ use aws_sdk_cloudformation::{
         StackResourceDriftStatus,
     },
 };
+use serde_json::{Value, json};
 
 /// Lets drift detection run to its end, and answers how it ended.
 pub(crate) async fn detect(cfn: &Client, stack: &str) -> (StackDriftDetectionStatus, StackDriftStatus) {
@@ -82,4 +84,35 @@ async fn drift_is_told_at_the_stack_at_its_resources_and_in_the_change_set_that_
     assert_eq!((told.previous_value(), told.actual_value()), (Some("one v"), Some("tampered")));
     execute(&cfn, "heal").await;
     assert_eq!(detect(&cfn, "app").await.1, StackDriftStatus::InSync);
+}
+
+#[tokio::test]
+async fn quirks_come_and_go_through_the_side_door() {
+    let server = server();
+    let (cfn, body) = (Client::new(&account(&server, DEV).await), template(2, "one"));
+    change_set(&cfn, "first", ChangeSetType::Create, &body).await;
+    execute(&cfn, "first").await;
+    let quirks = [
+        json!({ "stack": "app", "logical": "P1", "quirk": "phantom" }),
+        json!({ "stack": "a*", "logical": "P0", "quirk": { "dropped": { "onlyWithValues": true } } }),
+        json!({ "account": DEV, "stack": "app", "logical": "P0", "quirk": "detectionFails" }),
+    ];
+    for quirk in quirks {
+        assert_eq!(knock(&server.url(), "POST", "quirks", &quirk).0, 200);
+    }
+    assert_eq!(knock(&server.url(), "POST", "quirks", &json!({ "stack": "app", "quirk": "sneeze" })).0, 400);
+    assert_eq!(detect(&cfn, "app").await.0, StackDriftDetectionStatus::DetectionFailed);
+    let made = revert(&cfn, &body).await;
+    let change = made.changes()[0].resource_change().unwrap();
+    let told = (change.logical_resource_id(), change.resource_drift_status());
+    assert_eq!(told, (Some("P1"), Some(&StackResourceDriftStatus::InSync)));
+    execute(&cfn, "heal").await;
+    let (_, shown) = knock(&server.url(), "GET", &format!("accounts/{DEV}"), &Value::Null);
+    let touched: Vec<_> =
+        shown["resources"].as_array().unwrap().iter().map(|live| &live["resource"]["touched"]).collect();
+    assert_eq!(touched, [&json!(0), &json!(1)]);
+
+    assert_eq!(knock(&server.url(), "DELETE", "quirks", &Value::Null).0, 200);
+    assert_eq!(detect(&cfn, "app").await.0, StackDriftDetectionStatus::DetectionComplete);
+    assert_eq!(revert(&cfn, &body).await.status(), Some(&ChangeSetStatus::Failed));
 }

@@ -18,7 +18,7 @@ Resources:
   L: {Type: AWS::KMS::Alias, Properties: {AliasName: alias/a, TargetKeyId: k}}
 ";
 
-fn detect(bench: &mut Bench, stack: &str) -> (DetectionStatus, Option<StackDriftStatus>, Option<u32>) {
+pub(super) fn detect(bench: &mut Bench, stack: &str) -> (DetectionStatus, Option<StackDriftStatus>, Option<u32>) {
     let id = bench.cfn().detect_stack_drift(stack, &[]).unwrap();
     let early = bench.cfn().describe_stack_drift_detection_status(&id).unwrap();
     assert_eq!(early.detection_status, DetectionStatus::InProgress);
@@ -30,13 +30,13 @@ fn detect(bench: &mut Bench, stack: &str) -> (DetectionStatus, Option<StackDrift
     (done.detection_status, done.stack_drift_status, done.drifted_stack_resource_count)
 }
 
-fn drifts(bench: &mut Bench, stack: &str) -> Vec<(String, ResourceDriftStatus)> {
+pub(super) fn drifts(bench: &mut Bench, stack: &str) -> Vec<(String, ResourceDriftStatus)> {
     let request = crate::cfn::api::DescribeStackResourceDrifts { stack_name: stack.into(), ..Default::default() };
     let page = bench.cfn().describe_stack_resource_drifts(&request).unwrap();
     page.items.into_iter().map(|drift| (drift.logical_resource_id, drift.status)).collect()
 }
 
-fn revert(bench: &mut Bench, stack: &str, body: &str) -> crate::cfn::api::ChangeSetDescription {
+pub(super) fn revert(bench: &mut Bench, stack: &str, body: &str) -> crate::cfn::api::ChangeSetDescription {
     let mut request = Bench::change_set(stack, "heal", ChangeSetType::Update, body);
     request.revert_drift = true;
     bench.propose(request)
@@ -181,6 +181,27 @@ fn a_drift_aware_update_that_fails_goes_back_to_the_drift() {
     bench.rest("s");
     assert_eq!(bench.status("s"), Status::UpdateRollbackComplete);
     assert_eq!(bench.live("s", "P", "Value"), Some("bad".into()));
+}
+
+#[test]
+fn a_drift_aware_update_that_fails_takes_away_again_what_it_recreated() {
+    let mut bench = Bench::new();
+    let body = MIXED.replace("Type: AWS::SSM::Parameter,", "Type: AWS::SSM::Parameter, DependsOn: Q,");
+    bench.create("s", &body);
+    bench.wreck("s", "P", Work::Update, 0);
+    bench.drift("s", "P", "Value", "bad");
+    let (account, queue) = (bench.account.clone(), bench.key("s", "Q"));
+    bench.world.delete_resource(&account, &queue).unwrap();
+    let set = revert(&mut bench, "s", &body);
+    bench.execute(&set.change_set_id);
+    bench.rest("s");
+    assert_eq!(bench.status("s"), Status::UpdateRollbackComplete);
+    assert_eq!(bench.live("s", "P", "Value"), Some("bad".into()));
+    let events = bench.cfn().describe_stack_events("s", None).unwrap().items;
+    let said: Vec<_> = events.iter().filter(|e| e.logical_resource_id == "Q").map(|e| &e.resource_status[..]).collect();
+    assert_eq!(said[..2], ["DELETE_COMPLETE", "DELETE_IN_PROGRESS"], "{said:?}");
+    assert!(!bench.exists("AWS::SQS::Queue", &queue.id));
+    assert_eq!(detect(&mut bench, "s").2, Some(2));
 }
 
 #[test]

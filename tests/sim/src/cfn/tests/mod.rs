@@ -2,6 +2,7 @@
 
 mod bench;
 mod drift;
+mod quirks;
 mod refusals;
 mod roads;
 mod rollback;
