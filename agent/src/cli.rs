@@ -3,11 +3,12 @@
 mod apart;
 mod command;
 
-pub use command::{Command, TrustCommand};
+pub use command::{Command, DriftCommand, TrustCommand};
 
 use crate::{
     cloud::count::Calls,
     config::{Config, ConfigError, Flags},
+    drift,
     error::{CommandError, Exit, chain},
     forecast::{self, Verdict, forecast},
     people::Order,
@@ -101,6 +102,11 @@ pub async fn execute(cli: Cli) -> Exit {
         Command::Tree => tree(cli.flags, output).await,
         Command::History(of) => apart::history(cli.flags, &of, output).await,
         Command::Events(of) => apart::events(cli.flags, &of, output).await,
+        Command::Drift { asked, then: None } => apart::drift(cli.flags, &asked, output).await,
+        Command::Drift { then: Some(DriftCommand::Heal { stack }), .. } => heal(cli.flags, &stack, output).await,
+        Command::Drift { then: Some(DriftCommand::Ignore(meant)), .. } => {
+            apart::ignore(cli.flags, &meant, output).await
+        }
         Command::Doctor => apart::doctor(cli.flags, output).await,
         Command::Plan { detailed_exitcode } => plan(cli.flags, output, detailed_exitcode).await,
     };
@@ -151,6 +157,19 @@ async fn once(flags: Flags, output: Output) -> Result<Exit, CommandError> {
     let report = turn(&world, &settings, &mut Standing::default()).await?;
     print(&report, output, 0);
     Ok(Exit::of(&report, denied.get()))
+}
+
+/// Puts back what was changed in one stack.
+async fn heal(flags: Flags, stack: &str, output: Output) -> Result<Exit, CommandError> {
+    let denied = Rc::new(Cell::new(false));
+    let watcher: Box<dyn Watcher> = match output {
+        Output::Text => Box::new(Progress::new()),
+        Output::Json => Box::new(Log),
+    };
+    let (config, aws) = configured(flags).await?;
+    let report = drift::heal(&config, &aws, stack, Attentive { watcher, denied: Rc::clone(&denied) }).await?;
+    print(&report, output, usize::MAX);
+    Ok(if denied.get() { Exit::Denied } else { drift::exit(&report) })
 }
 
 async fn status(flags: Flags, output: Output, all: bool) -> Result<Exit, CommandError> {

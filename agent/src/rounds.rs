@@ -39,6 +39,7 @@ use plan::{
 };
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
+mod asked;
 mod drift;
 mod healing;
 mod health;
@@ -46,7 +47,9 @@ mod lease;
 mod start;
 mod sweep;
 mod told;
+mod who;
 
+pub(crate) use asked::{ResourceDrift, StackDrift};
 use health::Ground;
 
 /// What a turn begins with.
@@ -144,6 +147,11 @@ impl<'a, W: World> Rounds<'a, W> {
             }
             self.consider((&selected, &found, &values), &mut gathered, reading).await?;
             let mut steps = std::mem::take(&mut self.plan.steps);
+            if self.settings.heal.is_some() {
+                // A person asked for one thing, and nothing else is done.
+                steps.clear();
+                self.look_first((&selected, &found, &values)).await;
+            }
             let mut started = false;
             // What turns out to need nothing, or is held, makes room for others; nothing moved, so nobody looks again.
             while !steps.is_empty() && !started {
@@ -279,6 +287,7 @@ impl<'a, W: World> Rounds<'a, W> {
         self.end(&found, &selected, &reading.commit).await;
         let mut gathered = Gathered::default();
         self.consider((&selected, &found, &values), &mut gathered, reading).await?;
+        self.to_heal((&selected, &found, &values));
         Ok((selected, gathered))
     }
 

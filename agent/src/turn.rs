@@ -14,7 +14,7 @@ use crate::{
     git::Source,
     law::Law,
     reading::Reading,
-    rounds::{Begin, Rounds},
+    rounds::{Begin, Rounds, StackDrift},
     stop::{Stopped, Trouble, meant},
     store::Store,
     trust::Trust,
@@ -23,7 +23,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use manifests::{
-    id::{AccountId, CommitId, StackKey},
+    id::{AccountId, CommitId, StackKey, StackName},
     report::{Happening, Report, What},
 };
 use plan::{
@@ -103,6 +103,22 @@ pub async fn survey<W: World>(world: &W, settings: &Settings, standing: &mut Sta
     }
     let report = rounds.report(&account, reading.map_or(&[][..], Reading::problems), trouble);
     Ok(Survey { report, needs })
+}
+
+/// How an account, or one stack, stands towards drift: nothing is changed, remembered or sent. With `detect`, CloudFormation
+/// looks at all of it first.
+///
+/// # Errors
+/// As [`turn`].
+pub(crate) async fn drifting<W: World>(
+    world: &W,
+    settings: &Settings,
+    standing: &mut Standing,
+    (stack, detect): (Option<&StackName>, bool),
+) -> Result<Vec<StackDrift>, Stopped> {
+    let (Start { account, begin, reading }, _) = start(world, settings, standing).await?;
+    let Some(reading) = reading else { return Ok(Vec::new()) };
+    Rounds::new(world, settings, begin).drifting(reading, &account, stack, detect).await
 }
 
 /// What a turn begins with.

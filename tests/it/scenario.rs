@@ -14,6 +14,7 @@
 //! web URL STATUS "text"      web URL silent      alarm NAME STATE      parameter NAME VALUE
 //! watchful (the agent looks for drift)      healing NAME "SPEC" (drift of the stack that was just written)
 //! changes STACK LOGICAL "value" [by ARN]      deletes STACK LOGICAL [by ARN]      events (reach the agent)
+//! quirk STACK LOGICAL JSON (what CloudFormation gets wrong about drift, without spaces or quotes: see below)      quirk calm
 //! bucket (the artifact bucket is there)      write FILE "text"
 //! turn      dies before|after N
 //! expect STATE      expect STACK STATE      expect STACK says "text"      expect happened WHAT STACK

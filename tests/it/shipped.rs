@@ -6,6 +6,7 @@ mod convergence;
 mod daemon;
 mod destruction;
 mod doctor;
+mod drift;
 mod failure;
 mod faults;
 mod forecast;

@@ -172,6 +172,17 @@ impl Site {
         self.door("PUT", "/_sim/delays", "[]");
     }
 
+    /// What the world has to send arrives: what is done to it in process waits for the next request.
+    pub(crate) fn wake(&self) {
+        self.door("POST", "/_sim/time", "{}");
+    }
+
+    /// So many events about somebody else's resources.
+    pub(crate) fn storm(&self, count: u64) {
+        let body = format!(r#"{{"account": "{ACCOUNT}", "region": "{HOME}", "count": {count}}}"#);
+        self.door("POST", "/_sim/storm", &body);
+    }
+
     #[track_caller]
     fn door(&self, method: &str, path: &str, body: &str) {
         let answer = request(method, &self.url(), path, &[], body).unwrap();

@@ -107,6 +107,7 @@ fn stack(turn: &Turn<'_>, key: &StackKey, row: &Row) -> StackReport {
         stack: key.stack.clone(),
         state: worse.map_or(row.state(), |(_, state)| *state),
         why: match (&row.stand, worse) {
+            (_, Some((drift, State::Healed))) => drift.healed.map(|at| format!("was put back at {at:.0}")),
             (_, Some((drift, _))) => drifted(drift),
             (Stand::Settled, None) => None,
             (Stand::Due(action), None) => Some(format!("is {} next", action.started().doing())),

@@ -5,7 +5,7 @@ use super::{configured, known, stop};
 use crate::{
     adopt,
     config::Flags,
-    doctor,
+    doctor, drift,
     error::{CommandError, Exit},
     history::{self, EventsOf, HistoryOf},
     people::{Order, say},
@@ -71,6 +71,29 @@ pub(super) fn signed(done: Result<Signed, CommandError>, output: Output) -> Resu
             show::out(&format!("signed {says}: `{document}` is vouched for by `{signature}`; commit both"));
         }
         Output::Json => show::json(&signed),
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) async fn drift(flags: Flags, asked: &drift::Asked, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = configured(flags).await?;
+    let all = drift::show(&config, &aws, asked).await?;
+    match output {
+        Output::Text => show::out(&show::drift::text(&all, Style::stdout())),
+        Output::Json => show::json(&show::drift::json(&all)),
+    }
+    Ok(drift::shown(&all, asked))
+}
+
+pub(super) async fn ignore(flags: Flags, meant: &drift::Meant, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = configured(flags).await?;
+    let ignored = drift::ignore(&config, &aws, meant).await?;
+    match output {
+        Output::Text => {
+            let told = |one: &drift::Ignored| format!("# {}, below `spec:`\n{}", one.manifest, one.text);
+            show::out(&ignored.iter().map(told).collect::<Vec<_>>().join("\n"));
+        }
+        Output::Json => show::json(&ignored),
     }
     Ok(Exit::Done)
 }

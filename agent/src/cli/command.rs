@@ -1,7 +1,7 @@
 //! What there is to say on the command line: its words, and what help says of them.
 
 use crate::{
-    adopt,
+    adopt, drift,
     history::{EventsOf, HistoryOf},
     people::{Leave, Said, Until},
     trust::sign::With,
@@ -34,6 +34,16 @@ pub enum Command {
     History(HistoryOf),
     /// Show what CloudFormation told of a stack, or of all of this installation
     Events(EventsOf),
+    /// Show what somebody changed behind CloudFormation's back, where, and who it was; changes nothing
+    #[command(args_conflicts_with_subcommands = true)]
+    Drift {
+        /// What is shown.
+        #[command(flatten)]
+        asked: drift::Asked,
+        /// What is done about it.
+        #[command(subcommand)]
+        then: Option<DriftCommand>,
+    },
     /// Look at everything that the agent needs in its account, and say what to do about what is not well; changes nothing
     Doctor,
     /// Check a folder of manifests without an account; with `--guardrails FILE`, that file instead
@@ -106,6 +116,18 @@ pub enum Command {
     Adopt(adopt::Said),
     /// Print the version
     Version,
+}
+
+/// What there is to do about drift.
+#[derive(Debug, Subcommand)]
+pub enum DriftCommand {
+    /// Put back what was changed in one stack now, whatever its mode is and whatever came of it before; nothing else is done
+    Heal {
+        /// The stack, by CloudFormation's name
+        stack: String,
+    },
+    /// Print what its manifest would have to say for the agent to leave it as it is
+    Ignore(drift::Meant),
 }
 
 /// What there is to say about trust.

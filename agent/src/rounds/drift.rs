@@ -8,13 +8,13 @@
 
 use super::{Rounds, health::Ground};
 use crate::{
-    cloud::{Cloud, CloudError, Lookup, Trouble as Kind},
+    cloud::{Cloud, CloudError, Trouble as Kind},
     reading::Reading,
     stop::Stopped,
-    wake::event::{self, Hint},
+    wake::event::Hint,
     world::{World, now},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use manifests::{
     drift::Drift,
     id::{LogicalId, Region, StackKey},
@@ -43,34 +43,38 @@ const LOOK: u32 = 3;
 const HANGS: SignedDuration = SignedDuration::from_mins(30);
 /// How many resources a turn looks at because events named them.
 const NAMED: usize = 50;
-/// How many findings a turn asks CloudTrail about.
-const LOOKUPS: usize = 4;
-/// How soon CloudTrail is asked again, and for how long: it tells of a call within a quarter of an hour or so.
-const AGAIN: SignedDuration = SignedDuration::from_mins(5);
-/// See [`AGAIN`].
-const TOLD: SignedDuration = SignedDuration::from_mins(40);
-
 /// Authors by the resource that they are said to have changed.
-type Named = BTreeMap<String, Option<Author>>;
+pub(super) type Named = BTreeMap<String, Option<Author>>;
+/// The newest event about each resource.
+type Hinted = BTreeMap<Member, Hint>;
+
+/// What of one stack events have named.
+fn named(hints: &Hinted, place: &Place) -> Named {
+    let here = hints.iter().filter(|(member, _)| member.place == *place);
+    here.map(|(member, hint)| (member.logical.clone(), Some(hint.author.clone()))).collect()
+}
 
 impl<W: World> Rounds<'_, W> {
     /// Looks after what somebody may have changed, once what was asked is done or under way. Answers whether something was
     /// begun.
     pub(super) async fn look_after(&mut self, on: Ground<'_>, reading: &Reading) -> Result<bool, Stopped> {
         self.verify(on).await;
-        if !std::mem::replace(&mut self.looked, true) {
-            self.eyes.borrow_mut().more = false;
-            self.collect(on).await;
-            self.follow(on).await;
+        if self.settings.heal.is_none() {
+            if !std::mem::replace(&mut self.looked, true) {
+                self.eyes.borrow_mut().more = false;
+                let hints = self.hinted(on).await;
+                self.collect(on, &hints).await;
+                self.follow(on, hints).await;
+            }
+            self.begin_looks(on).await;
+            self.list(on).await;
         }
-        self.begin_looks(on).await;
-        self.list(on).await;
         self.ask_who().await;
         self.heal(on, reading).await
     }
 
     /// Reads the looks that are done.
-    async fn collect(&mut self, on: Ground<'_>) {
+    async fn collect(&mut self, on: Ground<'_>, hints: &Hinted) {
         let running: Vec<(StackKey, Running)> = self
             .drifts
             .stacks()
@@ -92,15 +96,23 @@ impl<W: World> Rounds<'_, W> {
                 }
                 Ok(Detection::Running) => self.eyes.borrow_mut().more = true,
                 Ok(Detection::Gone) => self.drifts.change(&key, |known| known.running = None),
-                Ok(Detection::Done) => self.read(on, &place, &running, None).await,
-                Ok(Detection::Failed(why)) => self.read(on, &place, &running, Some(why)).await,
+                Ok(Detection::Done) => self.read(on, &place, (&running, None), &named(hints, &place)).await,
+                Ok(Detection::Failed(why)) => {
+                    self.read(on, &place, (&running, Some(why)), &named(hints, &place)).await;
+                }
                 Err(error) => self.doubtful(&key, &error),
             }
         }
     }
 
-    /// Reads a look that is done.
-    async fn read(&mut self, on: Ground<'_>, place: &Place, running: &Running, failed: Option<String>) {
+    /// Reads a look that is done. What events have named since is nobody's baseline.
+    pub(super) async fn read(
+        &mut self,
+        on: Ground<'_>,
+        place: &Place,
+        (running, failed): (&Running, Option<String>),
+        named: &Named,
+    ) {
         let key = &place.key;
         self.spend(1);
         let resources = match self.world.cloud().resources(place).await {
@@ -124,26 +136,31 @@ impl<W: World> Rounds<'_, W> {
         let look = Look { at: running.since, resources, deviations, only: None, failed };
         self.drifts.change(key, |known| known.running = None);
         self.drifts.look(key, running.since, &covered);
-        self.learn_of(on, key, running.first, &look, &Named::new());
+        self.learn_of(on, key, running.first, &look, named);
     }
 
-    /// Follows what events have named.
-    async fn follow(&mut self, on: Ground<'_>) {
+    /// Whose resources events have named, and the newest event of each.
+    async fn hinted(&mut self, on: Ground<'_>) -> Hinted {
         let (hints, dropped) = self.eyes.borrow_mut().hints.take();
         if dropped > 0 {
             tracing::warn!(dropped, "more events came than are followed; what they named is looked at by its schedule");
         }
-        let mut named: BTreeMap<Member, &Hint> = BTreeMap::new();
-        for hint in &hints {
-            for member in self.resolve(on, hint).await {
-                let newest = named.get(&member).is_none_or(|known| known.author.at <= hint.author.at);
+        let mut hinted = Hinted::new();
+        for hint in hints {
+            for member in self.resolve(on, &hint).await {
+                let newest = hinted.get(&member).is_none_or(|known| known.author.at <= hint.author.at);
                 if newest {
-                    named.insert(member, hint);
+                    hinted.insert(member, hint.clone());
                 }
             }
         }
-        for (member, hint) in named.into_iter().take(NAMED) {
-            let (place, logical) = (&member.place, &member.logical);
+        hinted
+    }
+
+    /// Follows what events have named.
+    async fn follow(&mut self, on: Ground<'_>, hinted: Hinted) {
+        for (member, hint) in hinted.into_iter().take(NAMED) {
+            let (place, logical, hint) = (&member.place, &member.logical, &hint);
             if self.with_facts(on, |facts| lookable(facts, &place.key)).as_ref() != Some(place) {
                 // What is being changed is looked at when that is done.
                 if self.plan.rows.get(&place.key).is_some_and(Row::in_flight) {
@@ -314,63 +331,6 @@ impl<W: World> Rounds<'_, W> {
             self.note_for(key, What::Drifted, format!("drifted: {}", verdict::names(&found, Some(who))));
         }
         news
-    }
-
-    /// Asks CloudTrail about findings of which nobody knows whose they are.
-    async fn ask_who(&mut self) {
-        let now = now(self.world);
-        let due = |finding: &Finding| {
-            let sure = finding.author.as_ref().is_some_and(|author| author.sure);
-            let again = finding.asked.is_none_or(|asked| now.duration_since(asked) >= AGAIN);
-            !sure && again && now.duration_since(finding.since) < TOLD
-        };
-        let of = |(key, known): (&StackKey, &plan::drift::remembered::Drifted)| {
-            let due = known.findings.iter().filter(|finding| due(finding));
-            due.map(|finding| (key.clone(), finding.clone())).collect::<Vec<_>>()
-        };
-        let all: Vec<(StackKey, Finding)> = self.drifts.stacks().iter().flat_map(of).take(LOOKUPS).collect();
-        for (key, finding) in all {
-            if self.eyes.borrow().blind || !self.spend(1) {
-                return;
-            }
-            let author = self.who(&key, &finding).await;
-            self.drifts.change(&key, |known| {
-                for known in known.findings.iter_mut().filter(|known| known.logical == finding.logical) {
-                    known.asked = Some(now);
-                    known.author = author.clone().or_else(|| known.author.take());
-                }
-            });
-        }
-    }
-
-    /// Who CloudTrail says it was, if it says so yet.
-    async fn who(&mut self, key: &StackKey, finding: &Finding) -> Option<Author> {
-        // What is the same in every region is told of in one.
-        let global =
-            ["AWS::IAM::", "AWS::Route53::", "AWS::CloudFront::"].iter().any(|kind| finding.kind.starts_with(kind));
-        let first = "us-east-1".parse().ok().filter(|_| global && !key.region.as_str().starts_with("cn-"));
-        let region = first.unwrap_or_else(|| key.region.clone());
-        let looked = self.drifts.looked(key).map_or(finding.since, |quiet| quiet.at.min(finding.since));
-        let since = looked.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
-        let claimed = finding.author.as_ref().map(|author| author.event.clone());
-        let lookup = match (&claimed, &finding.physical) {
-            (Some(event), _) => Lookup::Event(event),
-            (None, Some(physical)) => Lookup::Resource(physical, since),
-            (None, None) => return None,
-        };
-        let records = match self.world.cloud().trail(&region, &lookup).await {
-            Ok(records) => records,
-            Err(error) => {
-                if error.problem == Kind::Denied {
-                    tracing::warn!(error = %error.said(), "who changes things can't be told");
-                    self.eyes.borrow_mut().blind = true;
-                }
-                return None;
-            }
-        };
-        let parsed = records.iter().filter_map(|record| event::author(&serde_json::from_str(record).ok()?));
-        let newest = parsed.filter(|author| author.at <= finding.since).max_by_key(|author| author.at)?;
-        Some(Author { sure: true, ..newest })
     }
 
     /// That a stack could not be looked at this time, by a call that may work another time.

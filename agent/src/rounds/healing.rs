@@ -28,9 +28,10 @@ use plan::{
     },
     facts::{ChangeSet, Found},
     guard::{Cost, Judgement, judge_heal},
-    memory::{Pending, Started},
+    memory::{Pending, Started, generation},
     permit::Permit,
     preview::{Outcome, Preview, outcome},
+    stance::Stance,
     step::{Action, Row, Stand, Step},
     watch::{End, Ended},
     why::Why,
@@ -78,15 +79,16 @@ impl<W: World> Rounds<'_, W> {
     }
 
     /// The heals that are due, as many as there are places; of all other drift why it is not put back.
-    fn to_heal(&mut self, on: Ground<'_>) -> Vec<Step> {
+    pub(super) fn to_heal(&mut self, on: Ground<'_>) -> Vec<Step> {
         let taken = self.plan.rows.values().filter(|row| row.takes_seat()).count();
         let limit = self.law.policy.guardrails.limits.stacks_per_turn.saturating_sub(self.law.begun.stacks);
         let seats = self.law.policy.seats().saturating_sub(taken).min(limit as usize);
-        let keys: Vec<StackKey> = self.drifts.stacks().keys().cloned().collect();
+        let meant = |key: &&StackKey| self.settings.heal.as_ref().is_none_or(|stack| *stack == key.stack);
+        let keys: Vec<StackKey> = self.drifts.stacks().keys().filter(meant).cloned().collect();
         let mut steps = Vec::new();
         self.reasons.clear();
         for key in keys {
-            let asked = self.settings.heal.as_ref().is_some_and(|stack| *stack == key.stack);
+            let asked = self.settings.heal.is_some();
             match self.with_facts(on, |facts| towards(facts, &self.plan, &self.drifts, &key, asked)) {
                 Towards::Nothing => {}
                 Towards::Not(reason) => drop(self.reasons.insert(key, reason)),
@@ -196,7 +198,15 @@ impl<W: World> Rounds<'_, W> {
                 known.heals.pop();
             }),
             End::Failed { status, .. } => {
-                self.drifts.change(&ended.key, |known| known.healing.clear());
+                self.drifts.change(&ended.key, |known| {
+                    known.healing.clear();
+                    known.heals.pop();
+                });
+                // What it was asked to be it still is: CloudFormation has undone the heal, and nothing else.
+                let undone = found.stacks.get(&ended.key).filter(|found| found.stance() == Some(Stance::Undone));
+                if let (Some(fingerprint), Some(found)) = (ended.pending.fingerprint, undone) {
+                    self.memory.settle(&ended.key, fingerprint, generation(found));
+                }
                 let why = format!(
                     "could not be put back, and CloudFormation has left it as it was found: {}; ends with a commit that changes \
                      the stack, when a person puts it back, or with `holdfast drift heal`",

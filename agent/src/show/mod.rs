@@ -5,6 +5,7 @@
 
 pub mod adopt;
 pub mod doctor;
+pub(crate) mod drift;
 pub mod forecast;
 pub mod history;
 pub mod orders;

@@ -2,7 +2,7 @@
 
 use super::{ME, Scene, ensure, home, me, number};
 use manifests::report::{DriftReport, StackReport};
-use sim::trail::Actor;
+use sim::{cfn::quirk::Quirky, trail::Actor};
 
 impl Scene {
     pub(super) fn drift(&mut self, words: &[&str]) -> Result<(), String> {
@@ -35,6 +35,12 @@ impl Scene {
                     .collect();
                 let standing = self.all.standing.get(&me()).ok_or("no turn was made yet")?;
                 standing.hear(&bodies);
+            }
+            ["quirk", "calm"] => self.all.accounts.borrow_mut().quirks.clear(),
+            ["quirk", stack, logical, quirk] => {
+                let quirk = serde_json::from_str(quirk).map_err(|error| error.to_string())?;
+                let (stack, logical) = ((*stack).to_owned(), (*logical).to_owned());
+                self.all.accounts.borrow_mut().quirks.add(Quirky { account: None, stack, logical, quirk });
             }
             other => return Err(format!("there is no such line: {other:?}")),
         }

@@ -40,7 +40,10 @@ pub fn judge(known: &mut Drifted, found: &FoundStack, looks: &BTreeMap<LogicalId
         healed: (!back.is_empty()).then(|| format!("put back {}", names(&back, Some(who)))),
         left: left(&still, &others, &unseen),
     };
-    if !back.is_empty() {
+    if back.is_empty() {
+        // Nothing was put back that could be counted.
+        known.heals.pop();
+    } else {
         known.stopped = None;
     }
     if !still.is_empty() {

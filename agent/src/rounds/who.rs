@@ -1,0 +1,82 @@
+//! Has CloudTrail say who changed what was found, within the minute's budget.
+//!
+//! Not here: what an event claims ([`crate::wake::event`]), and what may be told of it (`plan::drift::author`).
+
+use super::Rounds;
+use crate::{
+    cloud::{Cloud, Lookup, Trouble as Kind},
+    wake::event,
+    world::{World, now},
+};
+use jiff::{SignedDuration, Timestamp};
+use manifests::id::StackKey;
+use plan::drift::{
+    author::Author,
+    remembered::{Drifted, Finding},
+};
+
+/// How many findings a turn asks CloudTrail about.
+const LOOKUPS: usize = 4;
+/// How soon CloudTrail is asked again, and for how long: it tells of a call within a quarter of an hour or so.
+const AGAIN: SignedDuration = SignedDuration::from_mins(5);
+/// See [`AGAIN`].
+const TOLD: SignedDuration = SignedDuration::from_mins(40);
+
+impl<W: World> Rounds<'_, W> {
+    /// Asks CloudTrail about findings of which nobody knows whose they are.
+    pub(super) async fn ask_who(&mut self) {
+        let now = now(self.world);
+        let due = |finding: &Finding| {
+            let sure = finding.author.as_ref().is_some_and(|author| author.sure);
+            let again = finding.asked.is_none_or(|asked| now.duration_since(asked) >= AGAIN);
+            !sure && again && now.duration_since(finding.since) < TOLD
+        };
+        let of = |(key, known): (&StackKey, &Drifted)| {
+            let due = known.findings.iter().filter(|finding| due(finding));
+            due.map(|finding| (key.clone(), finding.clone())).collect::<Vec<_>>()
+        };
+        let all: Vec<(StackKey, Finding)> = self.drifts.stacks().iter().flat_map(of).take(LOOKUPS).collect();
+        for (key, finding) in all {
+            if self.eyes.borrow().blind || !self.spend(1) {
+                return;
+            }
+            let author = self.who(&key, &finding).await;
+            self.drifts.change(&key, |known| {
+                for known in known.findings.iter_mut().filter(|known| known.logical == finding.logical) {
+                    known.asked = Some(now);
+                    known.author = author.clone().or_else(|| known.author.take());
+                }
+            });
+        }
+    }
+
+    /// Who CloudTrail says it was, if it says so yet.
+    async fn who(&mut self, key: &StackKey, finding: &Finding) -> Option<Author> {
+        // What is the same in every region is told of in one.
+        let global =
+            ["AWS::IAM::", "AWS::Route53::", "AWS::CloudFront::"].iter().any(|kind| finding.kind.starts_with(kind));
+        let first = "us-east-1".parse().ok().filter(|_| global && !key.region.as_str().starts_with("cn-"));
+        let region = first.unwrap_or_else(|| key.region.clone());
+        let looked = self.drifts.looked(key).map_or(finding.since, |quiet| quiet.at.min(finding.since));
+        let since = looked.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+        let claimed = finding.author.as_ref().map(|author| author.event.clone());
+        let lookup = match (&claimed, &finding.physical) {
+            (Some(event), _) => Lookup::Event(event),
+            (None, Some(physical)) => Lookup::Resource(physical, since),
+            (None, None) => return None,
+        };
+        let records = match self.world.cloud().trail(&region, &lookup).await {
+            Ok(records) => records,
+            Err(error) => {
+                if error.problem == Kind::Denied {
+                    tracing::warn!(error = %error.said(), "who changes things can't be told");
+                    self.eyes.borrow_mut().blind = true;
+                }
+                return None;
+            }
+        };
+        let parsed = records.iter().filter_map(|record| event::author(&serde_json::from_str(record).ok()?));
+        let newest = parsed.filter(|author| author.at <= finding.since).max_by_key(|author| author.at)?;
+        Some(Author { sure: true, ..newest })
+    }
+}

@@ -1,0 +1,147 @@
+//! Drift for a person: a line for each property, what was asked for beside what is there, and who it was; then what could
+//! not be seen.
+
+use super::{Ink, Style, counted};
+use crate::rounds::{ResourceDrift, StackDrift};
+use manifests::report::DriftReport;
+use plan::quote::unprintable;
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// How much of a value is shown.
+const VALUE: usize = 60;
+
+/// Everything, for a person.
+pub(crate) fn text(all: &[StackDrift], style: Style) -> String {
+    let mut text = String::new();
+    let drifted = all.iter().filter(|stack| !stack.resources.is_empty()).count();
+    let resources: usize = all.iter().map(|stack| stack.resources.len()).sum();
+    for stack in all.iter().filter(|stack| !stack.resources.is_empty() || stack.trouble.is_some()) {
+        one(&mut text, stack, style);
+    }
+    let ink = if drifted > 0 { Ink::Bad } else { Ink::Good };
+    let unlooked = all.iter().filter(|stack| stack.report.looked.is_none()).count();
+    let verdict = match (drifted, unlooked) {
+        (0, 0) => format!("{} looked at, and nothing found that was changed", counted(all.len(), "stack")),
+        (0, unlooked) => {
+            format!("nothing found so far; {} of {} not looked at yet", unlooked, counted(all.len(), "stack"))
+        }
+        (drifted, _) => {
+            format!("{} drifted, in {} of {}", counted(resources, "resource"), drifted, counted(all.len(), "stack"))
+        }
+    };
+    let _ = writeln!(text, "{}", style.paint(ink, &verdict));
+    let (compared, of) =
+        all.iter().fold((0, 0), |(n, m), stack| (n + stack.report.compared, m + stack.report.resources));
+    let mut unseen: Vec<&str> = all.iter().flat_map(|stack| stack.report.unseen.iter().map(String::as_str)).collect();
+    unseen.sort_unstable();
+    unseen.dedup();
+    let types = if unseen.is_empty() { String::new() } else { format!("; not compared: {}", unseen.join(", ")) };
+    let coverage =
+        format!("{compared} of {of} resources could be compared, and of those only what the template sets{types}");
+    let _ = writeln!(text, "{}", style.paint(Ink::Dim, &coverage));
+    text
+}
+
+fn one(text: &mut String, stack: &StackDrift, style: Style) {
+    let place = format!("{}/{}", stack.key.region, stack.key.stack);
+    let _ = writeln!(text, "{} {}", style.paint(Ink::Bold, &place), style.paint(Ink::Dim, &stack.manifest));
+    if let Some(why) = &stack.trouble {
+        let _ = writeln!(text, "  {} {}", style.paint(Ink::Bad, "✗"), clean(why));
+    }
+    for resource in &stack.resources {
+        of_resource(text, resource, style);
+    }
+    if let Some(why) = &stack.report.why {
+        let _ = writeln!(text, "  {} {}", style.paint(Ink::Change, "•"), clean(why));
+    }
+    let DriftReport { baseline, noise, ignored, .. } = &stack.report;
+    let quiet =
+        [(*baseline, "there since our own change"), (*noise, "known noise"), (*ignored, "ignored by the manifest")];
+    let quiet: Vec<String> = quiet.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if !quiet.is_empty() {
+        let _ = writeln!(text, "  {}", style.paint(Ink::Dim, &format!("beside that: {}", quiet.join(", "))));
+    }
+    let _ = writeln!(text);
+}
+
+fn of_resource(text: &mut String, resource: &ResourceDrift, style: Style) {
+    let finding = &resource.finding;
+    let (ink, mark, what) = if finding.gone { (Ink::Bad, "-", " was deleted") } else { (Ink::Change, "~", "") };
+    let name = style.paint(Ink::Bold, finding.logical.as_str());
+    let _ = writeln!(text, "  {} {name} ({}){what}", style.paint(ink, mark), clean(&finding.kind));
+    let width = resource.differences.iter().map(|one| one.path.chars().count()).max().unwrap_or_default().min(48);
+    for one in &resource.differences {
+        let (asked, is) = (value(&one.expected), value(&one.actual));
+        let arrow = format!("{} → {}", style.paint(Ink::Good, &asked), style.paint(Ink::Bad, &is));
+        let _ = writeln!(text, "      {:width$}  {arrow}", clean(&one.path));
+    }
+    // What is no longer there was so when it was found.
+    if resource.differences.is_empty() && !finding.paths.is_empty() {
+        let _ = writeln!(text, "      {}", clean(&finding.paths.join(", ")));
+    }
+    let who = resource.author.sentence();
+    let sure = finding.author.as_ref().is_none_or(|author| author.sure);
+    let who = match (who.is_empty(), sure) {
+        (true, _) => " by nobody that CloudTrail has named yet".to_owned(),
+        (false, true) => who,
+        (false, false) => format!("{who} (an event says so)"),
+    };
+    let verb = if finding.gone { "deleted" } else { "changed" };
+    let _ = writeln!(
+        text,
+        "      {}",
+        style.paint(Ink::Dim, &format!("{verb}{}; found at {:.0}", clean(&who), finding.since))
+    );
+}
+
+/// A value on one line, cut where it is long.
+fn value(text: &str) -> String {
+    let line = clean(text);
+    if line.is_empty() || line == "null" {
+        return "(none)".into();
+    }
+    let short: String = line.chars().take(VALUE).collect();
+    if line.chars().count() > VALUE { format!("{short}…") } else { short }
+}
+
+/// What AWS says, as one line without control characters.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if unprintable(c) { ' ' } else { c }).collect()
+}
+
+/// The same, for machines.
+pub(crate) fn json(all: &[StackDrift]) -> Value {
+    all.iter().map(stack).collect()
+}
+
+fn stack(stack: &StackDrift) -> Value {
+    let resource = |one: &ResourceDrift| {
+        let differences: Vec<Value> = one
+            .differences
+            .iter()
+            .map(|it| json!({ "path": it.path, "expected": it.expected, "actual": it.actual, "how": it.how }))
+            .collect();
+        json!({
+            "resource": one.finding.logical,
+            "type": one.finding.kind,
+            "how": if one.finding.gone { "deleted" } else { "modified" },
+            "differences": differences,
+            "since": one.finding.since.to_string(),
+            "by": one.author.by,
+            "from": one.author.from,
+            "call": one.author.call,
+            "at": one.author.at.map(|at| at.to_string()),
+            "confirmed": one.finding.author.as_ref().map(|author| author.sure),
+        })
+    };
+    json!({
+        "region": stack.key.region,
+        "stack": stack.key.stack,
+        "manifest": stack.manifest,
+        "template": stack.template,
+        "drift": stack.report,
+        "resources": stack.resources.iter().map(resource).collect::<Vec<_>>(),
+        "trouble": stack.trouble,
+    })
+}

@@ -1,0 +1,230 @@
+//! What somebody changes behind CloudFormation's back: found, named, shown, put back, by the shipped program.
+
+use crate::{
+    binary::{Ran, Running, until},
+    site::{ACCOUNT, Site, Turn},
+    world::HOME,
+};
+use manifests::report::{State, What};
+use serde_json::{Value, json};
+use sim::{fault::Fault, services::post::Address, store::Work, trail::Actor, world::Timing};
+use std::{process::Command, time::Duration};
+
+/// Agents of these tests look for drift.
+const WATCHES: &str = "1000";
+
+trait Watchful {
+    fn watchful(&self, arguments: &[&str]) -> Command;
+    fn watched(&self) -> Turn;
+    fn changes(&self, stack: &str, value: &str, by: Option<&str>);
+    fn listens(&self) -> String;
+}
+
+impl Watchful for Site {
+    fn watchful(&self, arguments: &[&str]) -> Command {
+        let mut agent = self.agent(arguments);
+        agent.env("HOLDFAST_DRIFT_CALLS", WATCHES);
+        agent
+    }
+
+    /// One turn.
+    #[track_caller]
+    fn watched(&self) -> Turn {
+        Turn::of(Ran::of(&mut self.watchful(&["once", "-o", "json"])))
+    }
+
+    /// Somebody changes a stack's parameter.
+    fn changes(&self, stack: &str, value: &str, by: Option<&str>) {
+        self.world(|world, account| {
+            let key = world.locate(account, &HOME.parse().unwrap(), stack, "Parameter").unwrap();
+            let actor = Actor { arn: by.map(ToOwned::to_owned), ..Actor::default() };
+            world.set_property_as(account, &key, ("Value", Some(Value::from(value))), &actor).unwrap();
+        });
+    }
+
+    /// A queue that gets the account's events, and its URL.
+    fn listens(&self) -> String {
+        let template = "Resources: {Events: {Type: AWS::SQS::Queue, Properties: {QueueName: events}}}";
+        self.operator().create("events", template);
+        let queue = Address { account: ACCOUNT.parse().unwrap(), region: HOME.parse().unwrap(), name: "events".into() };
+        self.world(|world, _| world.send_events_to(queue));
+        format!("{}/{ACCOUNT}/events", self.url())
+    }
+}
+
+const HEAL: &str = "drift: {mode: heal}";
+const MALLORY: &str = "arn:aws:sts::111111111111:assumed-role/Admin/mallory";
+
+#[test]
+fn an_event_in_the_queue_wakes_the_agent_which_puts_it_back_and_names_who_it_was() {
+    let site = Site::of(&[("stack", HEAL), ("other", "")]);
+    let queue = site.listens();
+    let agent = Running::start(site.watchful(&["run", "--interval", "1h"]).env("HOLDFAST_EVENTS", queue));
+    until("the stack", || site.operator().parameter("/stack").as_deref() == Some("one"));
+    site.reached("sqs:ReceiveMessage", 1);
+    site.changes("stack", "tampered", Some(MALLORY));
+    // Through the side door of the server, so that the events arrive.
+    site.wake();
+    until("the heal", || site.operator().parameter("/stack").as_deref() == Some("one"));
+    site.reached("cloudformation:DetectStackResourceDrift", 2);
+    let ran = agent.terminate();
+    assert_eq!(ran.code, Some(0));
+    let log = &ran.stderr;
+    assert!(log.contains(&format!("drifted: Parameter (AWS::SSM::Parameter /Value, changed by {MALLORY}")), "{log}");
+    assert!(log.contains("put back Parameter (AWS::SSM::Parameter /Value"), "{log}");
+    assert_eq!(site.called("cloudformation:DescribeStackResources"), 0, "whose it is was known");
+}
+
+#[test]
+fn a_storm_of_events_about_somebody_elses_resources_costs_nothing_but_reading_it() {
+    let site = Site::of(&[("stack", HEAL)]);
+    let queue = site.listens();
+    let agent = Running::start(site.watchful(&["run", "--interval", "1h"]).env("HOLDFAST_EVENTS", queue));
+    site.reached("cloudformation:ListStackResources", 1);
+    site.reached("sqs:ReceiveMessage", 1);
+    let looks = |site: &Site| {
+        let calls = site.calls();
+        calls.iter().filter(|(call, _)| call.starts_with("cloud")).map(|(_, count)| count).sum::<u64>()
+    };
+    let before = looks(&site);
+    site.storm(10_000);
+    until("the storm to be read", || site.called("sqs:ReceiveMessage") >= 1_000);
+    site.changes("stack", "tampered", None);
+    site.wake();
+    until("the heal", || site.operator().parameter("/stack").as_deref() == Some("one"));
+    until("its end", || site.called("cloudformation:DetectStackResourceDrift") >= 2);
+    let made = looks(&site) - before;
+    assert!(made < 40, "{made} calls for one heal in a storm: {:?}", site.calls());
+    assert_eq!(agent.terminate().code, Some(0));
+}
+
+#[test]
+fn drift_is_shown_with_its_values_its_author_and_what_could_not_be_seen() {
+    let site = Site::of(&[("stack", "")]);
+    site.watched();
+    site.changes("stack", "tampered", None);
+    // Nothing was changed, remembered or told by showing it.
+    let before = site.inventory();
+    let ran = Ran::of(&mut site.watchful(&["drift", "--detect", "--detailed-exitcode"]));
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert_eq!(site.inventory(), before);
+    for text in [
+        "eu-central-1/stack stack.yaml\n  ~ Parameter (AWS::SSM::Parameter)\n      /Value  one → tampered\n",
+        &format!("changed by {MALLORY} from 198.51.100.7 with ssm:PutParameter at "),
+        "is told and not put back (`mode: warn`)",
+        "1 resource drifted, in 1 of 1 stack\n1 of 1 resources could be compared",
+    ] {
+        assert!(ran.stdout.contains(text), "{text:?} is missing in\n{}", ran.stdout);
+    }
+    let ran = Ran::of(&mut site.watchful(&["drift", "stack", "--detect", "-o", "json"]));
+    let all: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let resource = &all[0]["resources"][0];
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(
+        resource["differences"][0],
+        json!({"path": "/Value", "expected": "one", "actual": "tampered", "how": "NOT_EQUAL"})
+    );
+    assert_eq!((&resource["by"], &resource["confirmed"]), (&json!(MALLORY), &json!(true)));
+    let ran = Ran::of(&mut site.watchful(&["drift", "ignore", "stack"]));
+    assert_eq!(
+        ran.stdout,
+        "# stack.yaml, below `spec:`\n  drift:\n    ignore:\n      - resource: Parameter\n        paths: [\"/Value\"]\n"
+    );
+}
+
+#[test]
+fn what_is_ignored_as_it_is_printed_is_no_longer_told() {
+    let site = Site::of(&[("stack", "")]);
+    site.watched();
+    site.changes("stack", "tampered", None);
+    let ran = Ran::of(&mut site.watchful(&["drift", "ignore", "stack"]));
+    let lines: Vec<&str> = ran.stdout.lines().skip(1).map(|line| line.strip_prefix("  ").unwrap()).collect();
+    site.write("stack", &lines.join("\n"));
+    site.repository.commit();
+    site.watched();
+    let ran = Ran::of(&mut site.watchful(&["drift", "--detect", "--detailed-exitcode"]));
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+}
+
+#[test]
+fn a_person_puts_back_one_stack_and_nothing_else_is_done() {
+    let site = Site::of(&[("stack", ""), ("other", "")]);
+    site.watched();
+    site.changes("stack", "tampered", None);
+    site.write("other", "parameters: {Value: two}");
+    site.repository.commit();
+    let ran = Ran::of(&mut site.watchful(&["drift", "heal", "stack"]));
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(ran.stderr.contains("put back Parameter (AWS::SSM::Parameter /Value"), "{ran:#?}");
+    assert_eq!(site.operator().parameter("/stack").as_deref(), Some("one"));
+    assert_eq!(site.operator().parameter("/other").as_deref(), Some("one"), "the commit was not what was asked for");
+    let ran = Ran::of(&mut site.watchful(&["drift", "heal", "nowhere"]));
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.stderr.contains("nobody looks for drift of `nowhere`"), "{ran:#?}");
+}
+
+#[test]
+fn a_heal_that_cloudformation_takes_back_is_told_and_not_repeated() {
+    let site = Site::of(&[("stack", HEAL)]);
+    site.watched();
+    site.changes("stack", "tampered", None);
+    site.plant("stack", "Parameter", Work::Update, None);
+    let ran = Ran::of(&mut site.watchful(&["drift", "heal", "stack", "-o", "json"]));
+    let turn = Turn::of(ran).expect(State::Drifted, 1);
+    assert!(
+        turn.why("stack").contains("could not be put back, and CloudFormation has left it as it was found"),
+        "{turn:#?}"
+    );
+    assert_eq!(site.operator().parameter("/stack").as_deref(), Some("tampered"));
+    let (turn, calls) = site.costs(|| site.watched());
+    assert_eq!((turn.state("stack"), calls.get("cloudformation:CreateChangeSet")), (State::Drifted, None));
+}
+
+#[test]
+fn an_agent_that_is_killed_while_it_heals_is_followed_by_one_that_looks_whether_it_helped() {
+    // An update takes some seconds.
+    let site = Site::with(Timing { change_set: Duration::ZERO, ..Timing::scaled(1.0) }, &[("stack", HEAL)]);
+    let queue = site.listens();
+    let start = || Running::start(site.watchful(&["run", "--interval", "1s"]).env("HOLDFAST_EVENTS", &queue));
+    let agent = start();
+    site.reached("cloudformation:ListStackResources", 1);
+    site.changes("stack", "tampered", None);
+    site.wake();
+    site.reached("cloudformation:ExecuteChangeSet", 2);
+    drop(agent);
+    let agent = start();
+    until("the heal", || site.operator().parameter("/stack").as_deref() == Some("one"));
+    site.reached("cloudformation:DetectStackResourceDrift", 2);
+    let ran = agent.terminate();
+    assert!(ran.stderr.contains("put back Parameter"), "{ran:#?}");
+    assert_eq!(site.called("cloudformation:ExecuteChangeSet"), 2, "it was put back once");
+}
+
+#[test]
+fn without_the_permission_to_look_everything_else_goes_on_and_says_which_is_missing() {
+    let site = Site::of(&[("stack", HEAL)]);
+    site.fault("cloudformation:DetectStackDrift", None, Fault::Denied);
+    let turn = site.watched();
+    assert_eq!((turn.state("stack"), turn.happened(What::Created)), (State::InSync, vec!["stack"]));
+    let turn = site.watched();
+    let drift = turn.stack("stack").drift.as_ref().unwrap();
+    let why = drift.why.as_deref().unwrap_or_default();
+    assert!(why.contains("give the agent's role the permission `cloudformation:DetectStackDrift`"), "{turn:#?}");
+    assert_eq!((drift.compared, drift.resources), (0, 0), "unknown is never green");
+}
+
+#[test]
+fn who_it_was_is_told_as_far_as_the_account_allows() {
+    let site = Site::of(&[("stack", "")]);
+    site.watched();
+    site.watched();
+    site.operator().guardrails("{drift: {who: none}}");
+    site.changes("stack", "tampered", None);
+    site.world(|world, _| world.pass(Duration::from_secs(7 * 3_600)));
+    site.watched();
+    let turn = site.watched();
+    let drifted = &turn.stack("stack").drift.as_ref().unwrap().drifted[0];
+    assert_eq!((&drifted.by, &drifted.from), (&None, &None), "{turn:#?}");
+    assert_eq!(drifted.call.as_deref(), Some("ssm:PutParameter"));
+    assert!(!turn.ran.stdout.contains("mallory") && !turn.ran.stdout.contains("tampered"), "{turn:#?}");
+}
