@@ -37,7 +37,11 @@ use plan::{
     tell, trial, watch,
     why::Why,
 };
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 mod asked;
 mod drift;
@@ -97,6 +101,8 @@ pub(crate) struct Rounds<'a, W> {
     eyes: Rc<RefCell<Eyes>>,
     /// Why drift is not put back.
     reasons: BTreeMap<StackKey, Reason>,
+    /// What this turn has tried to put back: once is enough, whoever asks.
+    tried: BTreeSet<StackKey>,
     /// Whether this turn has looked at what was due.
     looked: bool,
     /// The mode of each stack towards drift, as the last plan had it.
@@ -126,6 +132,7 @@ impl<'a, W: World> Rounds<'a, W> {
             drifts,
             eyes,
             reasons: BTreeMap::new(),
+            tried: BTreeSet::new(),
             looked: false,
             modes: BTreeMap::new(),
         }

@@ -56,6 +56,7 @@ impl<W: World> Rounds<'_, W> {
         }
         let made: Vec<Made> = join_all(steps.iter().map(|step| self.made(step))).await;
         let mut permits = Vec::new();
+        self.tried.extend(steps.iter().map(|step| step.key.clone()));
         for (step, made) in steps.iter().zip(made) {
             if let Some((permit, cost)) = self.judged(on, step, made).await {
                 self.about_to(step, &permit, &cost, reading);
@@ -88,6 +89,14 @@ impl<W: World> Rounds<'_, W> {
         let mut steps = Vec::new();
         self.reasons.clear();
         for key in keys {
+            if self.tried.contains(&key) {
+                let stop = self.drifts.of(&key).and_then(|known| known.stopped.as_ref());
+                let reason = stop.map_or(Reason::Stopped(Why::ForSeat), |stop| Reason::Held(stop.why.clone()));
+                if !self.drifts.findings(&key).is_empty() {
+                    self.reasons.insert(key, reason);
+                }
+                continue;
+            }
             let asked = self.settings.heal.is_some();
             match self.with_facts(on, |facts| towards(facts, &self.plan, &self.drifts, &key, asked)) {
                 Towards::Nothing => {}
@@ -171,6 +180,9 @@ impl<W: World> Rounds<'_, W> {
             Judgement::Permitted(permit, cost) => return Some((permit, cost)),
             Judgement::Held(held) => {
                 self.stop_healing(on.1, &step.key, held.why, Some(held.plan.short(16)));
+            }
+            Judgement::Later(Why::ForBudget { until }) => {
+                self.reasons.insert(step.key.clone(), Reason::Budget { until });
             }
             Judgement::Later(why) => drop(self.reasons.insert(step.key.clone(), Reason::Stopped(why))),
         }

@@ -2,7 +2,12 @@
 
 use super::{ME, Scene, ensure, home, me, number};
 use manifests::report::{DriftReport, StackReport};
-use sim::{cfn::quirk::Quirky, trail::Actor};
+use sim::{
+    cfn::quirk::Quirky,
+    services::{Place, post::Address},
+    store::Key,
+    trail::Actor,
+};
 
 impl Scene {
     pub(super) fn drift(&mut self, words: &[&str]) -> Result<(), String> {
@@ -20,7 +25,7 @@ impl Scene {
                 let mut world = self.all.accounts.borrow_mut();
                 let key = world.locate(&me(), &home(), stack, logical).map_err(|error| error.to_string())?;
                 let value = Some(serde_json::Value::from(*value));
-                let done = world.set_property_as(&me(), &key, ("Value", value), &actor(by));
+                let done = world.set_property_as(&me(), &key, "Value", value, &actor(by));
                 done.map_err(|error| error.to_string())?;
             }
             ["deletes", stack, logical, by @ ..] => {
@@ -29,10 +34,7 @@ impl Scene {
                 world.delete_resource_as(&me(), &key, &actor(by)).map_err(|error| error.to_string())?;
             }
             ["events"] => {
-                let bodies: Vec<String> = std::mem::take(&mut self.all.accounts.borrow_mut().mail)
-                    .into_iter()
-                    .map(|(_, body)| body)
-                    .collect();
+                let bodies = self.received()?;
                 let standing = self.all.standing.get(&me()).ok_or("no turn was made yet")?;
                 standing.hear(&bodies);
             }
@@ -45,6 +47,18 @@ impl Scene {
             other => return Err(format!("there is no such line: {other:?}")),
         }
         Ok(())
+    }
+
+    /// What is in the queue, which is empty then.
+    fn received(&self) -> Result<Vec<String>, String> {
+        let mut world = self.all.accounts.borrow_mut();
+        let bodies = world.messages(&me(), &home(), QUEUE).map_err(|error| error.to_string())?;
+        let (account, region, now) = (me(), home(), world.now());
+        let at = Place { account: &account, region: &region, now };
+        let url = Address { account: me(), region: home(), name: QUEUE.into() }.url();
+        let purge = serde_json::json!({ "QueueUrl": url });
+        world.sqs(&at, "PurgeQueue", &purge).map_err(|refusal| refusal.message)?;
+        Ok(bodies)
     }
 
     /// `expect drift STACK none|N|says "text"|by "text"|compared N of M|baseline N|ignored N|noise N`.
@@ -78,16 +92,21 @@ impl Scene {
 
 /// `by ARN`, or whoever it is when nobody is named.
 fn actor(words: &[&str]) -> Actor {
-    let arn = match words {
-        ["by", arn] => Some((*arn).to_owned()),
-        _ => None,
-    };
-    Actor { arn, ..Actor::default() }
+    match words {
+        ["by", arn] => Actor::new(*arn),
+        _ => Actor::mallory(&me()),
+    }
 }
 
-/// Whose events reach the agent.
+/// Where the account's events go.
+const QUEUE: &str = "events";
+
+/// The account gets a queue, and all its events in it.
 fn listen(scene: &mut Scene) {
-    let queue = sim::services::post::Address { account: me(), region: home(), name: "events".into() };
     scene.all.here(ME);
-    scene.all.accounts.borrow_mut().send_events_to(queue);
+    let mut world = scene.all.accounts.borrow_mut();
+    let address = Address { account: me(), region: home(), name: QUEUE.into() };
+    let name = [("QueueName".to_owned(), serde_json::Value::from(QUEUE))].into_iter().collect();
+    world.place_resource(&me(), Key::new(&home(), "AWS::SQS::Queue", &address.url()), name);
+    world.deliver_events(&me(), &home(), QUEUE).expect("it was just put there");
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 use manifests::report::{State, What};
 use serde_json::{Value, json};
-use sim::{fault::Fault, services::post::Address, store::Work, trail::Actor, world::Timing};
+use sim::{fault::Fault, store::Work, trail::Actor, world::Timing};
 use std::{process::Command, time::Duration};
 
 /// Agents of these tests look for drift.
@@ -37,8 +37,8 @@ impl Watchful for Site {
     fn changes(&self, stack: &str, value: &str, by: Option<&str>) {
         self.world(|world, account| {
             let key = world.locate(account, &HOME.parse().unwrap(), stack, "Parameter").unwrap();
-            let actor = Actor { arn: by.map(ToOwned::to_owned), ..Actor::default() };
-            world.set_property_as(account, &key, ("Value", Some(Value::from(value))), &actor).unwrap();
+            let actor = by.map_or_else(|| Actor::mallory(account), Actor::new);
+            world.set_property_as(account, &key, "Value", Some(Value::from(value)), &actor).unwrap();
         });
     }
 
@@ -46,8 +46,8 @@ impl Watchful for Site {
     fn listens(&self) -> String {
         let template = "Resources: {Events: {Type: AWS::SQS::Queue, Properties: {QueueName: events}}}";
         self.operator().create("events", template);
-        let queue = Address { account: ACCOUNT.parse().unwrap(), region: HOME.parse().unwrap(), name: "events".into() };
-        self.world(|world, _| world.send_events_to(queue));
+        until("the queue", || self.operator().status("events").as_deref() == Some("CREATE_COMPLETE"));
+        self.world(|world, account| world.deliver_events(account, &HOME.parse().unwrap(), "events").unwrap());
         format!("{}/{ACCOUNT}/events", self.url())
     }
 }

@@ -30,7 +30,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve simulated accounts to anything that speaks to AWS: CloudFormation, SSM, SNS, SQS, STS and S3.
+    /// Serve simulated accounts to anything that speaks to AWS: CloudFormation, CloudTrail, SSM, SNS, SQS, STS and S3.
     Serve(Serve),
 }
 

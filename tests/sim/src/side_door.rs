@@ -6,7 +6,7 @@
 use crate::{
     cfn::api::{CfnError, StackOperation, UpdateStack},
     store::{Break, Key, Properties, Resource},
-    trail::{Actor, Deed},
+    trail::{Actor, Deed, Done},
     world::{CustomAnswer, World},
 };
 use manifests::id::{AccountId, Region};
@@ -86,10 +86,10 @@ impl World {
         property: &str,
         value: Option<Value>,
     ) -> Result<(), Missing> {
-        self.set_property_as(account, key, (property, value), &Actor::default())
+        self.set_property_as(account, key, property, value, &Actor::mallory(account))
     }
 
-    /// The same, by somebody in particular.
+    /// The same, by somebody: CloudTrail records who.
     ///
     /// # Errors
     /// When there is no such resource.
@@ -97,12 +97,15 @@ impl World {
         &mut self,
         account: &AccountId,
         key: &Key,
-        (property, value): (&str, Option<Value>),
+        property: &str,
+        value: Option<Value>,
         actor: &Actor,
     ) -> Result<(), Missing> {
         let now = self.now();
-        self.live(account, key)?.set(property, value, now);
-        self.done(account, key, Deed::Changed, actor);
+        let resource = self.live(account, key)?;
+        resource.set(property, value, now);
+        let deed = Deed::to(account, key, resource, Done::Changed(property));
+        self.record(account, &key.region, deed, actor);
         Ok(())
     }
 
@@ -126,30 +129,32 @@ impl World {
     /// # Errors
     /// When there is no such resource.
     pub fn delete_resource(&mut self, account: &AccountId, key: &Key) -> Result<(), Missing> {
-        self.delete_resource_as(account, key, &Actor::default())
+        self.delete_resource_as(account, key, &Actor::mallory(account))
     }
 
-    /// The same, by somebody in particular.
+    /// The same, by somebody: CloudTrail records who.
     ///
     /// # Errors
     /// When there is no such resource.
     pub fn delete_resource_as(&mut self, account: &AccountId, key: &Key, actor: &Actor) -> Result<(), Missing> {
-        self.live(account, key)?;
+        let deed = Deed::to(account, key, self.live(account, key)?, Done::Deleted);
         self.account(account).store.remove(key);
-        self.done(account, key, Deed::Deleted, actor);
+        self.record(account, &key.region, deed, actor);
         Ok(())
-    }
-
-    /// Leaves a record of it, and tells who listens.
-    fn done(&mut self, account: &AccountId, key: &Key, deed: Deed, actor: &Actor) {
-        let record = self.record(account, key, deed, actor);
-        self.tell(account, &record);
     }
 
     /// Puts a resource there that no stack made.
     pub fn place_resource(&mut self, account: &AccountId, key: Key, properties: Properties) {
-        let now = self.now();
-        self.account(account).store.insert(key, Resource::new(properties, now));
+        self.place_resource_as(account, key, properties, &Actor::mallory(account));
+    }
+
+    /// The same, by somebody: CloudTrail records who.
+    pub fn place_resource_as(&mut self, account: &AccountId, key: Key, properties: Properties, actor: &Actor) {
+        let resource = Resource::new(properties, self.now());
+        let deed = Deed::to(account, &key, &resource, Done::Made);
+        let region = key.region.clone();
+        self.account(account).store.insert(key, resource);
+        self.record(account, &region, deed, actor);
     }
 
     /// Plants a failure in a live resource.

@@ -1,162 +1,214 @@
-//! CloudTrail: who did what in an account, as `LookupEvents` tells it, a while later.
+//! An account's trail: who did what to it, as CloudTrail records it ("CloudTrail record contents", version 1.11).
 //!
-//! Management events of what the operator does through the side door, as the service's own API call would have left them
-//! (CloudTrail User Guide, "CloudTrail record contents"). Not here: what calls on the wire do, and how events travel to a
-//! queue ([`crate::bus`]).
+//! Recorded are the side door's acts on live resources and the writes that come over the wire; what CloudFormation
+//! itself does to resources is not, nor is what was refused. IAM's events are in us-east-1, wherever the act was, as
+//! those of all global services are (user guide, "Global service events"). Not here: how events are looked up
+//! ([`crate::services::cloudtrail`]).
 
-use crate::{store::Key, world::World};
-use jiff::{SignedDuration, Timestamp};
+mod deeds;
+
+pub use deeds::{Deed, Done};
+
+use crate::{bus::Happened, seed::Seed, world::World};
+use jiff::Timestamp;
 use manifests::id::{AccountId, Region};
-use serde_json::{Value, json};
-use std::time::Duration;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
-/// Who does something through the side door.
+/// Who did something, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// The session's or user's ARN; absent for a person whom nobody named.
-    pub arn: Option<String>,
-    /// The address that it comes from.
-    pub from: String,
+    /// The principal's ARN: a role session, a user, or an account's root.
+    pub arn: String,
+    /// The ARN of a session's role, when that has a path which the session's ARN does not tell.
+    pub role: Option<String>,
+    /// The access key id.
+    pub access_key: String,
+    /// The address that the call came from.
+    pub source_ip: String,
+    /// What it was made with.
+    pub user_agent: String,
+    /// The AWS service that made the call for the principal (`cloudformation.amazonaws.com`).
+    pub invoked_by: Option<String>,
 }
 
-impl Default for Actor {
-    fn default() -> Self {
-        Self { arn: None, from: "198.51.100.7".into() }
+impl Actor {
+    /// A principal at a desk.
+    pub fn new(arn: impl Into<String>) -> Self {
+        Self {
+            arn: arn.into(),
+            role: None,
+            access_key: "ASIAEXAMPLEEXAMPLE00".to_owned(),
+            source_ip: "198.51.100.7".to_owned(),
+            user_agent: "aws-cli/2.31.0 md/awscrt#0.28.1 ua/2.1 os/linux".to_owned(),
+            invoked_by: None,
+        }
+    }
+
+    /// Who did it when nobody says who: an administrator of the account.
+    pub fn mallory(account: &AccountId) -> Self {
+        Self::new(format!("arn:aws:sts::{account}:assumed-role/Admin/mallory"))
+    }
+
+    /// The same from another address.
+    pub fn at(self, source_ip: impl Into<String>) -> Self {
+        Self { source_ip: source_ip.into(), ..self }
+    }
+
+    /// The same through an AWS service.
+    pub fn through(self, service: &str) -> Self {
+        let name = service.to_owned();
+        Self { source_ip: name.clone(), user_agent: name.clone(), invoked_by: Some(name), ..self }
+    }
+
+    /// A principal's kind and its name, with the role's before it for a session: the tail of its ARN.
+    fn parts(&self) -> (&str, Option<&str>, &str) {
+        let tail = self.arn.splitn(6, ':').nth(5).unwrap_or_default();
+        let mut parts = tail.split('/');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some("assumed-role"), Some(role), Some(session)) => ("AssumedRole", Some(role), session),
+            (Some("user"), ..) => ("IAMUser", None, tail.rsplit('/').next().unwrap_or_default()),
+            _ if tail == "root" => ("Root", None, "root"),
+            _ => ("Unknown", None, tail),
+        }
+    }
+
+    /// `userIdentity` ("CloudTrail userIdentity element").
+    fn identity(&self, account: &AccountId, now: Timestamp) -> Value {
+        let (kind, role, name) = self.parts();
+        let mut identity =
+            json!({ "type": kind, "arn": self.arn, "accountId": account, "accessKeyId": self.access_key });
+        match (kind, role) {
+            (_, Some(role)) => {
+                let id = format!("AROASIMULATED{account}");
+                let arn = self.role.clone().unwrap_or_else(|| format!("arn:aws:iam::{account}:role/{role}"));
+                identity["principalId"] = format!("{id}:{name}").into();
+                identity["sessionContext"] = json!({
+                    "sessionIssuer":
+                        { "type": "Role", "principalId": id, "arn": arn, "accountId": account, "userName": role },
+                    "attributes": { "creationDate": seconds(now), "mfaAuthenticated": "false" },
+                });
+            }
+            ("IAMUser", None) => {
+                identity["principalId"] = "AIDASIMULATEDSIMULATED".into();
+                identity["userName"] = name.into();
+            }
+            (_, None) => identity["principalId"] = account.to_string().into(),
+        }
+        if let Some(service) = &self.invoked_by {
+            identity["invokedBy"] = service.as_str().into();
+        }
+        identity
     }
 }
 
-/// One record.
+/// One event of a trail.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Record {
-    /// Its number.
+pub struct Event {
+    /// Its id.
     pub id: String,
-    /// When it happened.
-    pub at: Timestamp,
-    /// Since when `LookupEvents` shows it.
-    pub shown: Timestamp,
-    /// Where.
-    pub region: Region,
-    /// Names of what was touched.
-    pub names: Vec<String>,
-    /// All of it.
-    pub json: Value,
+    /// The API's action.
+    pub name: String,
+    /// `ssm.amazonaws.com`, …
+    pub source: String,
+    /// When.
+    pub time: Timestamp,
+    /// The user's or the session's name.
+    pub username: String,
+    /// The access key id.
+    pub access_key: String,
+    /// Types and names of what it was done to.
+    pub resources: Vec<(String, String)>,
+    /// The whole record.
+    pub record: Value,
 }
 
-/// What is asked of the trail: everything that is given has to fit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Lookup {
-    /// Of this number.
-    pub event: Option<String>,
-    /// About the resource of this name.
-    pub resource: Option<String>,
-    /// Since then.
-    pub since: Option<Timestamp>,
+/// The events of one account, by region, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct Trail {
+    regions: BTreeMap<Region, Vec<Event>>,
 }
 
-/// What somebody did to a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
-    /// Changed it.
-    Changed,
-    /// Deleted it.
-    Deleted,
+impl Trail {
+    /// The events of a region, oldest first.
+    pub fn of(&self, region: &Region) -> &[Event] {
+        self.regions.get(region).map_or(&[], Vec::as_slice)
+    }
 }
 
 impl World {
-    /// Writes down that somebody did something to a resource. Answers the record.
-    pub(crate) fn record(&mut self, account: &AccountId, key: &Key, deed: Deed, actor: &Actor) -> Record {
-        let now = self.now();
-        let late = SignedDuration::try_from(self.timing.of(LATE)).unwrap_or_default();
-        let (service, call, parameters) = call(key, deed);
-        self.records += 1;
-        let id = format!("00000000-0000-4000-8000-{:012x}", self.records);
-        let arn = actor.arn.clone().unwrap_or_else(|| format!("arn:aws:sts::{account}:assumed-role/Admin/mallory"));
-        let json = json!({
+    /// Records that somebody did something.
+    pub fn record(&mut self, account: &AccountId, region: &Region, deed: Deed, actor: &Actor) {
+        // CloudTrail knows whole seconds.
+        let now = Timestamp::from_second(self.now().as_second()).unwrap_or_default();
+        let region = match deed.source.as_str() {
+            "iam.amazonaws.com" => "us-east-1".parse().unwrap_or_else(|_| region.clone()),
+            _ => region.clone(),
+        };
+        let count = self.known(account).trail.of(&region).len();
+        let mut ids = Seed::of(count as u64, &format!("{account}/{region}/trail"));
+        let id = ids.uuid();
+        let Deed { source, name, parameters, resources } = deed;
+        let mut record = json!({
             "eventVersion": "1.11",
-            "userIdentity": identity(account, &arn),
-            "eventTime": format!("{now:.0}"),
-            "eventSource": format!("{service}.amazonaws.com"),
-            "eventName": call,
-            "awsRegion": key.region.to_string(),
-            "sourceIPAddress": actor.from,
-            "userAgent": "aws-cli/2.31.0",
+            "userIdentity": actor.identity(account, now),
+            "eventTime": seconds(now),
+            "eventSource": source,
+            "eventName": name,
+            "awsRegion": region,
+            "sourceIPAddress": actor.source_ip,
+            "userAgent": actor.user_agent,
             "requestParameters": parameters,
             "responseElements": null,
+            "requestID": ids.uuid(),
             "eventID": id,
             "readOnly": false,
             "eventType": "AwsApiCall",
             "managementEvent": true,
-            "recipientAccountId": account.to_string(),
+            "recipientAccountId": account,
             "eventCategory": "Management",
         });
-        let shown = now.checked_add(late).unwrap_or(now);
-        let names = vec![key.id.clone()];
-        let record = Record { id, at: now, shown, region: key.region.clone(), names, json };
-        self.account(account).trail.push(record.clone());
-        record
-    }
-
-    /// `LookupEvents`: what is known by now, the newest first.
-    pub fn lookup(&mut self, account: &AccountId, region: &Region, what: &Lookup) -> Vec<Record> {
-        let now = self.now();
-        let fits = |record: &&Record| {
-            record.region == *region
-                && record.shown <= now
-                && what.event.as_ref().is_none_or(|id| *id == record.id)
-                && what.resource.as_ref().is_none_or(|name| record.names.contains(name))
-                && what.since.is_none_or(|since| record.at >= since)
-        };
-        self.account(account).trail.iter().rev().filter(fits).cloned().collect()
-    }
-}
-
-/// "CloudTrail typically delivers events within an average of about 5 minutes of an API call" (User Guide).
-const LATE: Duration = Duration::from_secs(5 * 60);
-
-fn identity(account: &AccountId, arn: &str) -> Value {
-    let role = arn.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next());
-    match role {
-        Some(role) => json!({
-            "type": "AssumedRole",
-            "principalId": format!("AROA:{}", arn.rsplit('/').next().unwrap_or_default()),
-            "arn": arn,
-            "accountId": account.to_string(),
-            "sessionContext": { "sessionIssuer": {
-                "type": "Role",
-                "arn": format!("arn:aws:iam::{account}:role/{role}"),
-                "accountId": account.to_string(),
-                "userName": role,
-            }},
-        }),
-        None => json!({ "type": "IAMUser", "principalId": "AIDA", "arn": arn, "accountId": account.to_string() }),
-    }
-}
-
-/// The call that does this to a resource: the service, its name, and what it is given. Of a type that is not listed, one
-/// that names the resource.
-fn call(key: &Key, deed: Deed) -> (&'static str, &'static str, Value) {
-    let id = &key.id;
-    let (service, changes, deletes, name) = match key.kind.as_str() {
-        "AWS::SSM::Parameter" => ("ssm", "PutParameter", "DeleteParameter", "name"),
-        "AWS::SNS::Topic" => ("sns", "SetTopicAttributes", "DeleteTopic", "topicArn"),
-        "AWS::SQS::Queue" => ("sqs", "SetQueueAttributes", "DeleteQueue", "queueUrl"),
-        "AWS::IAM::Role" => ("iam", "UpdateRole", "DeleteRole", "roleName"),
-        "AWS::IAM::ManagedPolicy" => ("iam", "CreatePolicyVersion", "DeletePolicy", "policyArn"),
-        "AWS::S3::Bucket" => ("s3", "PutBucketVersioning", "DeleteBucket", "bucketName"),
-        "AWS::Lambda::Function" => {
-            ("lambda", "UpdateFunctionConfiguration20150331v2", "DeleteFunction20150331", "functionName")
+        let named = |(kind, arn): &&(String, String)| arn.starts_with("arn:") && !kind.is_empty();
+        let arns: Vec<Value> = resources
+            .iter()
+            .filter(named)
+            .map(|(kind, arn)| json!({ "accountId": account, "type": kind, "ARN": arn }))
+            .collect();
+        if !arns.is_empty() {
+            record["resources"] = arns.into();
         }
-        "AWS::DynamoDB::Table" => ("dynamodb", "UpdateTable", "DeleteTable", "tableName"),
-        "AWS::Logs::LogGroup" => ("logs", "PutRetentionPolicy", "DeleteLogGroup", "logGroupName"),
-        "AWS::CloudWatch::Alarm" => ("monitoring", "PutMetricAlarm", "DeleteAlarms", "alarmName"),
-        "AWS::Events::Rule" => ("events", "PutRule", "DeleteRule", "name"),
-        "AWS::KMS::Key" => ("kms", "PutKeyPolicy", "ScheduleKeyDeletion", "keyId"),
-        "AWS::EC2::SecurityGroup" => ("ec2", "AuthorizeSecurityGroupIngress", "DeleteSecurityGroup", "groupId"),
-        _ => ("cloudcontrolapi", "UpdateResource", "DeleteResource", "identifier"),
-    };
-    let call = match deed {
-        Deed::Changed => changes,
-        Deed::Deleted => deletes,
-    };
-    (service, call, json!({ name: id }))
+        let (_, _, username) = actor.parts();
+        let told = format!("aws.{}", source.split('.').next().unwrap_or_default());
+        let event = Event {
+            id,
+            name,
+            source,
+            time: now,
+            username: username.to_owned(),
+            access_key: actor.access_key.clone(),
+            resources,
+            record: record.clone(),
+        };
+        let known = self.known(account);
+        known.trail.regions.entry(region.clone()).or_default().push(event);
+        let Some(queues) = known.listeners.get(&region).cloned() else { return };
+        let happened = Happened {
+            source: told,
+            detail_type: "AWS API Call via CloudTrail",
+            resources: vec![],
+            detail: record,
+            at: now,
+        };
+        self.announce((account, &region), &queues, happened);
+    }
+}
+
+/// A time as CloudTrail spells it.
+fn seconds(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// One field that is an object's only one.
+fn only(name: &str, value: impl Into<Value>) -> Value {
+    Value::Object(Map::from_iter([(name.to_owned(), value.into())]))
 }

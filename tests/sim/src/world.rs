@@ -4,17 +4,21 @@
 //! order of time; so a stepped world is deterministic, and a served one needs no ticking thread.
 
 use crate::{
+    bus::Notice,
     cfn::{self, Cfn, quirk::Quirks},
     clock::{Clock, Timekeeper},
     fault::{Fault, Faults, Refusal},
     seed::Seed,
-    services::post::Address,
+    services::post::{Address, Post},
     store::{Properties, Store},
-    trail::Record,
+    trail::Trail,
 };
 use jiff::Timestamp;
 use manifests::id::{AccountId, Region};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// How long things take.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +29,8 @@ pub struct Timing {
     pub change_set: Duration,
     /// How long drift detection takes.
     pub detection: Duration,
+    /// How long it takes until CloudTrail's event history shows an event.
+    pub trail: Duration,
     /// Nothing takes time, but a stack goes on to its next status only with the next call: every status is seen.
     pub by_call: bool,
 }
@@ -32,7 +38,13 @@ pub struct Timing {
 impl Timing {
     /// As long as on AWS, roughly.
     pub fn realistic() -> Self {
-        Self { scale: 1.0, change_set: Duration::from_secs(2), detection: Duration::from_secs(8), by_call: false }
+        Self {
+            scale: 1.0,
+            change_set: Duration::from_secs(2),
+            detection: Duration::from_secs(8),
+            trail: Duration::from_secs(300),
+            by_call: false,
+        }
     }
 
     /// As on AWS, but `scale` times as long.
@@ -80,10 +92,10 @@ pub struct Account {
     pub custom: BTreeMap<String, CustomAnswer>,
     /// Hooks that forbid a type of resources in change sets: the hook's type name, the resources' type, what it says.
     pub hooks: Vec<(String, String, String)>,
-    /// Who did what, the oldest first.
-    pub trail: Vec<Record>,
-    /// The queues that get its events.
-    pub bus: Vec<Address>,
+    /// Who did what to it.
+    pub trail: Trail,
+    /// The queues that the events of each region go into.
+    pub(crate) listeners: BTreeMap<Region, BTreeSet<Address>>,
     pub(crate) regions: BTreeMap<Region, cfn::Stacks>,
     pub(crate) agenda: cfn::Agenda,
     pub(crate) seed: Option<Seed>,
@@ -101,12 +113,14 @@ pub struct World {
     pub(crate) time: Timekeeper,
     pub(crate) accounts: BTreeMap<AccountId, Account>,
     pub(crate) calls: u64,
-    /// How many records of CloudTrail there are.
-    pub(crate) records: u64,
-    /// Events on their way into queues.
-    pub mail: Vec<(Address, String)>,
     /// Counts what may see a new status: calls, and looks from outside of any call.
     pub(crate) ticks: u64,
+    /// The messages of every queue; see [`Self::with_post`].
+    pub(crate) post: Post,
+    /// Events on their way into queues, oldest first.
+    pub(crate) outbox: Vec<Notice>,
+    /// How many there were so far.
+    pub(crate) announced: u64,
     calling: bool,
     /// The fault under which the present call runs.
     pub(crate) present: Option<Fault>,
@@ -124,9 +138,10 @@ impl World {
             time: Timekeeper::new(clock),
             accounts: BTreeMap::new(),
             calls: 0,
-            records: 0,
-            mail: Vec::new(),
             ticks: 0,
+            post: Post::new(0),
+            outbox: vec![],
+            announced: 0,
             calling: false,
             present: None,
             crash: None,
@@ -210,10 +225,18 @@ impl World {
         self.known(id)
     }
 
-    fn known(&mut self, id: &AccountId) -> &mut Account {
+    pub(crate) fn known(&mut self, id: &AccountId) -> &mut Account {
         let known = self.accounts.entry(id.clone()).or_default();
         known.seed.get_or_insert_with(|| Seed::of(self.seed, id.as_str()));
         known
+    }
+
+    /// Lets what is due happen in an account whose events somebody waits for. A look that waits is no call: where
+    /// nothing takes time, nothing goes on because of it.
+    pub(crate) fn listen(&mut self, id: &AccountId) {
+        if !self.known(id).listeners.is_empty() {
+            cfn::bring_forward(self, id);
+        }
     }
 
     /// CloudFormation in one region of an account, brought forward to the present.

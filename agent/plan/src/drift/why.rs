@@ -48,6 +48,11 @@ pub enum Reason {
         /// Until when it is left alone.
         until: Timestamp,
     },
+    /// As much was put back as the account allows in 24 hours.
+    Budget {
+        /// When there is room again.
+        until: Option<Timestamp>,
+    },
     /// CloudFormation puts back no resource of these types.
     Kinds(BTreeSet<String>),
     /// It was tried, and stopped; the sentence says what ends that.
@@ -98,6 +103,15 @@ impl fmt::Display for Reason {
                     kinds.join(", ")
                 )
             }
+            Self::Budget { until: Some(until) } => write!(
+                f,
+                "is not put back now: as much was put back in the last 24 hours as this account allows (`limits.healsPerDay`); goes \
+                 on at {until:.0}"
+            ),
+            Self::Budget { until: None } => f.write_str(
+                "is not put back: it is more than this account lets be put back in 24 hours; ends when its guardrails raise \
+                 `limits.healsPerDay`",
+            ),
             Self::Held(why) => f.write_str(why),
         }
     }

@@ -10,6 +10,7 @@ use super::{
     status::{self, Asked},
     words::{DetectionStatus, ResourceDriftStatus, StackDriftStatus},
 };
+use serde_json::json;
 
 impl Cfn<'_> {
     /// Whether drift detection can look at a stack now.
@@ -50,6 +51,7 @@ impl Cfn<'_> {
             drifted: None,
             at: self.now,
         };
+        self.announce_detection(&id, &detection);
         self.stacks().detections.insert(id.clone(), detection);
         if let Some(takes) = takes {
             self.schedule(takes, Due::Detection(id.clone()));
@@ -76,7 +78,22 @@ impl Cfn<'_> {
             detection.status = if unknown > 0 { DetectionStatus::Failed } else { DetectionStatus::Complete };
             detection.reason = (unknown > 0).then(|| format!("Failed to detect drift on {unknown} resource(s)"));
         });
+        self.announce_detection(id, &detection);
         self.stacks().detections.insert(id.to_owned(), detection);
+    }
+
+    fn announce_detection(&mut self, id: &str, detection: &Detection) {
+        let status = detection.drift.unwrap_or(StackDriftStatus::NotChecked);
+        let detail = json!({
+            "stack-id": detection.stack_id,
+            "stack-drift-detection-id": id,
+            "status-details":
+                { "stack-drift-status": status.as_str(), "detection-status": detection.status.as_str() },
+            // -1 while it is in progress.
+            "drift-detection-details": { "drifted-stack-resource-count": detection.drifted.map_or(-1, i64::from) },
+            "client-request-token": "",
+        });
+        self.announce("CloudFormation Drift Detection Status Change", &detection.stack_id, detail);
     }
 
     /// Looks at one resource, and sums the stack up again.

@@ -11,6 +11,7 @@ use super::{
     words::{OperationType, ResourceStatus},
 };
 use plan::facts::Status;
+use serde_json::json;
 
 /// Events on a page.
 const PAGE: usize = 100;
@@ -31,6 +32,14 @@ impl Cfn<'_> {
         let subject = Subject { logical: &name, kind: "AWS::CloudFormation::Stack", physical };
         let event = self.event(stack, subject, status.as_str(), reason);
         stack.events.push(event);
+        let token = stack.operations.last().and_then(|past| past.token.clone()).unwrap_or_default();
+        let detail = json!({
+            "stack-id": stack.id,
+            "status-details":
+                { "status": status.as_str(), "status-reason": stack.reason.clone().unwrap_or_default() },
+            "client-request-token": token,
+        });
+        self.announce("CloudFormation Stack Status Change", &stack.id, detail);
     }
 
     /// A resource goes over to a status, and says so.

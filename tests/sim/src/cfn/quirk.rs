@@ -11,7 +11,7 @@ use super::{
     stack::{ChangeSet, Member, Stack},
     words::{ChangeSource, DifferenceType, Evaluation, RequiresRecreation, ResourceDriftStatus, Scope},
 };
-use crate::fault::matches;
+use crate::{fault::matches, types};
 use manifests::id::AccountId;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -166,7 +166,8 @@ impl Cfn<'_> {
             }
             let row = changes.iter().position(|change| change.logical_resource_id == *logical);
             let noise = self.noise(stack, logical);
-            if let Some(change) = row.and_then(|row| changes.get_mut(row)).filter(|_| !noise.is_empty()) {
+            let there = row.and_then(|row| changes.get_mut(row)).filter(|change| change.action != Action::Add);
+            if let Some(change) = there.filter(|_| !noise.is_empty()) {
                 self.make_noise(change, &noise);
                 change_set.touches.entry(logical.clone()).or_insert(false);
             }
@@ -205,7 +206,9 @@ impl Cfn<'_> {
 fn phantom(logical: &str, member: &Member, replaced: bool) -> Change {
     let mut change = bare(Action::Modify, logical, &member.kind);
     change.physical_resource_id.clone_from(&member.physical);
-    change.resource_drift_status = Some(ResourceDriftStatus::InSync);
+    let checked = types::find(&member.kind).is_some_and(|kind| kind.drift);
+    change.resource_drift_status =
+        Some(if checked { ResourceDriftStatus::InSync } else { ResourceDriftStatus::Unsupported });
     change.replacement = Some(if replaced { Replacement::True } else { Replacement::False });
     change.policy_action = replaced.then_some(PolicyAction::ReplaceAndDelete);
     change.scope = vec![Scope::Properties];

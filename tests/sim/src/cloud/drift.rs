@@ -1,4 +1,4 @@
-//! Drift detection and CloudTrail, as the agent asks for them. Not here: what they answer ([`crate::cfn`], [`crate::trail`]).
+//! Drift detection and CloudTrail, as the agent asks for them. Not here: what they answer ([`crate::cfn`], [`crate::services::cloudtrail`]).
 
 use super::{SimCloud, map::seen};
 use crate::{
@@ -6,7 +6,10 @@ use crate::{
         api::{DescribeStackResourceDrifts, StackResourceDrift},
         words::{DetectionStatus, ResourceDriftStatus},
     },
-    trail::Lookup as Asked,
+    services::{
+        Place as Service,
+        cloudtrail::{self, Lookup as Asked},
+    },
 };
 use agent::cloud::{CloudError, Lookup, Trouble};
 use manifests::id::{Region, StackKey};
@@ -105,15 +108,18 @@ impl SimCloud {
     }
 
     pub(super) async fn records(&self, region: &Region, what: &Lookup<'_>) -> Result<Vec<String>, CloudError> {
+        let attribute = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
         let asked = match what {
-            Lookup::Event(id) => Asked { event: Some((*id).to_owned()), ..Asked::default() },
+            Lookup::Event(id) => Asked { attributes: attribute("EventId", id), ..Asked::default() },
             Lookup::Resource(name, since) => {
-                Asked { resource: Some((*name).to_owned()), since: Some(*since), ..Asked::default() }
+                Asked { attributes: attribute("ResourceName", name), start: Some(*since), ..Asked::default() }
             }
         };
-        self.call("cloudtrail:LookupEvents", |world| Ok(world.lookup(self.account_id(), region, &asked)))
-            .await
-            .map(|records| records.iter().take(50).map(|record| record.json.to_string()).collect())
+        let found = self.call("cloudtrail:LookupEvents", |world| {
+            let at = Service { account: self.account_id(), region, now: world.now() };
+            cloudtrail::lookup(world, &at, &asked)
+        });
+        Ok(found.await?.events.iter().map(|event| event.record.to_string()).collect())
     }
 }
 

@@ -91,6 +91,11 @@ impl Post {
         &mut mailbox.queue
     }
 
+    /// What the messages of a queue say, oldest first.
+    pub(crate) fn bodies(&self, address: &Address) -> Vec<String> {
+        self.boxes.get(address).into_iter().flat_map(|mailbox| mailbox.queue.bodies()).map(str::to_owned).collect()
+    }
+
     /// A message id that was not used before.
     pub fn id(&mut self) -> String {
         self.ids.uuid()

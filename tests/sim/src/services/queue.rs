@@ -6,11 +6,12 @@
 use super::message::Attributes;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use std::collections::VecDeque;
 
 /// The messages, in the order they came.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Queue {
-    messages: Vec<Message>,
+    messages: VecDeque<Message>,
 }
 
 /// One message.
@@ -66,7 +67,7 @@ impl Message {
 impl Queue {
     /// Adds a message.
     pub fn send(&mut self, message: Message) {
-        self.messages.push(message);
+        self.messages.push_back(message);
     }
 
     /// Takes up to `most` messages and hides them for `hidden`. With `limit`, a message that was received that often
@@ -79,8 +80,11 @@ impl Queue {
         limit: Option<u32>,
     ) -> (Vec<Message>, Vec<Message>) {
         let worn = |m: &Message| m.visible <= now && limit.is_some_and(|limit| m.receives >= limit);
-        let (dead, alive) = std::mem::take(&mut self.messages).into_iter().partition(worn);
-        self.messages = alive;
+        let mut dead = Vec::new();
+        if self.messages.iter().any(worn) {
+            let (aside, alive): (VecDeque<_>, _) = std::mem::take(&mut self.messages).into_iter().partition(worn);
+            (dead, self.messages) = (aside.into(), alive);
+        }
         let ready = self.messages.iter_mut().filter(|m| m.visible <= now).take(most);
         let taken = ready.map(|message| {
             message.receives += 1;
@@ -119,12 +123,20 @@ impl Queue {
 
     /// Drops what is older than the retention period.
     pub fn expire(&mut self, now: Timestamp, retention: SignedDuration) {
-        self.messages.retain(|m| now.duration_since(m.sent) < retention);
+        // They are in the order in which they were sent, and there may be very many.
+        while self.messages.front().is_some_and(|m| now.duration_since(m.sent) >= retention) {
+            self.messages.pop_front();
+        }
     }
 
     /// Drops everything.
     pub fn purge(&mut self) {
         self.messages.clear();
+    }
+
+    /// What the messages say, oldest first.
+    pub fn bodies(&self) -> impl Iterator<Item = &str> {
+        self.messages.iter().map(|message| message.body.as_str())
     }
 
     /// How many messages there are.

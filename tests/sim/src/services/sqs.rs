@@ -69,7 +69,7 @@ pub fn call(world: &mut World, post: &mut Post, at: &Place<'_>, action: &str, bo
     }
 }
 
-pub use messages::{deliver, patience};
+pub use messages::{deliver, deliver_all, patience};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -2,7 +2,7 @@
 
 use super::{
     answer::Answer,
-    cloudformation, cloudwatch,
+    cloudformation, cloudwatch, deed,
     protocol::{Protocol, Service},
     request::{Call, Received},
     s3, sns, sts,
@@ -14,8 +14,22 @@ use crate::{
     world::World,
 };
 
-/// Does one call. `number` is the request's own, `id` the text made of it.
+/// Does one call, and records it if it was a write. `number` is the request's own, `id` the text made of it.
 pub(crate) fn work(
+    world: &mut World,
+    post: &mut Post,
+    call: &Call,
+    request: &Received,
+    id: (u64, &str),
+) -> Result<Answer, Refusal> {
+    let answer = serve(world, post, call, request, id)?;
+    if let Some(deed) = deed::of(call, request) {
+        world.record(&call.caller.account, &call.caller.region, deed, &deed::actor(call, request));
+    }
+    Ok(answer)
+}
+
+fn serve(
     world: &mut World,
     post: &mut Post,
     call: &Call,
@@ -29,10 +43,7 @@ pub(crate) fn work(
             let mut cfn = world.cfn(&caller.account, &caller.region);
             xml(cloudformation::NAMESPACE, action, id, |x| cloudformation::call(&mut cfn, action, params, x))
         }
-        Service::CloudTrail => {
-            let answer = cloudtrail::call(world, &at, action, &request.body)?;
-            Ok(json(*service, &answer))
-        }
+        Service::CloudTrail => cloudtrail::call(world, &at, action, &request.body).map(|value| json(*service, &value)),
         Service::CloudWatch => cloudwatch::call(world, &at, action, &request.body),
         Service::Sns => xml(sns::NAMESPACE, action, id, |x| sns::call(world, post, &at, (action, params), x)),
         Service::Sts => xml(sts::NAMESPACE, action, id, |x| sts::call(caller, &at, (action, params), number, x)),

@@ -3,6 +3,7 @@
 //! Not here: what a fault or a drift is ([`crate::fault`], [`crate::side_door`]).
 #![doc = include_str!("door.md")]
 
+mod events;
 mod resources;
 
 use super::{
@@ -12,12 +13,11 @@ use super::{
     server::{Site, lock},
 };
 use crate::{
-    bus::deliver_all,
     cfn::quirk::Quirky,
     fault::{Plant, Refusal, Rule},
-    services::{input, post::Address, refused},
+    services::{input, refused},
 };
-use manifests::id::{AccountId, Region, duration};
+use manifests::id::{AccountId, duration};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -29,22 +29,6 @@ const HELP: &str = include_str!("door.md");
 struct Time {
     pass: Option<String>,
     frozen: Option<bool>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Events {
-    account: AccountId,
-    region: Region,
-    queue: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Storm {
-    account: AccountId,
-    region: Region,
-    count: u64,
 }
 
 /// Answers one request whose path begins with `/_sim/`. An error is `{"error": "…"}` with a status of 400 or 404.
@@ -84,15 +68,6 @@ fn act(site: &Site, request: &Received, path: &[&str]) -> Result<Value, Refusal>
             lock(&site.ledger).reset();
         }
         ("POST", ["faults"]) => world.faults.add(input::<Rule>(body)?),
-        ("POST", ["events"]) => {
-            let Events { account, region, queue } = input(body)?;
-            let name = queue.rsplit(['/', ':']).next().unwrap_or_default().to_owned();
-            world.send_events_to(Address { account, region, name });
-        }
-        ("POST", ["storm"]) => {
-            let Storm { account, region, count } = input(body)?;
-            world.storm(&account, &region, count);
-        }
         ("POST", ["failures"]) => world.faults.plant(input::<Plant>(body)?),
         ("DELETE", ["faults"]) => world.faults.clear(),
         ("POST", ["quirks"]) => world.quirks.add(input::<Quirky>(body)?),
@@ -108,18 +83,16 @@ fn act(site: &Site, request: &Received, path: &[&str]) -> Result<Value, Refusal>
             if let Some(pass) = &time.pass {
                 world.pass(duration(pass).map_err(|error| wrong(&error))?);
             }
-            site.arrivals.notify_waiters();
         }
+        ("POST", ["events"]) => events::deliver(&mut world, body)?,
+        ("POST", ["storm"]) => events::storm(&mut world, body)?,
         ("POST", [what]) => match resources::act(&mut world, what, body) {
             Some(done) => done?,
             None => return Err(no_such_door(request)),
         },
         _ => return Err(no_such_door(request)),
     }
-    if !world.mail.is_empty() {
-        deliver_all(&mut world, &mut lock(&site.post));
-        site.arrivals.notify_waiters();
-    }
+    site.arrivals.notify_waiters();
     Ok(json!({}))
 }
 
@@ -144,7 +117,7 @@ fn account(site: &Site, id: &AccountId) -> Value {
             .map(|(name, object)| json!({ "bucket": key.id, "key": name, "bytes": object.body.len() }))
     });
     all["objects"] = objects.collect::<Vec<_>>().into();
-    all["messages"] = lock(&site.post).of(id);
+    all["messages"] = world.with_post(|_, post| post.of(id));
     all["calls"] = json!(lock(&site.ledger).of(id));
     all
 }

@@ -10,6 +10,7 @@ pub mod caller;
 mod chunked;
 mod cloudformation;
 mod cloudwatch;
+mod deed;
 mod dispatch;
 pub mod door;
 pub mod ledger;

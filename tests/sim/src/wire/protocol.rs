@@ -63,7 +63,7 @@ impl Service {
             Self::Sns => Protocol::Query(sns::NAMESPACE),
             Self::Sts => Protocol::Query(sts::NAMESPACE),
             Self::Sqs => Protocol::Json("application/x-amz-json-1.0"),
-            Self::Ssm | Self::CloudTrail => Protocol::Json("application/x-amz-json-1.1"),
+            Self::CloudTrail | Self::Ssm => Protocol::Json("application/x-amz-json-1.1"),
             Self::CloudWatch => Protocol::Cbor,
             Self::S3 => Protocol::Rest,
         }

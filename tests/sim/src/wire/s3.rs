@@ -24,7 +24,7 @@ const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 pub(crate) struct Target {
     /// The action's name in S3's API reference.
     pub(crate) action: &'static str,
-    bucket: String,
+    pub(crate) bucket: String,
     key: String,
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     fault::Refusal,
     seed::Seed,
-    services::{Place, post::Post, sqs},
+    services::{Place, sqs},
     world::{Reply, World},
 };
 use axum::{
@@ -45,7 +45,6 @@ const NOBODY: &str = "000000000000";
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) world: Arc<Mutex<World>>,
-    pub(crate) post: Mutex<Post>,
     pub(crate) ledger: Mutex<Ledger>,
     /// Rings when a message may have come.
     pub(crate) arrivals: Notify,
@@ -62,7 +61,6 @@ impl Site {
     fn new(world: Arc<Mutex<World>>) -> Self {
         Self {
             world,
-            post: Mutex::new(Post::new(0)),
             ledger: Mutex::new(Ledger::default()),
             arrivals: Notify::new(),
             nobody: NOBODY.parse().expect("twelve digits"),
@@ -73,11 +71,10 @@ impl Site {
     /// Makes one call, and waits for a message if that is what it asks.
     async fn call(&self, call: &Call, request: &Received, id: (u64, &str)) -> Reply<Answer> {
         let reply = {
-            let (mut world, mut post) = (lock(&self.world), lock(&self.post));
             let account = &call.caller.account;
-            world.call(account, &call.name(), |world| {
+            lock(&self.world).call(account, &call.name(), |world| {
                 world.account(account);
-                dispatch::work(world, &mut post, call, request, id)
+                world.with_post(|world, post| dispatch::work(world, post, call, request, id))
             })
         };
         match &call.action[..] {
@@ -97,16 +94,17 @@ impl Site {
     /// A `ReceiveMessage` that found nothing looks again until something comes or its time is over.
     async fn wait(&self, call: &Call, request: &Received, id: (u64, &str)) -> Result<Answer, Refusal> {
         let patience = {
-            let (mut world, mut post) = (lock(&self.world), lock(&self.post));
+            let mut world = lock(&self.world);
             let at = Place { account: &call.caller.account, region: &call.caller.region, now: world.now() };
-            sqs::patience(&mut world, &mut post, &at, &request.body)
+            world.with_post(|world, post| sqs::patience(world, post, &at, &request.body))
         };
         let end = Instant::now() + patience;
         loop {
             let arrival = self.arrivals.notified();
             let answer = {
-                let (mut world, mut post) = (lock(&self.world), lock(&self.post));
-                dispatch::work(&mut world, &mut post, call, request, id)?
+                let mut world = lock(&self.world);
+                world.listen(&call.caller.account);
+                world.with_post(|world, post| dispatch::work(world, post, call, request, id))?
             };
             if answer.body != b"{}" || Instant::now() >= end {
                 return Ok(answer);

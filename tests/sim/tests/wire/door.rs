@@ -11,13 +11,16 @@ use std::{
 
 /// One request of the side door, and its answer's status and JSON (or text).
 pub(crate) fn knock(url: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    exchange(url, &format!("{method} /_sim/{path}"), "", body)
+}
+
+/// One plain request with further headers, each with its line's end before it.
+pub(crate) fn exchange(url: &str, what: &str, headers: &str, body: &Value) -> (u16, Value) {
     let host = url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
     let body = body.to_string();
-    let head = format!(
-        "{method} /_sim/{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}",
-        body.len()
-    );
+    let head =
+        format!("{what} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}{headers}", body.len());
     stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

@@ -76,18 +76,31 @@ pub(super) struct ReceivedEntry {
 
 /// Puts a message into a queue, as SNS does; `false` when there is no such queue.
 pub fn deliver(world: &mut World, post: &mut Post, at: &Place<'_>, address: &Address, letter: Letter) -> bool {
-    let id = post.id();
+    deliver_all(world, post, at, address, vec![letter])
+}
+
+/// Puts messages into a queue, in this order; `false` when there is no such queue.
+pub fn deliver_all(
+    world: &mut World,
+    post: &mut Post,
+    at: &Place<'_>,
+    address: &Address,
+    letters: Vec<Letter>,
+) -> bool {
+    let letters: Vec<_> = letters.into_iter().map(|letter| (post.id(), letter)).collect();
     let Some(desk) = Desk::at(world, post, at, address.clone()) else { return false };
-    desk.queue.send(Message {
-        id,
-        body: letter.body,
-        attributes: letter.attributes,
-        sender: letter.sender,
-        sent: at.now,
-        visible: letter.visible,
-        first_received: None,
-        receives: 0,
-    });
+    for (id, letter) in letters {
+        desk.queue.send(Message {
+            id,
+            body: letter.body,
+            attributes: letter.attributes,
+            sender: letter.sender,
+            sent: at.now,
+            visible: letter.visible,
+            first_received: None,
+            receives: 0,
+        });
+    }
     true
 }
 

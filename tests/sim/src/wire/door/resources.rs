@@ -22,27 +22,31 @@ enum Which {
     Live { account: AccountId, region: Region, r#type: String, id: String },
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Drift {
-    property: String,
-    value: Option<Value>,
-    by: Option<String>,
-    from: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Who does it, if that is said.
+#[derive(Debug, Default, Deserialize)]
 struct By {
     by: Option<String>,
     from: Option<String>,
 }
 
 impl By {
-    fn actor(self) -> Actor {
-        let usual = Actor::default();
-        Actor { arn: self.by, from: self.from.unwrap_or(usual.from) }
+    /// Takes the fields that say who out of a request.
+    fn take(rest: &mut Map<String, Value>, account: &AccountId) -> Result<Actor, Refusal> {
+        let said = ["by", "from"].into_iter().filter_map(|name| rest.remove_entry(name));
+        let By { by, from } = read(said.collect())?;
+        let actor = by.map_or_else(|| Actor::mallory(account), Actor::new);
+        Ok(match from {
+            Some(address) => actor.at(address),
+            None => actor,
+        })
     }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Drift {
+    property: String,
+    value: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,21 +82,24 @@ type Act = fn(&mut World, &AccountId, Key, Map<String, Value>) -> Result<(), Ref
 pub(super) fn act(world: &mut World, what: &str, body: &[u8]) -> Option<Result<(), Refusal>> {
     let act: Act = match what {
         "custom" => return Some(answer_custom(world, body)),
-        "drift" => |world, account, key, rest| {
-            let Drift { property, value, by, from } = read(rest)?;
-            world.set_property_as(account, &key, (&property, value), &By { by, from }.actor()).map_err(missing)
+        "drift" => |world, account, key, mut rest| {
+            let actor = By::take(&mut rest, account)?;
+            let Drift { property, value } = read(rest)?;
+            world.set_property_as(account, &key, &property, value, &actor).map_err(missing)
         },
         "attribute" => |world, account, key, rest| {
             let Attribute { attribute, value } = read(rest)?;
             world.set_attribute(account, &key, &attribute, value).map_err(missing)
         },
-        "delete" => |world, account, key, rest| {
-            let by: By = read(rest)?;
-            world.delete_resource_as(account, &key, &by.actor()).map_err(missing)
+        "delete" => |world, account, key, mut rest| {
+            let actor = By::take(&mut rest, account)?;
+            let Nothing {} = read(rest)?;
+            world.delete_resource_as(account, &key, &actor).map_err(missing)
         },
-        "place" => |world, account, key, rest| {
+        "place" => |world, account, key, mut rest| {
+            let actor = By::take(&mut rest, account)?;
             let Place { properties } = read(rest)?;
-            world.place_resource(account, key, properties);
+            world.place_resource_as(account, key, properties, &actor);
             Ok(())
         },
         "break" => {
@@ -139,6 +146,6 @@ fn read<T: DeserializeOwned>(rest: Map<String, Value>) -> Result<T, Refusal> {
     serde_json::from_value(rest.into()).map_err(|error| wrong(&error))
 }
 
-fn missing(missing: Missing) -> Refusal {
+pub(super) fn missing(missing: Missing) -> Refusal {
     Refusal::new("NotFound", 404, missing.to_string())
 }
