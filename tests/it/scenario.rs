@@ -14,7 +14,7 @@
 //! web URL STATUS "text"      web URL silent      alarm NAME STATE      parameter NAME VALUE
 //! watchful (the agent looks for drift)      healing NAME "SPEC" (drift of the stack that was just written)
 //! changes STACK LOGICAL "value" [by ARN]      deletes STACK LOGICAL [by ARN]      events (reach the agent)
-//! quirk STACK LOGICAL JSON (what CloudFormation gets wrong about drift, without spaces or quotes: see below)      quirk calm
+//! quirk STACK LOGICAL NAME (what CloudFormation gets wrong about drift)      quirk calm
 //! bucket (the artifact bucket is there)      write FILE "text"
 //! turn      dies before|after N
 //! expect STATE      expect STACK STATE      expect STACK says "text"      expect happened WHAT STACK
@@ -347,6 +347,11 @@ impl Scene {
                 ensure(found == number(count)? as usize, format!("there are {found}"))
             }
             ["drift", rest @ ..] => self.expect_drift(rest),
+            ["touched", stack, logical, times] => {
+                let touched = self.all.accounts.borrow_mut().touched(&me(), &home(), stack, logical);
+                let touched = touched.map_err(|error| error.to_string())?;
+                ensure(touched == number(times)?, format!("CloudFormation wrote to it {touched} times"))
+            }
             ["gone", stack] => {
                 let mut world = self.all.accounts.borrow_mut();
                 let page = world.cfn(&me(), &home()).describe_stacks(Some(stack), None);

@@ -3,7 +3,7 @@
 use super::{ME, Scene, ensure, home, me, number};
 use manifests::report::{DriftReport, StackReport};
 use sim::{
-    cfn::quirk::Quirky,
+    cfn::quirk::{Quirk, Quirky},
     services::{Place, post::Address},
     store::Key,
     trail::Actor,
@@ -40,7 +40,7 @@ impl Scene {
             }
             ["quirk", "calm"] => self.all.accounts.borrow_mut().quirks.clear(),
             ["quirk", stack, logical, quirk] => {
-                let quirk = serde_json::from_str(quirk).map_err(|error| error.to_string())?;
+                let quirk = self::quirk(quirk)?;
                 let (stack, logical) = ((*stack).to_owned(), (*logical).to_owned());
                 self.all.accounts.borrow_mut().quirks.add(Quirky { account: None, stack, logical, quirk });
             }
@@ -88,6 +88,25 @@ impl Scene {
             other => Err(format!("there is no such expectation: {other:?}")),
         }
     }
+}
+
+/// `phantom`, `neverSticks`, `dropped`, `detectionHangs`, `noise PATH EXPECTED ACTUAL`, `refusesRevert REASON`, …
+fn quirk(text: &str) -> Result<Quirk, String> {
+    let words: Vec<&str> = text.split(' ').collect();
+    let own = |word: &&str| (*word).to_owned();
+    Ok(match words.as_slice() {
+        ["phantom"] => Quirk::Phantom,
+        ["phantomReplacement"] => Quirk::PhantomReplacement,
+        ["neverSticks"] => Quirk::NeverSticks,
+        ["detectionFails"] => Quirk::DetectionFails,
+        ["detectionHangs", seconds] => Quirk::DetectionHangs { seconds: Some(number(seconds)?) },
+        ["dropped"] => Quirk::Dropped { only_with_values: false },
+        ["noise", path, expected, actual] => {
+            Quirk::Noise { path: own(path), expected: own(expected), actual: own(actual) }
+        }
+        ["refusesRevert", reason @ ..] => Quirk::RefusesRevert { reason: reason.join(" ") },
+        other => return Err(format!("there is no such quirk: {other:?}")),
+    })
 }
 
 /// `by ARN`, or whoever it is when nobody is named.

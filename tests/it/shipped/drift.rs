@@ -185,18 +185,20 @@ fn an_agent_that_is_killed_while_it_heals_is_followed_by_one_that_looks_whether_
     // An update takes some seconds.
     let site = Site::with(Timing { change_set: Duration::ZERO, ..Timing::scaled(1.0) }, &[("stack", HEAL)]);
     let queue = site.listens();
-    let start = || Running::start(site.watchful(&["run", "--interval", "1s"]).env("HOLDFAST_EVENTS", &queue));
-    let agent = start();
+    let agent = Running::start(site.watchful(&["run", "--interval", "1s"]).env("HOLDFAST_EVENTS", &queue));
     site.reached("cloudformation:ListStackResources", 1);
     site.changes("stack", "tampered", None);
     site.wake();
     site.reached("cloudformation:ExecuteChangeSet", 2);
     drop(agent);
-    let agent = start();
-    until("the heal", || site.operator().parameter("/stack").as_deref() == Some("one"));
-    site.reached("cloudformation:DetectStackResourceDrift", 2);
-    let ran = agent.terminate();
-    assert!(ran.stderr.contains("put back Parameter"), "{ran:#?}");
+    let mut told = Vec::new();
+    until("the stack to be seen healed", || {
+        let turn = site.watched();
+        told.extend(turn.happened(What::Healed).into_iter().map(ToOwned::to_owned));
+        turn.state("stack") == State::Healed
+    });
+    assert_eq!(site.operator().parameter("/stack").as_deref(), Some("one"));
+    assert!(told.contains(&"stack".to_owned()), "{told:?}");
     assert_eq!(site.called("cloudformation:ExecuteChangeSet"), 2, "it was put back once");
 }
 

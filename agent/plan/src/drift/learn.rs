@@ -193,7 +193,7 @@ pub const FRESH: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
 /// Whether a look that begins now is the first after our own change, and soon enough.
 pub fn is_first(ours: bool, touched: Option<Timestamp>, looked: Option<Timestamp>, now: Timestamp) -> bool {
-    // A look is remembered to the minute.
-    let before = |touched: Timestamp| looked.is_none_or(|looked| looked <= touched);
+    // A look is remembered to the second.
+    let before = |touched: Timestamp| looked.is_none_or(|looked| looked.as_second() < touched.as_second());
     ours && touched.is_some_and(|touched| before(touched) && now.duration_since(touched) <= FRESH)
 }

@@ -1,8 +1,8 @@
-//! When a stack was looked at and how much of it could be seen, in nineteen letters: of every stack that has to be
+//! When a stack was looked at and how much of it could be seen, in twenty letters: of every stack that has to be
 //! remembered, in a parameter of 4 KB.
 //!
 //! 36 bits say which stack (of a thousand, two of one account's are taken for each other in one account of 130,000, and
-//! then one is looked at a little later), 24 when (minutes since 2020), 9 and 9 how many resources could be compared of how
+//! then one is looked at a little later), 30 when (seconds since 2020, until 2054), 9 and 9 how many resources could be compared of how
 //! many (CloudFormation allows 500), 36 which types could not.
 
 use crate::asked::Fingerprint;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serializer, de};
 /// When a stack was looked at, and how much of it could be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quiet {
-    /// When, to the minute.
+    /// When, to the second.
     pub at: Timestamp,
     /// How many of its resources could be compared.
     pub compared: u32,
@@ -39,7 +39,7 @@ pub struct Coverage {
 }
 
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-const DIGITS: usize = 19;
+const DIGITS: usize = 20;
 /// 2020-01-01, in seconds.
 const BEGINNING: i64 = 1_577_836_800;
 /// As many types have a bit of their own; the last one stands for all others.
@@ -63,9 +63,9 @@ impl Quiet {
             let place = known.unwrap_or_else(|| types.iter().position(|known| known == unseen).unwrap_or(TYPES - 1));
             bits |= 1 << place;
         }
-        let minute = Timestamp::from_second(at.as_second().div_euclid(60) * 60).unwrap_or(at);
+        let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         let few = |count: u32| count.min(MANY);
-        Self { at: minute, compared: few(coverage.compared), resources: few(coverage.resources), types: bits }
+        Self { at, compared: few(coverage.compared), resources: few(coverage.resources), types: bits }
     }
 
     /// The types that could not be seen.
@@ -79,9 +79,9 @@ impl Quiet {
     }
 
     fn packed(&self, mark: u64) -> u128 {
-        let minutes = u64::try_from((self.at.as_second() - BEGINNING) / 60).unwrap_or_default();
+        let seconds = u64::try_from(self.at.as_second() - BEGINNING).unwrap_or_default();
         let parts =
-            [(mark, 36), (minutes, 24), (self.compared.into(), 9), (self.resources.into(), 9), (self.types, 36)];
+            [(mark, 36), (seconds, 30), (self.compared.into(), 9), (self.resources.into(), 9), (self.types, 36)];
         parts.iter().fold(0, |sum, (part, bits)| sum << bits | u128::from(*part) & ((1 << bits) - 1))
     }
 
@@ -91,8 +91,8 @@ impl Quiet {
             packed >>= bits;
             u64::try_from(part).ok()
         };
-        let (types, resources, compared, minutes, mark) = (part(36)?, part(9)?, part(9)?, part(24)?, part(36)?);
-        let at = Timestamp::from_second(BEGINNING + i64::try_from(minutes).ok()? * 60).ok()?;
+        let (types, resources, compared, seconds, mark) = (part(36)?, part(9)?, part(9)?, part(30)?, part(36)?);
+        let at = Timestamp::from_second(BEGINNING + i64::try_from(seconds).ok()?).ok()?;
         let small = |number| u32::try_from(number).ok();
         Some((mark, Self { at, compared: small(compared)?, resources: small(resources)?, types }))
     }
@@ -118,5 +118,5 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
         Quiet::unpacked(packed)
     };
     let all: Option<BTreeMap<u64, Quiet>> = many.iter().map(one).collect();
-    all.filter(|_| rest.is_empty()).ok_or_else(|| de::Error::custom("a look has nineteen letters".to_string()))
+    all.filter(|_| rest.is_empty()).ok_or_else(|| de::Error::custom("a look has twenty letters".to_string()))
 }
