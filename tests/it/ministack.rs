@@ -8,6 +8,7 @@
 
 mod account;
 mod contract;
+mod drift;
 mod strict;
 
 use crate::{

@@ -57,11 +57,16 @@ impl Account {
     }
 
     pub(super) fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&mut self.agent(arguments))
+    }
+
+    /// The agent of this account and this repository, with nothing else said.
+    pub(super) fn agent(&self, arguments: &[&str]) -> Command {
         let mut agent = holdfast(self.folder.path(), arguments);
         self.credentials(&mut agent);
         // Nobody looks for drift where a test is about something else.
-        agent.env("HOLDFAST_DRIFT_CALLS", "0");
-        Ran::of(agent.env("HOLDFAST_REPOSITORY", self.repository.folder()))
+        agent.env("HOLDFAST_DRIFT_CALLS", "0").env("HOLDFAST_REPOSITORY", self.repository.folder());
+        agent
     }
 
     #[track_caller]
