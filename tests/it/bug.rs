@@ -14,7 +14,7 @@ use manifests::{
 use plan::{
     adopt::Existing,
     drift::seen::{Detection, Deviation, Member, Place, Resource},
-    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack, StackEvent},
+    facts::{ChangeSet, FailedEvent, FailedHook, FoundStack, Seen, StackEvent},
     memory::Memory,
     permit::{Act, Permit},
     resolve::{OWNER, PRUNE},
@@ -146,12 +146,14 @@ pub(crate) struct Doctored {
     pub(crate) pause: Cell<Option<u64>>,
     /// Whether it waits, so that another one has its turn.
     pub(crate) paused: Cell<bool>,
+    /// Whether its agent is not shown what a heal would change of what is in sync: a bug, planted on purpose.
+    pub(crate) blind: Cell<bool>,
 }
 
 impl Doctored {
     pub(crate) fn new(cloud: SimCloud, bug: Option<Bug>, desk: Desk) -> Self {
-        let (busiest, tried, pause, paused) = Default::default();
-        Self { cloud, bug, busiest, tried, desk, pause, paused }
+        let (busiest, tried, pause, paused, blind) = Default::default();
+        Self { cloud, bug, busiest, tried, desk, pause, paused, blind }
     }
 
     /// Before a call: waits, once, when it is another agent's turn.
@@ -209,7 +211,11 @@ impl Cloud for Doctored {
 
     async fn change_set(&self, key: &StackKey, name: &str, values: bool) -> Result<ChangeSet, CloudError> {
         self.breathe().await;
-        self.cloud.change_set(key, name, values).await
+        let mut set = self.cloud.change_set(key, name, values).await?;
+        if self.blind.get() {
+            set.changes.retain(|change| change.drift != Some(Seen::InSync));
+        }
+        Ok(set)
     }
 
     async fn delete_change_set(&self, key: &StackKey, name: &str) -> Result<(), CloudError> {

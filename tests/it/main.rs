@@ -19,6 +19,7 @@ mod git_server;
 mod git_ssh;
 mod git_tree;
 mod keys;
+mod meddled;
 mod ministack;
 mod notebook;
 #[cfg(feature = "openpgp")]

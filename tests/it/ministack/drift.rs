@@ -32,8 +32,12 @@ fn what_was_changed_and_what_was_deleted_is_put_back_and_seen_to_be() {
     account.once().expect(State::InSync, 0);
     account.operator.put("/three", "String", "tampered");
     let queue = format!("{}/{}/three", account.operator.endpoint, account.operator.account);
-    let (status, answer) =
-        account.operator.json("sqs", "application/x-amz-json-1.0", "AmazonSQS.DeleteQueue", &json!({ "QueueUrl": queue }));
+    let (status, answer) = account.operator.json(
+        "sqs",
+        "application/x-amz-json-1.0",
+        "AmazonSQS.DeleteQueue",
+        &json!({ "QueueUrl": queue }),
+    );
     assert_eq!(status, 200, "{answer}");
     let ran = Ran::of(&mut watchful(&account, &["drift", "--detect"]));
     assert!(ran.stdout.contains("~ P (AWS::SSM::Parameter)\n      /Value  one → tampered"), "{ran:#?}");
@@ -70,8 +74,7 @@ fn an_event_in_a_queue_wakes_the_agent() {
         },
     });
     let send = json!({ "QueueUrl": queue, "MessageBody": event.to_string() });
-    let (status, answer) =
-        account.operator.json("sqs", "application/x-amz-json-1.0", "AmazonSQS.SendMessage", &send);
+    let (status, answer) = account.operator.json("sqs", "application/x-amz-json-1.0", "AmazonSQS.SendMessage", &send);
     assert_eq!(status, 200, "{answer}");
     until("the heal", || account.operator.parameter("/stack").as_deref() == Some("one"));
     let ran = agent.terminate();
