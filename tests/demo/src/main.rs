@@ -4,6 +4,7 @@
 //! Not here: any assertion about the products' insides. Each scene checks what a person is meant to see in it, so a
 //! demo that ends well has shown what it says.
 
+mod listener;
 mod programs;
 mod stage;
 mod story;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo demo [--json]
 
-A story in six scenes, in under a minute: the first convergence of four accounts, a settled turn, a commit that changes
+A story in seven scenes, in under a minute: the first convergence of four accounts, a settled turn, a change by hand that is put back, a commit that changes
 one stack, one whose change fails and is undone, one that would replace a table, and a manifest that disappears.
 
   --json   one JSON document at the end instead of the story

@@ -1,15 +1,18 @@
 //! The stage: a manifests repository in a folder, accounts on a port, an agent process for each turn.
 
-use crate::programs::Programs;
+use crate::{listener::Listener, programs::Programs};
 use manifests::{
     id::{AccountId, Region},
     report::Report,
 };
+use serde_json::Value;
 use sim::{
     cfn::api::{CreateStack, Deployment},
     clock::Clock,
     fault::Plant,
+    side_door::Missing,
     store::{Break, Work},
+    trail::Actor,
     wire::Server,
     world::{Timing, World},
 };
@@ -170,6 +173,56 @@ impl Stage {
         }
     }
 
+    /// An agent of this account that runs, and is woken by what happens there.
+    pub(crate) fn listen(&self, account: &AccountId) -> Result<Listener, StageError> {
+        let template = "Resources: {Events: {Type: AWS::SQS::Queue, Properties: {QueueName: events}}}";
+        let deployment =
+            Deployment { stack_name: "events".into(), template_body: Some(template.into()), ..Deployment::default() };
+        let failed = |error: String| StageError::Failed("the queue of events".into(), error);
+        let server = self.server.world();
+        let mut world = server.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = world.cfn(account, &region()).create_stack(CreateStack { deployment, ..CreateStack::default() });
+        made.map_err(|error| failed(error.to_string()))?;
+        world.pass(std::time::Duration::from_secs(60));
+        world.deliver_events(account, &region(), "events").map_err(|error| failed(error.to_string()))?;
+        drop(world);
+        let mut agent = self.agent(account, &["run", "--interval", "1h"]);
+        agent.env("HOLDFAST_EVENTS", format!("{}/{account}/events", self.server.url()));
+        Listener::start(agent, || self.called(account, "sqs:ReceiveMessage") > 0)
+    }
+
+    /// Somebody changes a property of a stack's resource behind CloudFormation's back.
+    pub(crate) fn tamper(
+        &self,
+        account: &AccountId,
+        (stack, logical): (&str, &str),
+        (property, value): (&str, Value),
+        who: &str,
+    ) -> Result<(), StageError> {
+        let server = self.server.world();
+        let mut world = server.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = |error: Missing| StageError::Failed("a change by hand".into(), error.to_string());
+        let key = world.locate(account, &region(), stack, logical).map_err(failed)?;
+        let actor = Actor::new(format!("arn:aws:sts::{account}:assumed-{who}"));
+        world.set_property_as(account, &key, property, Some(value), &actor).map_err(failed)
+    }
+
+    /// How often a call was made in an account.
+    fn called(&self, account: &AccountId, call: &str) -> u64 {
+        self.server.traffic(account).get(call).map_or(0, |traffic| traffic.calls)
+    }
+
+    /// How often a single resource was looked at.
+    pub(crate) fn verified(&self, account: &AccountId) -> u64 {
+        self.called(account, "cloudformation:DetectStackResourceDrift")
+    }
+
+    /// Whether a report went out since the agent began to listen.
+    pub(crate) fn told(&self, account: &AccountId) -> bool {
+        // Whatever was sent before: the agent says what it did at the end of its turn, and listens again.
+        self.called(account, "sqs:ReceiveMessage") > 2
+    }
+
     /// One turn in every account, side by side.
     pub(crate) fn turns(&self) -> Result<Vec<Turn>, StageError> {
         let children: Vec<Child> = self
@@ -204,7 +257,7 @@ impl Stage {
         hub.args(["watch", "--once", "--queue", &self.queue]);
         let output = self.run(hub.envs(self.environment(&account(HUB))))?;
         let text = String::from_utf8_lossy(&output.stdout);
-        Ok(text.rsplit("\n\n").next().unwrap_or_default().to_owned())
+        Ok(text.trim_end().rsplit("\n\n").next().unwrap_or_default().to_owned())
     }
 
     fn agent(&self, account: &AccountId, arguments: &[&str]) -> Command {
@@ -216,6 +269,8 @@ impl Stage {
             .env("HOLDFAST_CACHE", self.folder.path().join("cache"))
             .env("HOLDFAST_TOPIC", &self.topic)
             .env("HOLDFAST_ACCOUNT", account.as_str())
+            // As many in a minute as a story needs.
+            .env("HOLDFAST_DRIFT_CALLS", "1000")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -14,11 +14,12 @@ pub(crate) fn tell(mut telling: Telling) -> Result<(), StageError> {
     let stage = Stage::set()?;
     first_convergence(&stage, &mut telling)?;
     settled(&stage, &mut telling)?;
+    a_hand(&stage, &mut telling)?;
     one_change(&stage, &mut telling)?;
     a_failure(&stage, &mut telling)?;
     a_replacement(&stage, &mut telling)?;
     a_disappearance(&stage, &mut telling)?;
-    telling.end("Six scenes, and each account is as its repository says, or says why not.");
+    telling.end("Seven scenes, and each account is as its repository says, or says why not.");
     Ok(())
 }
 
@@ -37,6 +38,16 @@ fn first_convergence(stage: &Stage, telling: &mut Telling) -> Result<(), StageEr
 
 fn settled(stage: &Stage, telling: &mut Telling) -> Result<(), StageError> {
     telling.scene("Nothing has changed: a settled turn");
+    telling.line("CloudFormation has looked at every stack once more, for what somebody else may have changed:");
+    for turn in &stage.turns()? {
+        let drifts = || turn.report.stacks.iter().filter_map(|stack| stack.drift.as_ref());
+        let (compared, of) =
+            (drifts().map(|it| it.compared).sum::<u32>(), drifts().map(|it| it.resources).sum::<u32>());
+        telling.line(&format!("{}: {compared} of {of} resources could be compared, and none was changed", name(turn)));
+        telling.turn(machine(turn));
+        expect(turn, turn.report.state == State::InSync && compared > 0, "drift is looked for, and there is none")?;
+    }
+    telling.line("From then on:");
     for turn in &stage.turns()? {
         telling.line(&format!("{}: {}, {}", name(turn), turn.report.state.as_str(), calls(turn)));
         telling.turn(machine(turn));
@@ -49,6 +60,34 @@ fn settled(stage: &Stage, telling: &mut Telling) -> Result<(), StageError> {
 /// Every call that a settled turn may make.
 const READS: [&str; 4] = ["cloudformation:DescribeStacks", "ssm:GetParameters", "sts:GetCallerIdentity", "git:request"];
 
+/// Who it is that does not go by the book.
+const MALLORY: &str = "role/Admin/mallory";
+
+fn a_hand(stage: &Stage, telling: &mut Telling) -> Result<(), StageError> {
+    telling.scene("Somebody changes a resource by hand, and it is put back");
+    let account = &stage.accounts()[0];
+    let listener = stage.listen(account)?;
+    telling.line(&format!("{account}: an agent runs, and reads a queue of the account's own events."));
+    stage.tamper(account, ("audit-log", "LogGroup"), ("RetentionInDays", 90.into()), MALLORY)?;
+    telling.line("Somebody has the audit log forget after 90 days.");
+    let told = listener.healed(stage, account)?;
+    for line in &told {
+        telling.line(line);
+    }
+    let named = told.iter().any(|line| line.contains("drifted: LogGroup") && line.contains("mallory"));
+    if !named || !told.iter().any(|line| line.contains("put back LogGroup")) {
+        return Err(StageError::Untrue(format!("it was not told who it was, or that it was put back: {told:?}")));
+    }
+    for turn in &stage.turns()? {
+        telling.turn(machine(turn));
+        let healed = turn.report.stacks.iter().filter(|stack| stack.state == State::Healed).count();
+        let expected = usize::from(turn.report.account == *account);
+        expect(turn, healed == expected, "it is healed, and nobody else was touched")?;
+    }
+    telling.quote("holdfast-hub watch --once", &stage.hub()?);
+    Ok(())
+}
+
 fn one_change(stage: &Stage, telling: &mut Telling) -> Result<(), StageError> {
     telling.scene("A commit changes one stack");
     stage.edit("stacks/audit-log.yaml", "LogRetentionDays: \"365\"", "LogRetentionDays: \"731\"")?;
@@ -59,7 +98,7 @@ fn one_change(stage: &Stage, telling: &mut Telling) -> Result<(), StageError> {
         let updated = happened(turn, What::Updated);
         telling.line(&format!("{}: {updated} stack updated, {}", name(turn), calls(turn)));
         telling.turn(machine(turn));
-        expect(turn, turn.report.state == State::InSync && updated == 1, "one stack changed, and one only")?;
+        expect(turn, is_good(turn) && updated == 1, "one stack changed, and one only")?;
     }
     Ok(())
 }
@@ -72,7 +111,8 @@ fn a_failure(stage: &Stage, telling: &mut Telling) -> Result<(), StageError> {
     telling.line(&format!("{commit} say it in the perfect tense"));
     for turn in &stage.turns()? {
         let failed = turn.report.happened.iter().find(|happening| happening.what == What::Failed);
-        let others = turn.report.stacks.iter().filter(|stack| stack.state == State::InSync).count();
+        let others =
+            turn.report.stacks.iter().filter(|stack| matches!(stack.state, State::InSync | State::Healed)).count();
         let why = failed.map(|failed| failed.sentence.clone()).unwrap_or_default();
         telling.line(&format!("{}: {} — {others} other stacks stay in sync", name(turn), why));
         telling.turn(machine(turn));
@@ -84,7 +124,7 @@ fn a_failure(stage: &Stage, telling: &mut Telling) -> Result<(), StageError> {
     stage.commit("back to the simple past")?;
     for turn in &stage.turns()? {
         telling.turn(machine(turn));
-        expect(turn, turn.report.state == State::InSync, "the revert finds everything as it was")?;
+        expect(turn, is_good(turn), "the revert finds everything as it was")?;
     }
     Ok(())
 }
@@ -111,7 +151,7 @@ fn a_replacement(stage: &Stage, telling: &mut Telling) -> Result<(), StageError>
     stage.commit("the old name of the sort key")?;
     for turn in &stage.turns()? {
         telling.turn(machine(turn));
-        expect(turn, turn.report.state == State::InSync, "the table was never touched")?;
+        expect(turn, is_good(turn), "the table was never touched")?;
     }
     Ok(())
 }
@@ -131,6 +171,11 @@ fn a_disappearance(stage: &Stage, telling: &mut Telling) -> Result<(), StageErro
     }
     telling.quote("holdfast-hub watch --once", &stage.hub()?);
     Ok(())
+}
+
+/// In sync, perhaps after something was put back.
+fn is_good(turn: &Turn) -> bool {
+    matches!(turn.report.state, State::InSync | State::Healed)
 }
 
 fn expect(turn: &Turn, truth: bool, what: &str) -> Result<(), StageError> {
