@@ -48,6 +48,13 @@ impl Eyes {
         self.listed.insert(place.key.clone(), generation);
     }
 
+    /// That a stack was changed since, and has the same resources: they were put back, and none was made anew.
+    pub(crate) fn is_same(&mut self, key: &StackKey, generation: Fingerprint) {
+        if let Some(listed) = self.listed.get_mut(key) {
+            *listed = generation;
+        }
+    }
+
     /// Stacks of which it is not known what there is in them, of these.
     pub(crate) fn unlisted<'a>(&mut self, all: &'a [(Place, Fingerprint)]) -> Vec<&'a (Place, Fingerprint)> {
         let listed = |one: &&(Place, Fingerprint)| self.listed.get(&one.0.key) == Some(&one.1);

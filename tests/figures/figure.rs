@@ -18,6 +18,8 @@ pub(crate) enum Unit {
     Seconds,
     /// A ratio.
     Times,
+    /// Dollars.
+    Dollars,
     /// The exponent of growth: 1 is linear, 0 is flat.
     Exponent,
 }

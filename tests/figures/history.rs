@@ -54,6 +54,12 @@ pub(crate) fn change(account: &str, number: usize, value: &str) -> String {
     commit(1_000_000, true, &[(path(number), manifest(number, account, value))])
 }
 
+/// One more commit: what is changed by hand in the stacks of the first so many manifests is put back.
+pub(crate) fn healing(account: &str, many: usize) -> String {
+    let one = |number| (path(number), format!("{}  drift: {{ mode: heal }}\n", manifest(number, account, "v1")));
+    commit(1_000_001, true, &(0..many).map(one).collect::<Vec<_>>())
+}
+
 fn commit(number: usize, follows: bool, files: &[(String, String)]) -> String {
     let when = 1_700_000_000 + number;
     let mut script = format!("commit refs/heads/main\ncommitter F <f@example.org> {when} +0000\ndata 1\nx\n");

@@ -5,6 +5,7 @@
 //! the accounts are simulated.
 
 mod deploy;
+mod drift;
 mod figure;
 #[path = "../it/git_bombs.rs"]
 mod git_bombs;
@@ -50,6 +51,9 @@ struct Arguments {
     /// Measure nothing but hostile repositories
     #[arg(long, conflicts_with = "reading")]
     hostile: bool,
+    /// Measure nothing but drift
+    #[arg(long, conflicts_with = "reading")]
+    drift: bool,
     /// Measure this agent, instead of one that is built now as it ships
     #[arg(long, value_name = "PATH")]
     holdfast: Option<PathBuf>,
@@ -87,6 +91,10 @@ Own time: told from when calls arrive at an account that does everything at once
 
 The program that ships: the size of the file, and the memory of `holdfast run` after ten turns, from /proc.
 
+Drift: everything else is measured while nobody looks for it. One resource of an account of 50 stacks is changed by hand, \
+an event about it is in the queue, and `holdfast run` puts it back; told from when calls arrive, the median of 7. A day is \
+288 turns of `holdfast once` while the account's clock goes five minutes further after each.
+
 A hostile repository: one turn of an account of ten stacks that is in sync, after somebody pushed what is small on the wire \
 and large behind it, or while the git server lies. Each has to end with an exit code that says so and without one write to \
 CloudFormation; the limit beside the amount is the agent's own, as it is set or as it ships.
@@ -98,7 +106,7 @@ every tool does the same at the same endpoint, taking turns; its amount stands b
 so no exit code does: 0 is measured, 1 is a count that misses its goal, 2 is could not be measured.
 
 To repeat: `cargo figures` on a machine that is otherwise idle. It needs Rust and git, and takes about two minutes after \
-the build; `cargo figures --reading` takes half a minute, `cargo figures --hostile` one.";
+the build; `cargo figures --reading` and `--drift` take half a minute each, `--hostile` one.";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -132,6 +140,7 @@ fn figures(arguments: &Arguments) -> Result<Vec<Chapter>, MeasureError> {
     let stage = stage::Stage::set(holdfast.clone())?;
     let chapters = match arguments {
         Arguments { reading: true, .. } => vec![reading::reading(&stage, &peers)?],
+        Arguments { drift: true, .. } => drift::drift(&stage)?,
         Arguments { hostile: true, .. } => vec![hostile::hostile(&stage)?],
         Arguments { .. } => chapters(&stage, &peers, &holdfast)?,
     };
@@ -154,6 +163,8 @@ fn chapters(stage: &stage::Stage, peers: &Peers, holdfast: &Path) -> Result<Vec<
     chapters.push(own_time::own_time(stage, &deployed.large)?);
     complain("the resting daemon");
     chapters.push(settled::footprint(stage, &deployed.large, holdfast)?);
+    complain("drift");
+    chapters.extend(drift::drift(stage)?);
     complain("hostile repositories");
     chapters.push(hostile::hostile(stage)?);
     chapters.extend(deployed.chapters);

@@ -76,6 +76,7 @@ pub(crate) fn amount(amount: f64, unit: Unit) -> String {
         Unit::Seconds if amount < 1.0 => format!("{} ms", short(amount * 1e3)),
         Unit::Seconds => format!("{} s", short(amount)),
         Unit::Times => format!("{}×", short(amount)),
+        Unit::Dollars => format!("${}", if amount < 0.1 { format!("{amount:.4}") } else { format!("{amount:.2}") }),
         Unit::Exponent => format!("{amount:.2}"),
     }
 }
@@ -114,5 +115,7 @@ mod tests {
         check(3.4, Unit::Seconds, "3.40 s");
         check(1_234.0, Unit::Times, "1,234×");
         check(0.998, Unit::Exponent, "1.00");
+        check(0.000_36, Unit::Dollars, "$0.0004");
+        check(6.0, Unit::Dollars, "$6.00");
     }
 }

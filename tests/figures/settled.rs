@@ -3,7 +3,7 @@
 
 use crate::{
     figure::{Chapter, Figure, Unit, median},
-    process::MeasureError,
+    process::{MeasureError, Program},
     shipped,
     stage::{Stage, Tenant, Turn},
 };
@@ -73,8 +73,7 @@ pub(crate) fn footprint(stage: &Stage, tenant: &Tenant, holdfast: &Path) -> Resu
     let program = stage.agent(tenant, &["run", "--interval", "1s"]);
     let turns = || stage.accounts().traffic(&tenant.account).get("ssm:GetParameters").map_or(0, |seen| seen.calls);
     let before = turns();
-    let started = program.command().spawn();
-    let mut daemon = Daemon(started.map_err(|error| MeasureError::Program("holdfast run".into(), error))?);
+    let mut daemon = Daemon::start(&program)?;
     let mut patience = 120;
     while turns() < before + TURNS {
         patience -= 1;
@@ -106,7 +105,15 @@ fn field(status: &str, name: &str) -> f64 {
 }
 
 /// A daemon that ends with its owner.
-struct Daemon(Child);
+pub(crate) struct Daemon(Child);
+
+impl Daemon {
+    /// Starts it.
+    pub(crate) fn start(program: &Program) -> Result<Self, MeasureError> {
+        let started = program.command().spawn();
+        started.map(Self).map_err(|error| MeasureError::Program("holdfast run".into(), error))
+    }
+}
 
 impl Drop for Daemon {
     fn drop(&mut self) {

@@ -113,6 +113,11 @@ impl Stage {
         more(&self.repository(tenant), script.as_bytes());
     }
 
+    /// Commits what a script says.
+    pub(crate) fn commit(&self, tenant: &Tenant, script: &str) {
+        more(&self.repository(tenant), script.as_bytes());
+    }
+
     /// The tenant's repository on the disk.
     pub(crate) fn repository(&self, tenant: &Tenant) -> PathBuf {
         self.folder().join(format!("{}.git", tenant.account))
@@ -136,6 +141,8 @@ impl Stage {
             ("HOLDFAST_CACHE", self.folder().join(format!("cache-{}", tenant.account)).display().to_string()),
             ("HOLDFAST_TOPIC", format!("arn:aws:sns:{HOME}:{HUB}:reports")),
             ("HOLDFAST_ACCOUNT", tenant.account.to_string()),
+            // Drift is measured by itself.
+            ("HOLDFAST_DRIFT_CALLS", "0".to_owned()),
         ];
         environment.extend(own.map(|(name, value)| (name.to_owned(), value)));
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();

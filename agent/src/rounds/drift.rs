@@ -17,7 +17,7 @@ use crate::{
 use jiff::SignedDuration;
 use manifests::{
     drift::Drift,
-    id::{LogicalId, Region, StackKey},
+    id::{Region, StackKey},
     report::What,
 };
 use plan::{
@@ -220,7 +220,7 @@ impl<W: World> Rounds<'_, W> {
     }
 
     /// Looks at one resource, and learns from it. Answers what is new.
-    async fn look_at(
+    pub(super) async fn look_at(
         &mut self,
         on: Ground<'_>,
         place: &Place,
@@ -288,36 +288,6 @@ impl<W: World> Rounds<'_, W> {
             }
         }
         self.eyes.borrow_mut().unlisted(&all);
-    }
-
-    /// Whether what was to be put back is.
-    async fn verify(&mut self, on: Ground<'_>) {
-        let healed = |(key, known): (&StackKey, &plan::drift::remembered::Drifted)| {
-            let pending = self.memory.of(key).is_some_and(|known| known.pending.is_some());
-            (!known.healing.is_empty() && !pending).then(|| (key.clone(), known.healing.clone()))
-        };
-        let all: Vec<(StackKey, Vec<LogicalId>)> = self.drifts.stacks().iter().filter_map(healed).collect();
-        for (key, healing) in all {
-            let Some(found) = on.1.stacks.get(&key) else { continue };
-            let Some(place) = self.with_facts(on, |facts| lookable(facts, &key)) else { continue };
-            let mut looks = BTreeMap::new();
-            for logical in healing {
-                match self.look_at(on, &place, logical.as_str(), &Named::new()).await {
-                    Ok(news) => drop(looks.insert(logical, news)),
-                    Err(error) => {
-                        tracing::warn!(stack = %key, error = %error.said(), "what was put back could not be looked at")
-                    }
-                }
-            }
-            let who = self.law.policy.guardrails.drift.who;
-            let verdict = self.drifts.change(&key, |known| verdict::judge(known, found, &looks, who));
-            if let Some(healed) = verdict.healed {
-                self.note_for(&key, What::Healed, healed);
-            }
-            if let Some(left) = verdict.left {
-                self.note_for(&key, What::NotHealed, left);
-            }
-        }
     }
 
     /// Learns from a look, and notes what is new.

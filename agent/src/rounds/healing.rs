@@ -1,9 +1,9 @@
 //! From findings to a heal that has begun: previewed, judged, remembered, and only then begun, as every other change
 //! ([`super::start`]).
 //!
-//! Not here: any judgement (`plan::drift`, `plan::guard`), and whether it helped ([`super::drift`]).
+//! Afterwards what was put back is looked at again: only that counts. Not here: any judgement (`plan::drift`, `plan::guard`).
 
-use super::{Rounds, health::Ground};
+use super::{Rounds, drift::Named, health::Ground};
 use crate::{
     cloud::{ChangeSetRequest, Cloud, CloudError, Template, Trouble as Kind, trouble::why_of},
     preview::waited_for,
@@ -14,7 +14,7 @@ use crate::{
 };
 use futures_util::future::join_all;
 use manifests::{
-    id::{Arn, Digest, StackKey},
+    id::{Arn, Digest, LogicalId, StackKey},
     report::What,
     stack::Capability,
 };
@@ -22,8 +22,10 @@ use plan::{
     adopt::Existing,
     asked::Asked,
     drift::{
+        agenda::lookable,
         heal::{Heal, Towards, case, towards},
-        remembered::Stop,
+        remembered::{Drifted, Stop},
+        verdict,
         why::Reason,
     },
     facts::{ChangeSet, Found},
@@ -77,6 +79,41 @@ impl<W: World> Rounds<'_, W> {
             started |= begun;
         }
         Ok(started)
+    }
+
+    /// Whether what was to be put back is.
+    pub(super) async fn verify(&mut self, on: Ground<'_>) {
+        let healed = |(key, known): (&StackKey, &Drifted)| {
+            let pending = self.memory.of(key).is_some_and(|known| known.pending.is_some());
+            (!known.healing.is_empty() && !pending).then(|| (key.clone(), known.healing.clone()))
+        };
+        let all: Vec<(StackKey, Vec<LogicalId>)> = self.drifts.stacks().iter().filter_map(healed).collect();
+        for (key, healing) in all {
+            let Some(found) = on.1.stacks.get(&key) else { continue };
+            let Some(place) = self.with_facts(on, |facts| lookable(facts, &key)) else { continue };
+            let remade = self.drifts.findings(&key).iter().any(|finding| finding.gone);
+            let mut looks = BTreeMap::new();
+            for logical in healing {
+                match self.look_at(on, &place, logical.as_str(), &Named::new()).await {
+                    Ok(news) => drop(looks.insert(logical, news)),
+                    Err(error) => {
+                        tracing::warn!(stack = %key, error = %error.said(), "what was put back could not be looked at")
+                    }
+                }
+            }
+            // What was made anew has another name in the account.
+            if !remade {
+                self.eyes.borrow_mut().is_same(&key, generation(found));
+            }
+            let who = self.law.policy.guardrails.drift.who;
+            let verdict = self.drifts.change(&key, |known| verdict::judge(known, found, &looks, who));
+            if let Some(healed) = verdict.healed {
+                self.note_for(&key, What::Healed, healed);
+            }
+            if let Some(left) = verdict.left {
+                self.note_for(&key, What::NotHealed, left);
+            }
+        }
     }
 
     /// The heals that are due, as many as there are places; of all other drift why it is not put back.
