@@ -52,6 +52,7 @@ pub struct Heal {
 }
 
 /// How a stack stands towards its drift.
+#[expect(clippy::large_enum_variant, reason = "one at a time is looked at, and never kept")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Towards {
     /// There is none, as far as anybody looked.
