@@ -15,9 +15,11 @@ pub fn due(every: Duration, account: &AccountId, key: &StackKey, looked: Option<
     let every = i64::try_from(every.as_secs()).unwrap_or(i64::MAX).max(1);
     let mark = Fingerprint::of(format!("{account}|{key}").as_bytes()).short();
     let offset = i64::try_from(mark % every.unsigned_abs()).unwrap_or_default();
-    let period = (looked.as_second() - offset).div_euclid(every);
+    let period = looked.as_second().saturating_sub(offset).div_euclid(every);
     let next = period.saturating_add(1).saturating_mul(every).saturating_add(offset);
-    Timestamp::from_second(next).unwrap_or(Timestamp::MAX)
+    // A look is remembered to the minute: one in the minute in which it is due would be taken for one before that.
+    let minute = next.saturating_add(59).div_euclid(60).saturating_mul(60);
+    Timestamp::from_second(minute).unwrap_or(Timestamp::MAX)
 }
 
 /// Calls of the last minute, and how many there may be in any.
@@ -26,21 +28,29 @@ pub struct Budget(VecDeque<(Timestamp, u32)>);
 
 impl Budget {
     const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+    /// How many calls are remembered whatever the clock says.
+    const KEPT: usize = 256;
 
     /// How many are left of so many. What lies in the future counts too: then a clock was wrong.
     pub fn left(&self, most: u32, now: Timestamp) -> u32 {
-        let recent = self.0.iter().filter(|(at, _)| now.duration_since(*at) < Self::MINUTE);
+        let recent = self.0.iter().filter(|(at, _)| Self::counts(*at, now));
         most.saturating_sub(recent.map(|(_, calls)| *calls).fold(0, u32::saturating_add))
+    }
+
+    fn counts(at: Timestamp, now: Timestamp) -> bool {
+        now.duration_since(at) < Self::MINUTE
     }
 
     /// Writes down that so many are made; answers whether there was room for them.
     pub fn take(&mut self, calls: u32, most: u32, now: Timestamp) -> bool {
-        while self.0.front().is_some_and(|(at, _)| now.duration_since(*at) >= Self::MINUTE) {
-            self.0.pop_front();
-        }
         let room = self.left(most, now) >= calls;
-        if room {
+        if room && calls > 0 {
             self.0.push_back((now, calls));
+        }
+        // What is over a minute old is not forgotten at once: a clock that ran ahead may be set back.
+        let old = || self.0.iter().position(|(at, _)| !Self::counts(*at, now));
+        if let Some(old) = (self.0.len() > Self::KEPT).then(old).flatten() {
+            self.0.remove(old);
         }
         room
     }

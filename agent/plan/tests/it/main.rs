@@ -4,9 +4,10 @@
 mod account;
 mod adopt;
 mod always;
-mod court;
-mod events;
 mod asked;
+mod court;
+mod drift;
+mod events;
 mod guard;
 mod health;
 mod lease;

@@ -1,0 +1,3 @@
+//! What is decided of drift, as data.
+
+mod schedule;
