@@ -45,7 +45,8 @@ fn one(facts: &Facts<'_>, drifts: &Drifts, key: &StackKey, found: &FoundStack) -
     if drifts.of(key).is_some_and(|known| known.running.is_some()) {
         return None;
     }
-    let looked = drifts.looked(key).map(|quiet| quiet.at);
+    // What lies in the future was written by a clock that was wrong.
+    let looked = drifts.looked(key).map(|quiet| quiet.at).filter(|at| *at <= facts.now);
     let touched = found.updated.or(found.created);
     let first = is_first(is_asked(found), touched, looked, facts.now);
     let every = rules(facts, key)?.every;
