@@ -221,6 +221,9 @@ impl Drifts {
             self.change(&key, |known| known.findings.iter_mut().for_each(|one| one.author = None));
         } else if let Some(key) = widest(|known| known.findings.len()) {
             self.change(&key, |known| known.findings.pop());
+        } else if !self.types.is_empty() {
+            self.types.clear();
+            self.looked.values_mut().for_each(Quiet::unname);
         } else if self.looked.pop_first().is_none() {
             return self.stacks.pop_first().is_some();
         }

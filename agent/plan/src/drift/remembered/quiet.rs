@@ -42,8 +42,8 @@ const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 const DIGITS: usize = 20;
 /// 2020-01-01, in seconds.
 const BEGINNING: i64 = 1_577_836_800;
-/// As many types have a bit of their own; the last one stands for all others.
-const TYPES: usize = 36;
+/// As many types have a bit of their own; the one after them stands for all others.
+const OTHERS: usize = 35;
 const MANY: u32 = 511;
 
 /// By which a stack is known here.
@@ -56,12 +56,11 @@ impl Quiet {
     pub(super) fn new(at: Timestamp, coverage: &Coverage, types: &mut Vec<String>) -> Self {
         let mut bits = 0;
         for unseen in &coverage.unseen {
-            let known = types.iter().position(|known| known == unseen);
-            if known.is_none() && types.len() < TYPES - 1 {
+            if !types.contains(unseen) && types.len() < OTHERS {
                 types.push(unseen.clone());
             }
-            let place = known.unwrap_or_else(|| types.iter().position(|known| known == unseen).unwrap_or(TYPES - 1));
-            bits |= 1 << place;
+            let place = types.iter().position(|known| known == unseen);
+            bits |= 1 << place.map_or(OTHERS, |place| place.min(OTHERS));
         }
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         let few = |count: u32| count.min(MANY);
@@ -71,11 +70,16 @@ impl Quiet {
     /// The types that could not be seen.
     pub(super) fn unseen(&self, types: &[String]) -> Vec<String> {
         let has = |place: usize| self.types >> place & 1 == 1;
-        let mut named: Vec<String> =
-            types.iter().enumerate().filter(|(place, _)| has(*place)).map(|(_, name)| name.clone()).collect();
+        let known = types.iter().take(OTHERS).enumerate();
+        let mut named: Vec<String> = known.filter(|(place, _)| has(*place)).map(|(_, name)| name.clone()).collect();
         named.sort();
-        named.extend(has(TYPES - 1).then(|| "others".to_string()));
+        named.extend(has(OTHERS).then(|| "others".to_string()));
         named
+    }
+
+    /// That of these types no name is known any more.
+    pub(super) fn unname(&mut self) {
+        self.types = u64::from(self.types > 0) << OTHERS;
     }
 
     fn packed(&self, mark: u64) -> u128 {
