@@ -4,7 +4,7 @@
 //! may mean something in one account is for that account's baseline ([`super::learn`]) or its manifests (`drift.ignore`).
 
 use super::seen::Difference;
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use manifests::drift::PropertyPath;
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ pub enum When {
     Gone,
     /// When both are the same number, truth value or JSON, written in two ways.
     SameValue,
-    /// When one is the id at the end of the ARN that is the other.
+    /// When one is the id of a key, and the other the ARN that ends in it.
     IdOfArn,
     /// When an empty list was asked for and is not told back.
     Empty,
@@ -100,21 +100,80 @@ impl When {
     }
 }
 
-/// Whether both are the same JSON, whatever the order of names and however numbers and truth values are written.
+/// Whether both are the same JSON, whatever the order of names and however truth values and numbers are written.
 fn is_same(one: &str, other: &str) -> bool {
-    let (Ok(one), Ok(other)) = (serde_json::from_str::<Value>(one), serde_json::from_str::<Value>(other)) else {
-        return one.eq_ignore_ascii_case(other) && matches!(one.to_ascii_lowercase().as_str(), "true" | "false");
-    };
-    // Beyond 2^53 a float no longer tells whole numbers apart.
-    match (one.as_f64().filter(|_| !one.is_i64()), other.as_f64().filter(|_| !other.is_i64())) {
-        (None, None) => one == other,
-        _ => one.as_f64().is_some() && one.as_f64() == other.as_f64(),
+    if let (Some(one), Some(other)) = (truth(one), truth(other)) {
+        return one == other;
+    }
+    if let (Some(one), Some(other)) = (Number::read(one), Number::read(other)) {
+        return one == other;
+    }
+    let structure = |text: &str| serde_json::from_str(text).ok().filter(|it: &Value| it.is_object() || it.is_array());
+    structure(one).is_some_and(|it| structure(other) == Some(it)) && signs(one) == signs(other)
+}
+
+fn truth(text: &str) -> Option<bool> {
+    let is = |word: &str| text.eq_ignore_ascii_case(word);
+    if is("true") { Some(true) } else { is("false").then_some(false) }
+}
+
+/// A number, exactly: a float no longer tells great ones apart.
+#[derive(PartialEq, Eq)]
+struct Number {
+    minus: bool,
+    /// Without zeros at either end.
+    digits: String,
+    /// The power of ten by which they are multiplied.
+    power: i64,
+}
+
+impl Number {
+    /// As a program writes one: `1024`, `1024.0`, `1.5`, `1.0E7`. No number ends in a zero behind its point but for that one,
+    /// and some versions do: `1.10` is another than `1.1`.
+    fn read(text: &str) -> Option<Self> {
+        let (minus, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+        let (rest, power) = match rest.split_once(['e', 'E']) {
+            Some((rest, power)) => (rest, i64::from(power.parse::<i32>().ok()?)),
+            None => (rest, 0),
+        };
+        let (whole, part) = match rest.split_once('.') {
+            Some((_, part)) if part.is_empty() || (part.ends_with('0') && part != "0") => return None,
+            Some((whole, part)) => (whole, part.trim_end_matches('0')),
+            None => (rest, ""),
+        };
+        let padded = whole.is_empty() || (whole.starts_with('0') && whole != "0");
+        let digits = String::from(whole) + part;
+        if padded || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let short = digits.trim_end_matches('0');
+        let power = power + i64::try_from(digits.len() - short.len()).ok()? - i64::try_from(part.len()).ok()?;
+        let short = short.trim_start_matches('0');
+        let zero = short.is_empty();
+        Some(Self { minus: minus && !zero, digits: short.into(), power: if zero { 0 } else { power } })
     }
 }
 
-/// `arn:…:key/<id>` and `<id>`.
+/// All that stands in a JSON outside its texts, sorted. Where that differs, a name stands twice, of which every reader
+/// takes another, or a number is too great for ours.
+fn signs(json: &str) -> Vec<char> {
+    let (mut inside, mut escaped) = (false, false);
+    let mut signs = Vec::new();
+    for sign in json.chars() {
+        match sign {
+            '"' if !escaped => inside = !inside,
+            _ if !inside && !sign.is_whitespace() => signs.push(sign),
+            _ => {}
+        }
+        escaped = sign == '\\' && !escaped;
+    }
+    signs.sort_unstable();
+    signs
+}
+
+/// `arn:…:key/<id>` and `<id>`: an id is one account's, while an alias of the same name is every account's.
 fn ends_in(arn: &str, id: &str) -> bool {
-    !id.is_empty() && arn.starts_with("arn:") && arn.strip_suffix(id).is_some_and(|rest| rest.ends_with(['/', ':']))
+    !id.is_empty() && arn.starts_with("arn:") && arn.strip_suffix(id).is_some_and(|rest| rest.ends_with(":key/"))
 }
 
 fn tag(value: &str) -> Option<String> {
