@@ -2,7 +2,8 @@
 //!
 //! A difference says nothing when the manifest ignores it, when it is known noise ([`super::noise`]), or when it was there
 //! right after our own change, with the same value: nobody but us had touched the stack. A resource that is gone is never
-//! noise, and neither is one that an event has named since.
+//! noise. One that an event has named, or that somebody was found to have changed before, gets no baseline: our change may
+//! have left alone what they did.
 //!
 //! Not here: what is done about it ([`super::heal`]).
 
@@ -45,6 +46,8 @@ pub struct News {
     pub found: Vec<Finding>,
     /// As asked again.
     pub back: Vec<Finding>,
+    /// What could not be compared, and so stands as it stood.
+    pub unseen: BTreeSet<String>,
 }
 
 /// What of a resource's differences says something, and what does not.
@@ -58,28 +61,38 @@ struct Sorted<'a> {
 
 /// Writes into memory what a look found. Answers what is new in it.
 pub fn learn(known: &mut Drifted, lens: &Lens<'_>, look: &Look) -> News {
-    if look.only.is_none() {
-        (known.noise, known.ignored, known.failed) = (0, 0, look.failed.as_deref().map(quote));
-        known.noisy.clear();
-        known.ignoring.clear();
-        if lens.first {
-            known.baseline.clear();
+    match &look.only {
+        None => {
+            (known.noise, known.ignored, known.failed) = (0, 0, look.failed.as_deref().map(quote));
+            known.noisy.clear();
+            known.ignoring.clear();
+        }
+        Some(only) => {
+            known.noisy.retain(|logical| logical.as_str() != only);
+            known.ignoring.retain(|logical| logical.as_str() != only);
         }
     }
-    let mut findings = Vec::new();
+    let (mut findings, mut baseline) = (Vec::new(), BTreeSet::new());
     for deviation in &look.deviations {
         let Ok(logical) = deviation.logical.parse::<LogicalId>() else { continue };
         if look.only.as_ref().is_some_and(|only| *only != deviation.logical) {
             continue;
         }
         match deviation.seen {
-            Some(Seen::Modified | Seen::Deleted) => findings.extend(sort_out(known, lens, look, deviation, logical)),
+            Some(Seen::Modified | Seen::Deleted) => {
+                let sorted = differences(known, lens, deviation);
+                baseline.extend(sorted.baseline.iter().copied());
+                findings.extend(sort_out(known, lens, look, (deviation, logical), sorted));
+            }
             Some(Seen::Unknown) | None => {
                 let reason = deviation.reason.as_deref().unwrap_or("CloudFormation does not say why");
                 known.failed = Some(format!("{logical} could not be compared: {}", quote(reason)));
             }
             Some(Seen::InSync | Seen::NotChecked | Seen::Unsupported) => {}
         }
+    }
+    if lens.first && look.only.is_none() {
+        known.baseline = baseline;
     }
     replace(known, look, findings)
 }
@@ -89,31 +102,31 @@ fn sort_out(
     known: &mut Drifted,
     lens: &Lens<'_>,
     look: &Look,
-    deviation: &Deviation,
-    logical: LogicalId,
+    (deviation, logical): (&Deviation, LogicalId),
+    sorted: Sorted<'_>,
 ) -> Option<Finding> {
     let gone = deviation.seen == Some(Seen::Deleted);
+    let whole = look.only.is_none();
     if lens.rules.ignores_resource(&deviation.logical, &deviation.kind) {
-        known.ignored += 1;
+        known.ignored += u32::from(whole);
         known.ignoring.insert(logical);
         return None;
     }
-    let Sorted { told, ignored, noise, baseline } = differences(known, lens, deviation);
-    if look.only.is_none() {
+    let Sorted { told, ignored, noise, baseline: _ } = sorted;
+    if whole {
         (known.noise, known.ignored) = (known.noise + noise, known.ignored + ignored);
     }
     if ignored > 0 {
         known.ignoring.insert(logical.clone());
     }
-    if lens.first && !gone {
-        known.baseline.extend(baseline);
-    }
-    if told.is_empty() && !gone {
+    // Of one that is said to differ, and not in what, nobody can say that it is noise.
+    if told.is_empty() && !gone && !deviation.differences.is_empty() {
         known.noisy.insert(logical);
         return None;
     }
-    let mut text = format!("{}|{}|{gone}", lens.key, deviation.logical);
-    told.iter().for_each(|one| text.push_str(&format!("|{}={}", one.path, one.actual)));
+    let mut values: Vec<String> = told.iter().map(|one| format!("|{}={}", one.path, one.actual)).collect();
+    values.sort();
+    let text = format!("{}|{}|{gone}{}", lens.key, deviation.logical, values.concat());
     Some(Finding {
         logical,
         physical: deviation.physical.clone(),
@@ -129,9 +142,13 @@ fn sort_out(
 
 fn differences<'a>(known: &Drifted, lens: &Lens<'_>, deviation: &'a Deviation) -> Sorted<'a> {
     let Deviation { logical, kind, .. } = deviation;
-    // What an event named was changed since, whoever was first.
-    let first = lens.first && !lens.named.contains_key(logical);
+    let suspect = lens.named.contains_key(logical) || known.findings.iter().any(|one| one.logical.as_str() == logical);
+    // What is gone was not so from the beginning.
+    let first = lens.first && !suspect && deviation.seen == Some(Seen::Modified);
     let mut sorted = Sorted::default();
+    if lens.rules.ignores_resource(logical, kind) {
+        return sorted;
+    }
     for difference in &deviation.differences {
         let mark = mark(lens.key, kind, logical, difference);
         if lens.rules.ignores(logical, kind, &difference.path) {
@@ -157,7 +174,7 @@ fn mark(key: &StackKey, kind: &str, logical: &str, difference: &Difference) -> S
 fn replace(known: &mut Drifted, look: &Look, findings: Vec<Finding>) -> News {
     let about = |finding: &Finding| look.only.as_ref().is_none_or(|only| finding.logical.as_str() == only);
     let (before, others): (Vec<Finding>, Vec<Finding>) = known.findings.drain(..).partition(about);
-    let mut news = News::default();
+    let mut news = News { unseen: unseen(look), ..News::default() };
     known.findings = others;
     for mut finding in findings {
         match before.iter().find(|other| other.logical == finding.logical) {
@@ -169,10 +186,22 @@ fn replace(known: &mut Drifted, look: &Look, findings: Vec<Finding>) -> News {
         }
         known.findings.push(finding);
     }
+    // What could not be compared is neither found nor back.
+    let found: BTreeSet<LogicalId> = known.findings.iter().map(|finding| finding.logical.clone()).collect();
+    let doubtful = |one: &&Finding| news.unseen.contains(one.logical.as_str()) && !found.contains(&one.logical);
+    known.findings.extend(before.iter().filter(doubtful).cloned());
     known.findings.sort_by(|one, other| one.logical.cmp(&other.logical));
     let still = |finding: &Finding| known.findings.iter().any(|other| other.logical == finding.logical);
     news.back = before.into_iter().filter(|finding| !still(finding)).collect();
     news
+}
+
+/// What a look could not compare.
+fn unseen(look: &Look) -> BTreeSet<String> {
+    let doubtful = |seen: Option<Seen>| matches!(seen, Some(Seen::Unknown) | None);
+    let deviations = look.deviations.iter().filter(|one| doubtful(one.seen)).map(|one| &one.logical);
+    let resources = look.resources.iter().filter(|one| doubtful(one.seen)).map(|one| &one.logical);
+    deviations.chain(resources).cloned().collect()
 }
 
 /// How much of a stack could be seen. A resource that was never made is none that could be compared.

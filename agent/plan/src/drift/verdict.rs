@@ -4,6 +4,7 @@
 
 use super::{
     heal::case,
+    kinds::is_never_reverted,
     learn::News,
     remembered::{Drifted, Finding, Stop},
 };
@@ -26,16 +27,17 @@ pub struct Verdict {
 }
 
 /// Judges a heal by what was found before and what each look since found. `looks` has what is new by resource; a resource
-/// that could not be looked at is not in it.
+/// that could not be looked at is not in it. What could not be compared, or is of a type that CloudFormation never puts back,
+/// says nothing of the heal.
 pub fn judge(known: &mut Drifted, found: &FoundStack, looks: &BTreeMap<LogicalId, News>, who: Who) -> Verdict {
     let healing = core::mem::take(&mut known.healing);
     let back: Vec<&Finding> =
         looks.values().flat_map(|news| &news.back).filter(|finding| healing.contains(&finding.logical)).collect();
-    let unseen: Vec<&LogicalId> = healing.iter().filter(|logical| !looks.contains_key(*logical)).collect();
-    let is_unseen = |finding: &&Finding| unseen.contains(&&finding.logical);
-    let still: Vec<&Finding> =
-        known.findings.iter().filter(|one| healing.contains(&one.logical) && !is_unseen(one)).collect();
-    let others: Vec<&Finding> = known.findings.iter().filter(|one| !healing.contains(&one.logical)).collect();
+    let seen = |logical: &LogicalId| looks.get(logical).is_some_and(|news| !news.unseen.contains(logical.as_str()));
+    let unseen: Vec<&LogicalId> = healing.iter().filter(|logical| !seen(logical)).collect();
+    let was_healed = |one: &&Finding| healing.contains(&one.logical) && !is_never_reverted(&one.kind);
+    let (healed, others): (Vec<&Finding>, Vec<&Finding>) = known.findings.iter().partition(was_healed);
+    let still: Vec<&Finding> = healed.into_iter().filter(|one| seen(&one.logical)).collect();
     let verdict = Verdict {
         healed: (!back.is_empty()).then(|| format!("put back {}", names(&back, Some(who)))),
         left: left(&still, &others, &unseen),
