@@ -219,7 +219,8 @@ impl<W: World> Rounds<'_, W> {
                 self.stop_healing(on.1, &step.key, held.why, Some(held.plan.short(16)));
             }
             Judgement::Later(Why::ForBudget { until }) => {
-                self.reasons.insert(step.key.clone(), Reason::Budget { until });
+                let most = self.law.policy.guardrails.limits.heals_per_day;
+                self.reasons.insert(step.key.clone(), Reason::Spent { most, until });
             }
             Judgement::Later(why) => drop(self.reasons.insert(step.key.clone(), Reason::Stopped(why))),
         }

@@ -12,9 +12,11 @@ use crate::{
     asked::{Fingerprint, HEAL},
     facts::{FoundStack, Seen},
     fence,
+    guard::a_day,
     memory::generation,
-    plan::{Facts, unless_stopped},
+    plan::{Facts, is_strange, unless_stopped},
     seat::touchable,
+    spent::Toll,
     stance::Stance,
     step::{Action, Plan, Row, Stand, Step},
     why::Why,
@@ -83,9 +85,19 @@ pub fn towards(facts: &Facts<'_>, plan: &Plan, drifts: &Drifts, key: &StackKey, 
         Some(reason) => Towards::Not(reason),
         None => match unless_stopped(facts, key, Stand::Due(step().action)) {
             Stand::Not(why) => Towards::Not(Reason::Stopped(why)),
-            Stand::Due(_) | Stand::Settled => Towards::Due(step()),
+            Stand::Due(_) | Stand::Settled => spent(facts, known).map_or_else(|| Towards::Due(step()), Towards::Not),
         },
     }
+}
+
+/// Whether as much was put back as the account allows: asked here too, because a change set for what may not be done would be
+/// made and thrown away in every turn of a day.
+fn spent(facts: &Facts<'_>, known: &Drifted) -> Option<Reason> {
+    let most = a_day(&facts.policy.guardrails.limits);
+    let toll = Toll { heals: u32::try_from(known.findings.len()).unwrap_or(u32::MAX), ..Toll::default() };
+    let log = &facts.memory.spent;
+    (!log.has_room_for(toll, most, facts.now))
+        .then(|| Reason::Spent { most: most.heals, until: log.room_for(toll, most, facts.now) })
 }
 
 /// What keeps it from being put back, if something does, but for what stops every change.
@@ -97,11 +109,19 @@ fn bar(
     asked: bool,
 ) -> Option<Reason> {
     match mode(facts, key) {
-        Mode::Off => return Some(Reason::Off),
+        Mode::Off => {
+            return Some(Reason::Off { account: !matches!(rules(facts, key), Some(rules) if rules.mode == Mode::Off) });
+        }
         Mode::Warn if !asked => return Some(Reason::Warn { account: is_accounts(facts, key) }),
         Mode::Warn | Mode::Heal => {}
     }
-    if let Some(reason) = in_the_way(row).or_else(|| unfit(facts, found)) {
+    if let Some(reason) = in_the_way(row) {
+        return Some(reason);
+    }
+    if found.nested || is_strange(facts.policy, facts.memory, key, found) {
+        return Some(Reason::Strange);
+    }
+    if let Some(reason) = unfit(facts, found) {
         return Some(reason);
     }
     if let Some(fenced) =
@@ -173,7 +193,7 @@ fn in_the_way(row: &Row) -> Option<Reason> {
 
 /// Whether CloudFormation takes a change set of it now, and a place is free.
 fn unfit(facts: &Facts<'_>, found: &FoundStack) -> Option<Reason> {
-    let sound = matches!(found.stance(), Some(Stance::Ready | Stance::Undone)) && !found.nested;
+    let sound = matches!(found.stance(), Some(Stance::Ready | Stance::Undone));
     let most = facts.policy.guardrails.limits.stacks_per_turn;
     if !sound {
         Some(Reason::Status(found.word()))
@@ -215,9 +235,11 @@ fn worn_out(facts: &Facts<'_>, known: &Drifted) -> Option<Reason> {
 /// Whether it was tried just so, and did not help.
 fn stopped(facts: &Facts<'_>, known: &Drifted, found: &FoundStack) -> Option<Reason> {
     let stop = known.stopped.as_ref().filter(|stop| stop.case == case(known, found))?;
-    let plan: Option<PlanDigest> = stop.plan.as_ref().and_then(|plan| plan.parse().ok());
-    let approved =
-        plan.is_some_and(|plan| facts.orders.approvals.iter().any(|one| one.plan == plan && one.until > facts.now));
+    let in_account = facts.orders.approvals.iter().map(|one| (&one.plan, one.until));
+    let in_repository = facts.selected.approvals.iter().map(|one| (&one.plan, one.until));
+    // An approval may spell out more of the digest than is remembered here.
+    let meant = |plan: &PlanDigest| stop.plan.as_ref().is_some_and(|stop| plan.as_str().starts_with(stop.as_str()));
+    let approved = in_account.chain(in_repository).any(|(plan, until)| meant(plan) && until > facts.now);
     (!approved).then(|| Reason::Held(stop.why.clone()))
 }
 

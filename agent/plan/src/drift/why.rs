@@ -13,7 +13,10 @@ use jiff::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// Nobody looks.
-    Off,
+    Off {
+        /// Whether that is the account's word, and not the manifest's.
+        account: bool,
+    },
     /// It is told, and no more.
     Warn {
         /// Whether that is the account's word, and not the manifest's.
@@ -48,13 +51,17 @@ pub enum Reason {
         /// Until when it is left alone.
         until: Timestamp,
     },
+    /// CloudFormation puts back no resource of these types.
+    Kinds(BTreeSet<String>),
+    /// The stack is somebody else's, or part of another one.
+    Strange,
     /// As much was put back as the account allows in 24 hours.
-    Budget {
+    Spent {
+        /// How much that is.
+        most: u32,
         /// When there is room again.
         until: Option<Timestamp>,
     },
-    /// CloudFormation puts back no resource of these types.
-    Kinds(BTreeSet<String>),
     /// It was tried, and stopped; the sentence says what ends that.
     Held(String),
 }
@@ -62,7 +69,12 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Off => f.write_str("not looked at: its manifest says `drift: {mode: off}`"),
+            Self::Off { account: false } => {
+                f.write_str("is not looked at; ends when its manifest says another `mode` than `off` (`drift`)")
+            }
+            Self::Off { account: true } => {
+                f.write_str("is not looked at; ends when this account's guardrails say another `mode` than `off` (`drift`)")
+            }
             Self::Warn { account: false } => f.write_str(
                 "is told and not put back (`mode: warn`); ends with `mode: heal` in its manifest, `holdfast drift heal`, or \
                  when the template says the same (`holdfast drift accept`)",
@@ -103,14 +115,18 @@ impl fmt::Display for Reason {
                     kinds.join(", ")
                 )
             }
-            Self::Budget { until: Some(until) } => write!(
-                f,
-                "is not put back now: as much was put back in the last 24 hours as this account allows (`limits.healsPerDay`); goes \
-                 on at {until:.0}"
+            Self::Strange => f.write_str(
+                "is left alone, because the stack is somebody else's or part of another one; ends when it is taken over",
             ),
-            Self::Budget { until: None } => f.write_str(
-                "is not put back: it is more than this account lets be put back in 24 hours; ends when its guardrails raise \
-                 `limits.healsPerDay`",
+            Self::Spent { most, until: Some(until) } => write!(
+                f,
+                "waits, because this account allows {most} to be put back in 24 hours (`limits.healsPerDay`); goes on at \
+                 {until:.0}"
+            ),
+            Self::Spent { most, until: None } => write!(
+                f,
+                "is more than this account allows to be put back in 24 hours ({most}, `limits.healsPerDay`); ends when its \
+                 guardrails are raised, or a person puts it back"
             ),
             Self::Held(why) => f.write_str(why),
         }
