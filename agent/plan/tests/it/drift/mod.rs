@@ -4,14 +4,16 @@
 //! if it is no topic, CloudFormation's word, and its differences: what is there instead (`NOT_EQUAL`), what is there beside
 //! it (`+`, `ADD`), what is gone (`-`, `REMOVE`).
 
+mod heal;
 mod learn;
 mod noise;
 mod remembered;
 mod schedule;
 
-use crate::table::{at, key, word};
+use crate::table::{World, at, key, word};
 use manifests::{
-    drift::{Drift, Ignore, Of},
+    drift::{Drift, Ignore, Mode, Of},
+    guardrails::{self, Guardrails},
     id::StackKey,
 };
 use plan::{
@@ -141,6 +143,17 @@ fn drifts(seconds: i64, text: &str) -> Drifts {
     let mut drifts = Drifts::default();
     drifts.change(&key("app"), |known| *known = eye.known);
     drifts
+}
+
+/// A world in which `app` is as asked, and is put back when somebody changes it.
+fn healing(there: &str) -> World {
+    World::of("app@1", there).with("app", |stack| stack.drift.mode = Mode::Heal)
+}
+
+/// An account's guardrails, as it writes them.
+fn rails(spec: &str) -> Guardrails {
+    let text = format!("apiVersion: holdfast/v1\nkind: Guardrails\nspec: {spec}\n");
+    guardrails::parse(&word("guardrails.yaml"), text.as_bytes()).expect("they are sound")
 }
 
 /// One of many stacks.
