@@ -23,7 +23,10 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use manifests::id::{Digest, LogicalId};
+use manifests::{
+    drift::Drift,
+    id::{Digest, LogicalId},
+};
 
 /// Judges the change set of a heal.
 pub fn judge_heal(preview: &Preview<'_>, law: &Law<'_>) -> Judgement {
@@ -44,6 +47,14 @@ pub fn judge_heal(preview: &Preview<'_>, law: &Law<'_>) -> Judgement {
         return Judgement::Held(held(preview, why.into(), leave));
     }
     let toll = Toll { heals: u32::try_from(touched).unwrap_or(u32::MAX), ..Toll::default() };
+    let most = law.guardrails.limits.heals_per_day;
+    if toll.heals > most {
+        let why = format!(
+            "putting it back would change {touched} resources, and this account allows {most} in 24 hours \
+             (`limits.healsPerDay`); ends when a person puts it back, or when the account's guardrails are raised"
+        );
+        return Judgement::Held(held(preview, why, leave));
+    }
     if let Some(why) = later(law, toll) {
         return Judgement::Later(why);
     }
@@ -75,7 +86,8 @@ fn forbidden(preview: &Preview<'_>, heal: &Heal, law: &Law<'_>) -> Option<String
     let rules = &preview.manifest.drift;
     let ignored = |change: &&Change| {
         let logical = change.logical.as_str();
-        is_physical(change) && (rules.ignores_resource(logical, &change.kind) || is_among(&heal.ignoring, logical))
+        let ignored = rules.ignores_resource(logical, &change.kind) || is_among(&heal.ignoring, logical);
+        is_physical(change) && (ignored || names_ignored(change, rules))
     };
     let ignored: Vec<&Change> = changes.iter().filter(ignored).collect();
     (!ignored.is_empty()).then(|| {
@@ -85,6 +97,12 @@ fn forbidden(preview: &Preview<'_>, heal: &Heal, law: &Law<'_>) -> Option<String
             named(&ignored)
         )
     })
+}
+
+/// Whether it says itself that it changes what is ignored: that may differ only since detection looked.
+fn names_ignored(change: &Change, rules: &Drift) -> bool {
+    let ignored = |place: &str| rules.ignores(change.logical.as_str(), &change.kind, &format!("/{place}"));
+    change.details.iter().any(|detail| ignored(detail.name.as_deref().unwrap_or(&detail.attribute)))
 }
 
 /// What it changes beside what detection named.
@@ -97,8 +115,8 @@ fn beyond(preview: &Preview<'_>, heal: &Heal, leave: Leave) -> Option<String> {
     (!beside.is_empty()).then(|| {
         let plan = digest(preview).short(16);
         format!(
-            "putting it back would also change {}, of which drift detection says nothing; ends with `holdfast approve {plan}`, \
-             or when both say the same",
+            "putting it back would also change {}, of which drift detection says nothing; ends with `holdfast approve {plan} \
+             --reason …` in this account, or when both say the same",
             named(&beside)
         )
     })
@@ -113,11 +131,12 @@ fn is_physical(change: &Change) -> bool {
 fn is_witnessed(change: &Change, heal: &Heal) -> bool {
     let logical = change.logical.as_str();
     let found = heal.findings.iter().find(|(name, _)| name.as_str() == logical).map(|(_, seen)| *seen);
+    let is_modified = change.drift == Some(Seen::Modified) && change.action == Some(Action::Modify);
     match found {
         Some(Seen::Deleted) => change.drift == Some(Seen::Deleted),
-        Some(Seen::Modified) => change.drift == Some(Seen::Modified) && change.action == Some(Action::Modify),
+        Some(Seen::Modified) => is_modified,
         Some(Seen::InSync | Seen::NotChecked | Seen::Unknown | Seen::Unsupported) => false,
-        None => is_among(&heal.noisy, logical) && change.drift == Some(Seen::Modified),
+        None => is_among(&heal.noisy, logical) && is_modified,
     }
 }
 
