@@ -4,6 +4,7 @@
 //! if it is no topic, CloudFormation's word, and its differences: what is there instead (`NOT_EQUAL`), what is there beside
 //! it (`+`, `ADD`), what is gone (`-`, `REMOVE`).
 
+mod guard;
 mod heal;
 mod learn;
 mod noise;
