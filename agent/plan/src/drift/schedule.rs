@@ -17,9 +17,7 @@ pub fn due(every: Duration, account: &AccountId, key: &StackKey, looked: Option<
     let offset = i64::try_from(mark % every.unsigned_abs()).unwrap_or_default();
     let period = looked.as_second().saturating_sub(offset).div_euclid(every);
     let next = period.saturating_add(1).saturating_mul(every).saturating_add(offset);
-    // A look is remembered to the minute: one in the minute in which it is due would be taken for one before that.
-    let minute = next.saturating_add(59).div_euclid(60).saturating_mul(60);
-    Timestamp::from_second(minute).unwrap_or(Timestamp::MAX)
+    Timestamp::from_second(next).unwrap_or(Timestamp::MAX)
 }
 
 /// Calls of the last minute, and how many there may be in any.

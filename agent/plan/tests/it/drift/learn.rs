@@ -314,7 +314,8 @@ fn a_look_is_the_first_when_ours_was_the_last_change_and_is_fresh() {
     assert!(is_first(true, Some(at(0)), None, at(5)));
     assert!(is_first(true, Some(at(0)), None, fresh));
     assert!(!is_first(true, Some(at(0)), None, fresh + SignedDuration::from_secs(1)), "late ones could be somebody's");
-    assert!(is_first(true, Some(at(60)), Some(at(60)), at(90)), "a look is remembered to the minute");
+    assert!(is_first(true, Some(at(60)), Some(at(59)), at(90)), "it was changed since it was looked at");
+    assert!(!is_first(true, Some(at(60)), Some(at(60)), at(90)), "a look is remembered to the second");
     assert!(!is_first(true, Some(at(59)), Some(at(60)), at(90)), "it was looked at since");
     assert!(!is_first(false, Some(at(0)), None, at(5)), "it was not ours");
     assert!(!is_first(true, None, None, at(5)));

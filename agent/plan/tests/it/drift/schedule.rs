@@ -13,8 +13,8 @@ fn next(every: u64, stack: u32, looked: Timestamp) -> Timestamp {
 }
 
 /// As a look is remembered.
-fn minute(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_second().div_euclid(60) * 60).expect("a minute of this age")
+fn second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).expect("a second of this age")
 }
 
 #[test]
@@ -55,12 +55,12 @@ fn no_period_and_no_time_is_too_odd() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// However late each look begins, it is remembered to the minute, and every period has exactly one.
+    /// However late each look begins, it is remembered to the second, and every period has exactly one.
     #[test]
     fn every_period_has_one_look(stack in 0..500_u32, every in 900..40_000_u64, late in vec(0..600_i64, 6)) {
         let mut due = next(every, stack, at(0));
         for late in late {
-            let looked = minute(due + SignedDuration::from_secs(late));
+            let looked = second(due + SignedDuration::from_secs(late));
             let after = next(every, stack, looked);
             let between = after.duration_since(due).as_secs();
             prop_assert!((every as i64 - 59..=every as i64 + 59).contains(&between), "{between} after {due}");
