@@ -112,6 +112,36 @@ fn the_example_of_who_may_sign_is_one() {
     assert_eq!((rules.version, rules.threshold, rules.paths.len()), (1, 2, 1));
 }
 
+#[test]
+fn the_examples_of_drift_are_what_they_say() {
+    let heading = "## What somebody changes by hand";
+    let (manifest, _) = after(heading, "yaml");
+    let spec = format!("  template: {{path: t.yaml}}\n{}", manifest.lines().map(|line| format!("  {line}\n")).collect::<String>());
+    let text = format!("apiVersion: holdfast/v1\nkind: Stack\nmetadata: {{name: a}}\nspec:\n{spec}");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.yaml"), text).unwrap();
+    fs::write(folder.path().join("t.yaml"), "Resources: {}").unwrap();
+    let ran = crate::binary::Ran::of(&mut crate::binary::holdfast(folder.path(), &["validate", "."]));
+    assert_eq!((ran.code, ran.stdout.trim()), (Some(0), "1 stack manifest, 0 accounts, 0 problems"));
+    let (rails, _) = after("guardrails say how much of that leaves it", "yaml");
+    let read = manifests::guardrails::parse(&"README.md".parse().unwrap(), rails.as_bytes());
+    assert_eq!(read.map(|rails| rails.drift.people.len()), Ok(1));
+    // The queue comes up as it stands there.
+    let (template, _) = after("This is such a queue", "yaml");
+    let site = crate::site::Site::of(&[]);
+    site.operator().create("events", &template);
+    crate::binary::until("the queue", || site.operator().status("events").as_deref() == Some("CREATE_COMPLETE"));
+}
+
+/// The first block of that language after a text, and what stands after it.
+fn after(text: &str, language: &str) -> (String, String) {
+    let readme = readme();
+    let after = readme.split_once(text).expect("it is there").1;
+    let inside = after.split_once(&format!("```{language}\n")).expect("a block").1;
+    let (block, rest) = inside.split_once("```").expect("its end");
+    (block.to_owned(), rest.to_owned())
+}
+
 /// Everything that stands in code as `holdfast …`, in the text and in the blocks.
 fn said() -> Vec<String> {
     let readme = readme();
@@ -132,6 +162,7 @@ fn every_command_and_flag_that_the_readme_says_is_one() {
         }
         let command = match words.clone().next() {
             Some(inner) if command == "trust" => format!("trust-{inner}"),
+            Some(inner @ ("heal" | "ignore" | "accept")) if command == "drift" => format!("drift-{inner}"),
             Some(_) | None => command.to_owned(),
         };
         let help = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/cli/holdfast-{command}.txt"));
@@ -160,7 +191,7 @@ fn calls(folder: &Path) -> std::collections::BTreeSet<String> {
 }
 
 fn is_call(text: &str) -> bool {
-    let services = ["cloudformation", "ssm", "s3", "sns", "sts", "cloudwatch"];
+    let services = ["cloudformation", "cloudtrail", "cloudwatch", "s3", "sns", "sqs", "ssm", "sts"];
     let named = |action: &str| action.starts_with(char::is_uppercase) && action.chars().all(char::is_alphanumeric);
     text.split_once(':').is_some_and(|(service, action)| services.contains(&service) && named(action))
 }
