@@ -65,6 +65,10 @@ pub fn lint_heals(steps: &[Step], facts: &Facts<'_>) -> Vec<String> {
     for step in steps.iter().filter(|step| !matches!(step.action, Action::Heal(_))) {
         notes.push(format!("{}: it is no heal", step.key));
     }
+    let begun = facts.begun.stacks as usize;
+    if !steps.is_empty() && steps.len() + begun > facts.policy.guardrails.limits.stacks_per_turn as usize {
+        notes.push("more is changed in a turn than the account allows".into());
+    }
     notes
 }
 
@@ -133,6 +137,9 @@ fn wrong(action: &Action, key: &StackKey, facts: &Facts<'_>) -> Option<&'static 
             if facts.selected.wanted.get(key).is_none_or(|wanted| wanted.manifest.drift.mode == Mode::Off) =>
         {
             Some("it is to be healed, and its manifest has nobody look")
+        }
+        Action::Heal(_) if facts.policy.guardrails.drift.most == Mode::Off => {
+            Some("it is to be healed, and the account has nobody look")
         }
         Action::Heal(_) if facts.selected.wanted.get(key).is_some_and(|wanted| wanted.manifest.suspend.is_some()) => {
             Some("it is to be healed, and is suspended")
