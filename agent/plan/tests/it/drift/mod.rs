@@ -4,12 +4,15 @@
 //! if it is no topic, CloudFormation's word, and its differences: what is there instead (`NOT_EQUAL`), what is there beside
 //! it (`+`, `ADD`), what is gone (`-`, `REMOVE`).
 
+mod author;
 mod guard;
 mod heal;
 mod learn;
 mod noise;
 mod remembered;
 mod schedule;
+mod told;
+mod verdict;
 
 use crate::table::{World, at, key, word};
 use manifests::{
