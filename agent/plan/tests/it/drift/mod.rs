@@ -4,10 +4,12 @@
 //! if it is no topic, CloudFormation's word, and its differences: what is there instead (`NOT_EQUAL`), what is there beside
 //! it (`+`, `ADD`), what is gone (`-`, `REMOVE`).
 
+mod agenda;
 mod author;
 mod guard;
 mod heal;
 mod learn;
+mod lint;
 mod noise;
 mod remembered;
 mod schedule;
