@@ -118,6 +118,11 @@ impl Fingerprint {
         rest.split_once(HEAL).map_or(rest, |(fingerprint, _)| fingerprint).parse().ok()
     }
 
+    /// Whether a change set of this name is a heal of ours, whatever else it says.
+    pub fn is_heal(name: &str) -> bool {
+        name.starts_with(Self::PREFIX) && name.contains(HEAL)
+    }
+
     /// The name of the change set of a heal of a stack that is what this request asked.
     pub fn heal(self, case: Self) -> String {
         format!("{}{HEAL}{case}", self.change_set())

@@ -97,12 +97,17 @@ fn end(pending: &Pending, found: Option<&FoundStack>, now: Timestamp) -> Option<
         (Stance::Ready, _) if removal => unseen(),
         // Another's name says that somebody changed it since: then it is not taken for what we asked.
         // After a heal it is named by the heal, and is still what it was.
-        (Stance::Ready, _) => Some(End::Done {
-            settled: (pending.act == Started::Heal || found.change_set.is_none()).then(|| generation(found)),
+        (Stance::Ready, act) => Some(End::Done {
+            settled: is_unnamed(found, act).then(|| generation(found)),
             orphans: left_behind(found).map(|reason| (reason.clone(), found.id.clone())),
         }),
         (Stance::Undone | Stance::Stillborn | Stance::Stuck(_), _) => failed(),
     }
+}
+
+/// Whether a stack on which this was done does not say by its change set's name what it is.
+fn is_unnamed(found: &FoundStack, act: Started) -> bool {
+    found.change_set.as_deref().is_none_or(|name| act == Started::Heal && Fingerprint::is_heal(name))
 }
 
 /// The sentence that stands on a stack whose update went well and whose cleanup did not ("Resource removed from stack but

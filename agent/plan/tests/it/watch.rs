@@ -74,6 +74,14 @@ fn every_end_of_every_start() {
         (Started::Update, OLD, "app@x UPDATE_COMPLETE ours", "done", "done"),
         (Started::Update, OLD, "app@1 UPDATE_ROLLBACK_COMPLETE ours", "failed", "failed"),
         (Started::Update, OLD, "app@2 UPDATE_ROLLBACK_FAILED ours", "failed", "failed"),
+        (Started::Heal, OLD, OLD, "goes on", "never began"),
+        (Started::Heal, OLD, "", "goes on", "never began"),
+        (Started::Heal, OLD, "app@1 UPDATE_IN_PROGRESS ours", "goes on", "goes on"),
+        (Started::Heal, OLD, "app@1 UPDATE_COMPLETE ours", "done", "done"),
+        (Started::Heal, OLD, "app@x UPDATE_COMPLETE ours", "done", "done"),
+        (Started::Heal, OLD, "app@- UPDATE_COMPLETE ours", "done, unnamed", "done, unnamed"),
+        (Started::Heal, OLD, "app@1 UPDATE_ROLLBACK_COMPLETE ours", "failed", "failed"),
+        (Started::Heal, OLD, "app@1 UPDATE_ROLLBACK_FAILED ours", "failed", "failed"),
         (Started::Clear, DEAD, DEAD, "goes on", "never began"),
         (Started::Clear, DEAD, "app@- DELETE_IN_PROGRESS ours", "goes on", "goes on"),
         (Started::Clear, DEAD, "", "done", "done"),
@@ -111,6 +119,28 @@ fn a_stack_that_somebody_changed_right_after_us_is_not_remembered_as_ours() {
     let ended = ended(&world.memory, &world.found, world.now);
     settle(&mut world.memory, &ended[0], None, at(200));
     world.reads("update app");
+}
+
+/// A heal asked nothing: what the stack was it is still, and what a failure of it leaves is no failure of the request.
+#[test]
+fn after_a_heal_a_stack_is_what_it_was_unless_somebody_changed_it_since() {
+    let after = |there: &str, change_set: Option<&str>| {
+        let mut world = World::of("app@1", there);
+        let app = world.found.stacks.get_mut(&key("app")).expect("it is there");
+        app.change_set = change_set.map(Into::into).or(app.change_set.take());
+        app.updated = Some(at(101));
+        let known = Pending { fingerprint: Some(fingerprint("app@1")), ..pending(Started::Heal, OLD) };
+        world.memory.change(&key("app"), |it| it.pending = Some(known));
+        let all = ended(&world.memory, &world.found, world.now);
+        settle(&mut world.memory, &all[0], None, at(200));
+        assert!(world.memory.of(&key("app")).is_none(), "nothing is left to remember");
+        world
+    };
+    let case = plan::asked::Fingerprint::of(b"case");
+    after(OLD, Some(&fingerprint("app@1").heal(case))).reads("app: in sync");
+    after(OLD, Some(&format!("holdfast-heal-{case}"))).reads("app: in sync");
+    after("app@x UPDATE_COMPLETE ours", None).reads("update app");
+    after("app@1 UPDATE_ROLLBACK_COMPLETE ours", None).reads("update app");
 }
 
 #[test]
