@@ -76,6 +76,19 @@ fn a_change_sets_name_carries_it_there_and_back() {
     }
 }
 
+#[test]
+fn the_name_of_a_heals_change_set_carries_what_the_stack_was_before() {
+    let (one, case) = (fingerprint("app@1"), Fingerprint::of(b"case"));
+    let name = one.heal(case);
+    assert_eq!(name, format!("holdfast-{one}-heal-{case}"));
+    assert_eq!(Fingerprint::of_change_set(&name), Some(one));
+    assert!(name.len() <= 128);
+    assert_ne!(one.heal(case), one.heal(Fingerprint::of(b"other")));
+    for nameless in [format!("holdfast-heal-{case}"), format!("holdfast--heal-{case}"), format!("{one}-heal-{case}")] {
+        assert_eq!(Fingerprint::of_change_set(&nameless), None, "{nameless}");
+    }
+}
+
 /// Texts that pretend to be the form's own punctuation.
 fn tricky() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), "[0-9:,]{1,6}", "(1:a,|0:,|2:1:|,){1,3}", "[ab]{1,2}"]

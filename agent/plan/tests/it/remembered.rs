@@ -221,6 +221,7 @@ fn full() -> Memory {
     memory.settle(&key("app/eu-west-1"), one, one);
     memory.own(&key("app"), "arn:1");
     memory.spent.add(at(5), plan::spent::Toll { removals: 1, replacements: 2, deletions: 3, heals: 0 });
+    memory.spent.add(at(5_000), plan::spent::Toll { heals: 4, ..Default::default() });
     memory.use_up(&memory.settled.clone());
     memory.guardrails = Some("ab".into());
     memory.regions.extend([key("app").region, key("app/eu-west-1").region]);

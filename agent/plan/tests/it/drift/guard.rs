@@ -24,6 +24,7 @@ use plan::{
     orders::Approval,
     permit::Act,
     preview::Preview,
+    spent::{Spent, Toll},
     step::Step,
 };
 
@@ -363,4 +364,20 @@ fn what_was_found_differently_is_another_heal_with_another_token() {
     let token = |text: &str| token(&hearing(text, BACK).step, None);
     assert_eq!(token(TOPIC), token(TOPIC));
     assert_ne!(token(TOPIC), token("Topic MODIFIED /DisplayName=c"));
+}
+
+#[test]
+fn what_was_put_back_is_remembered_beside_what_was_destroyed() {
+    let read = |text: &str| serde_json::from_str::<Spent>(&format!("\"{text}\""));
+    let toll = |heals| Toll { removals: 1, replacements: 2, deletions: 3, heals };
+    let of = |text: &str| read(text).expect(text).of_the_day(at(5));
+    assert_eq!((of("1750000000:1:2:3"), of("1750000000:1:2:3:4")), (toll(0), toll(4)));
+    let mut spent = Spent::default();
+    spent.add(at(0), toll(0));
+    assert_eq!(serde_json::to_string(&spent).unwrap(), "\"1750000000:1:2:3\"", "as before there were heals");
+    spent.add(at(1), Toll { heals: 4, ..Toll::default() });
+    assert_eq!(serde_json::to_string(&spent).unwrap(), "\"1750000001:1:2:3:4\"");
+    for broken in ["1:2:3", "1:2:3:4:5:6", "1:2:3:4:", "1:2:3:4:-1", "1:2:3:4:99999999999"] {
+        assert!(read(broken).is_err(), "{broken}");
+    }
 }
