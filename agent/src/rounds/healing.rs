@@ -30,6 +30,7 @@ use plan::{
     },
     facts::{ChangeSet, Found},
     guard::{Cost, Judgement, judge_heal},
+    lint::lint_heals,
     memory::{Pending, Started, generation},
     permit::Permit,
     preview::{Outcome, Preview, outcome},
@@ -58,6 +59,9 @@ impl<W: World> Rounds<'_, W> {
         }
         let made: Vec<Made> = join_all(steps.iter().map(|step| self.made(step))).await;
         let mut permits = Vec::new();
+        if let Some(note) = self.with_facts(on, |facts| lint_heals(&steps, facts)).into_iter().next() {
+            return Err(Stopped::Unsound(note));
+        }
         self.tried.extend(steps.iter().map(|step| step.key.clone()));
         for (step, made) in steps.iter().zip(made) {
             if let Some((permit, cost)) = self.judged(on, step, made).await {
