@@ -5,7 +5,7 @@
 //! door to believing one; [`cloud`] is everything that is ever asked of AWS; [`store`] what survives, [`send`] where
 //! reports go out, [`wake`] what wakes it between turns and [`eyes`] what it knows by then of whose resource is whose. [`world`] names these doors, so that a test can build its own; [`shipped`] is the one that ships.
 //! Around that: [`run`] is the daemon, [`forecast`] is `holdfast plan`, [`people`] writes what people tell their account,
-//! [`history`] tells what was done to a stack, [`drift`] what somebody changed in it, [`doctor`] looks at what the agent needs, [`adopt`] writes manifests of what is there already; [`cli`], [`config`],
+//! [`history`] tells what was done to a stack, [`drift`] what somebody changed in it, [`doctor`] looks at what the agent needs, [`adopt`] writes manifests of what is there already, [`patch`] changes templates into what is there; [`cli`], [`config`],
 //! [`error`] and [`show`] are what a person sees.
 //!
 //! What is deliberately not here:
@@ -48,6 +48,7 @@ pub mod run;
 pub mod pace;
 pub mod forecast;
 pub mod adopt;
+pub mod patch;
 pub mod people;
 mod revision;
 pub mod history;
