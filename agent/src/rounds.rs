@@ -242,7 +242,7 @@ impl<'a, W: World> Rounds<'a, W> {
             let (why, orphaned) = ending::told(self.world.cloud(), ended).await;
             watch::settle(&mut self.memory, ended, why.clone(), now);
             trial::begin(&mut self.memory, ended, selected, now);
-            self.heal_ended(found, ended, why.as_deref());
+            self.heal_ended((selected, found), ended, why.as_deref());
             let sentence = ending::sentence(ended, why.as_deref());
             for (what, sentence) in sentence.into_iter().chain(orphaned.map(|orphaned| (What::Orphaned, orphaned))) {
                 let commit = ended.pending.commit.clone().unwrap_or_else(|| commit.clone());

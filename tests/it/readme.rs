@@ -116,7 +116,10 @@ fn the_example_of_who_may_sign_is_one() {
 fn the_examples_of_drift_are_what_they_say() {
     let heading = "## What somebody changes by hand";
     let (manifest, _) = after(heading, "yaml");
-    let spec = format!("  template: {{path: t.yaml}}\n{}", manifest.lines().map(|line| format!("  {line}\n")).collect::<String>());
+    let spec = format!(
+        "  template: {{path: t.yaml}}\n{}",
+        manifest.lines().map(|line| format!("  {line}\n")).collect::<String>()
+    );
     let text = format!("apiVersion: holdfast/v1\nkind: Stack\nmetadata: {{name: a}}\nspec:\n{spec}");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.yaml"), text).unwrap();

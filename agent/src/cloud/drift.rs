@@ -112,6 +112,7 @@ fn one(summary: &sdk::StackResourceSummary) -> Resource {
         logical: summary.logical_resource_id().unwrap_or_default().to_owned(),
         physical: map::text(summary.physical_resource_id()),
         kind: summary.resource_type().unwrap_or_default().to_owned(),
+        touched: summary.last_updated_timestamp().and_then(map::time),
         // Where nothing is said, nobody has looked.
         seen: status.map_or(Some(Seen::NotChecked), |status| Seen::from_word(status.as_str())),
     }

@@ -71,7 +71,7 @@ pub(super) fn text(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(ToOwned::to_owned)
 }
 
-fn time(time: &aws_smithy_types::DateTime) -> Option<Timestamp> {
+pub(super) fn time(time: &aws_smithy_types::DateTime) -> Option<Timestamp> {
     let nanos = i32::try_from(time.subsec_nanos()).ok()?;
     Timestamp::new(time.secs(), nanos).ok()
 }

@@ -126,7 +126,7 @@ impl<W: World> Rounds<'_, W> {
         };
         let since = now(self.world);
         let until = since.checked_add(LONGEST).unwrap_or(Timestamp::MAX);
-        let running = Running { id, since, generation, first: false };
+        let running = Running { id, since, generation, first: None };
         let mut pace = Pace::new(self.settings.poll);
         loop {
             let failed = match cloud.detection(&place.key.region, &running.id).await? {

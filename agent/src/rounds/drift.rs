@@ -14,7 +14,7 @@ use crate::{
     wake::event::Hint,
     world::{World, now},
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use manifests::{
     drift::Drift,
     id::{Region, StackKey},
@@ -88,7 +88,11 @@ impl<W: World> Rounds<'_, W> {
                 self.drifts.change(&key, |known| known.running = None);
                 continue;
             }
-            let Some(place) = self.with_facts(on, |facts| lookable(facts, &key)) else { continue };
+            // Nobody is to look at it any more.
+            let Some(place) = self.with_facts(on, |facts| lookable(facts, &key)) else {
+                self.drifts.change(&key, |known| known.running = None);
+                continue;
+            };
             self.spend(1);
             match self.world.cloud().detection(&key.region, &running.id).await {
                 Ok(Detection::Running) if now(self.world).duration_since(running.since) > HANGS => {
@@ -237,7 +241,7 @@ impl<W: World> Rounds<'_, W> {
             only: Some(logical.to_owned()),
             failed: None,
         };
-        Ok(self.learn_of(on, &place.key, false, &look, named))
+        Ok(self.learn_of(on, &place.key, None, &look, named))
     }
 
     /// Begins the looks that are due, as many as the minute lets.
@@ -291,7 +295,14 @@ impl<W: World> Rounds<'_, W> {
     }
 
     /// Learns from a look, and notes what is new.
-    fn learn_of(&mut self, on: Ground<'_>, key: &StackKey, first: bool, look: &Look, named: &Named) -> News {
+    fn learn_of(
+        &mut self,
+        on: Ground<'_>,
+        key: &StackKey,
+        first: Option<Timestamp>,
+        look: &Look,
+        named: &Named,
+    ) -> News {
         let rules = on.0.wanted.get(key).map_or_else(Drift::default, |wanted| wanted.manifest.drift.clone());
         let lens = Lens { key, rules: &rules, first, named };
         let news = self.drifts.change(key, |known| learn(known, &lens, look));

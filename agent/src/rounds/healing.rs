@@ -14,6 +14,7 @@ use crate::{
 };
 use futures_util::future::join_all;
 use manifests::{
+    drift::Drift,
     id::{Arn, Digest, LogicalId, StackKey},
     report::What,
     stack::Capability,
@@ -23,8 +24,8 @@ use plan::{
     asked::Asked,
     drift::{
         agenda::lookable,
-        heal::{Heal, Towards, case, towards},
-        remembered::{Drifted, Stop},
+        heal::{Heal, Scene, Towards, towards},
+        remembered::Drifted,
         verdict,
         why::Reason,
     },
@@ -32,8 +33,10 @@ use plan::{
     guard::{Cost, Judgement, judge_heal},
     lint::lint_heals,
     memory::{Pending, Started, generation},
+    orders::Leave,
     permit::Permit,
     preview::{Outcome, Preview, outcome},
+    select::Selected,
     stance::Stance,
     step::{Action, Row, Stand, Step},
     watch::{End, Ended},
@@ -109,8 +112,9 @@ impl<W: World> Rounds<'_, W> {
             if !remade {
                 self.eyes.borrow_mut().is_same(&key, generation(found));
             }
-            let who = self.law.policy.guardrails.drift.who;
-            let verdict = self.drifts.change(&key, |known| verdict::judge(known, found, &looks, who));
+            let rules = on.0.wanted.get(&key).map_or_else(Drift::default, |wanted| wanted.manifest.drift.clone());
+            let scene = Scene { found, rules: &rules, guardrails: &self.law.policy.guardrails };
+            let verdict = self.drifts.change(&key, |known| verdict::judge(known, scene, &looks));
             if let Some(healed) = verdict.healed {
                 self.note_for(&key, What::Healed, healed);
             }
@@ -211,7 +215,10 @@ impl<W: World> Rounds<'_, W> {
                 judge_heal(&Preview { step, manifest: &wanted.manifest, set, transforms: Vec::new() }, &law)
             }
             Made::Never(why) => {
-                self.stop_healing(on.1, &step.key, why, None);
+                let why = format!(
+                    "{why}; ends with a commit that changes the stack, when a person puts it back, or with a newer agent"
+                );
+                self.stop_healing((on.0, on.1), &step.key, why, None);
                 self.discard(step).await;
                 return None;
             }
@@ -220,7 +227,9 @@ impl<W: World> Rounds<'_, W> {
         match judgement {
             Judgement::Permitted(permit, cost) => return Some((permit, cost)),
             Judgement::Held(held) => {
-                self.stop_healing(on.1, &step.key, held.why, Some(held.plan.short(16)));
+                // Where an approval does not help, none is offered.
+                let plan = (held.leave == Leave::None).then(|| held.plan.short(16));
+                self.stop_healing((on.0, on.1), &step.key, held.why, plan);
             }
             Judgement::Later(Why::ForBudget { until }) => {
                 let most = self.law.policy.guardrails.limits.heals_per_day;
@@ -241,7 +250,7 @@ impl<W: World> Rounds<'_, W> {
     }
 
     /// That a heal has ended otherwise than it should have.
-    pub(super) fn heal_ended(&mut self, found: &Found, ended: &Ended, why: Option<&str>) {
+    pub(super) fn heal_ended(&mut self, (selected, found): (&Selected, &Found), ended: &Ended, why: Option<&str>) {
         if ended.pending.act != Started::Heal {
             return;
         }
@@ -266,18 +275,25 @@ impl<W: World> Rounds<'_, W> {
                      the stack, when a person puts it back, or with `holdfast drift heal`",
                     why.unwrap_or(status)
                 );
-                self.stop_healing(found, &ended.key, why, None);
+                self.stop_healing((selected, found), &ended.key, why, None);
             }
         }
     }
 
     /// Remembers why it is not tried again while everything is as it is.
-    pub(super) fn stop_healing(&mut self, found: &Found, key: &StackKey, why: String, plan: Option<String>) {
-        let Some(found) = found.stacks.get(key) else { return };
+    fn stop_healing(
+        &mut self,
+        (selected, found): (&Selected, &Found),
+        key: &StackKey,
+        why: String,
+        plan: Option<String>,
+    ) {
+        let (Some(found), Some(wanted)) = (found.stacks.get(key), selected.wanted.get(key)) else { return };
+        let scene = Scene { found, rules: &wanted.manifest.drift, guardrails: &self.law.policy.guardrails };
         self.reasons.insert(key.clone(), Reason::Held(why.clone()));
         let sentence = why.clone();
         let new = self.drifts.change(key, |known| {
-            let stop = Stop { case: case(known, found), why, plan };
+            let stop = scene.stop(known, why, plan);
             let new = known.stopped.as_ref() != Some(&stop);
             known.stopped = Some(stop);
             new

@@ -4,7 +4,7 @@
 
 use super::{
     heal::{is_asked, mode, rules},
-    learn::is_first,
+    learn,
     remembered::Drifts,
     schedule,
     seen::Place,
@@ -26,8 +26,8 @@ pub struct Due {
     pub place: Place,
     /// The stack as it is now.
     pub generation: Fingerprint,
-    /// Whether it is the first after our own change: what it finds is a baseline.
-    pub first: bool,
+    /// When our own change began, if it is the first after it: what it finds there is a baseline.
+    pub first: Option<Timestamp>,
 }
 
 /// Every look that is due: first ones first, because they can't wait, then what was due longest ago.
@@ -48,10 +48,11 @@ fn one(facts: &Facts<'_>, drifts: &Drifts, key: &StackKey, found: &FoundStack) -
     // What lies in the future was written by a clock that was wrong.
     let looked = drifts.looked(key).map(|quiet| quiet.at).filter(|at| *at <= facts.now);
     let touched = found.updated.or(found.created);
-    let first = is_first(is_asked(found), touched, looked, facts.now);
+    let first = learn::first(is_asked(found), touched, looked, facts.now);
     let every = rules(facts, key)?.every;
     let at = schedule::due(every, &facts.selected.account.id, key, looked);
-    (first || at <= facts.now).then(|| (first, at, Due { place, generation: generation(found), first }))
+    (first.is_some() || at <= facts.now)
+        .then(|| (first.is_some(), at, Due { place, generation: generation(found), first }))
 }
 
 /// The place of a stack at which drift detection may look: wanted, ours, not turned off, at rest. CloudFormation looks at a

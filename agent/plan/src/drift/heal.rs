@@ -5,7 +5,7 @@
 //! ([`crate::guard::judge_heal`]).
 
 use super::{
-    remembered::{Drifted, Drifts, Finding},
+    remembered::{Drifted, Drifts, Finding, Stop},
     why::Reason,
 };
 use crate::{
@@ -30,6 +30,7 @@ use alloc::{
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
     drift::{Drift, Mode},
+    guardrails::Guardrails,
     id::{LogicalId, PlanDigest, StackKey},
 };
 
@@ -135,7 +136,7 @@ fn bar(
     if asked {
         return None;
     }
-    left_alone(facts, known).or_else(|| worn_out(facts, known)).or_else(|| stopped(facts, known, found))
+    left_alone(facts, known).or_else(|| worn_out(facts, known)).or_else(|| stopped(facts, known, (key, found)))
 }
 
 /// Whether it is the account that asks for no more than a warning.
@@ -233,8 +234,9 @@ fn worn_out(facts: &Facts<'_>, known: &Drifted) -> Option<Reason> {
 }
 
 /// Whether it was tried just so, and did not help.
-fn stopped(facts: &Facts<'_>, known: &Drifted, found: &FoundStack) -> Option<Reason> {
-    let stop = known.stopped.as_ref().filter(|stop| stop.case == case(known, found))?;
+fn stopped(facts: &Facts<'_>, known: &Drifted, (key, found): (&StackKey, &FoundStack)) -> Option<Reason> {
+    let scene = Scene { found, rules: rules(facts, key)?, guardrails: &facts.policy.guardrails };
+    let stop = known.stopped.as_ref().filter(|stop| stop.case == scene.case(known))?;
     let in_account = facts.orders.approvals.iter().map(|one| (&one.plan, one.until));
     let in_repository = facts.selected.approvals.iter().map(|one| (&one.plan, one.until));
     // An approval may spell out more of the digest than is remembered here.
@@ -243,8 +245,32 @@ fn stopped(facts: &Facts<'_>, known: &Drifted, found: &FoundStack) -> Option<Rea
     (!approved).then(|| Reason::Held(stop.why.clone()))
 }
 
-/// What a stop is said of: these findings, of the stack as it is.
-pub fn case(known: &Drifted, found: &FoundStack) -> Fingerprint {
+/// Beside the findings, everything that decides whether a heal may be tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The stack as it is.
+    pub found: &'a FoundStack,
+    /// What its manifest says of drift.
+    pub rules: &'a Drift,
+    /// What the account allows.
+    pub guardrails: &'a Guardrails,
+}
+
+impl Scene<'_> {
+    /// That it is not tried again while all of it is as it is now. `plan` is what a person can approve, if that helps.
+    pub fn stop(&self, known: &Drifted, why: String, plan: Option<String>) -> Stop {
+        Stop { case: self.case(known), why, plan }
+    }
+
+    fn case(&self, known: &Drifted) -> Fingerprint {
+        let Guardrails { limits, types, may, .. } = self.guardrails;
+        let (ignore, case, version) = (&self.rules.ignore, case(known, self.found), env!("CARGO_PKG_VERSION"));
+        Fingerprint::of(format!("{version}|{case}|{ignore:?}|{limits:?}|{types:?}|{may:?}").as_bytes())
+    }
+}
+
+/// What a heal is of: these findings, of the stack as it is.
+fn case(known: &Drifted, found: &FoundStack) -> Fingerprint {
     let mut text = generation(found).to_string();
     known.findings.iter().for_each(|finding| text.push_str(&format!("|{}={}", finding.logical, finding.mark)));
     Fingerprint::of(text.as_bytes())

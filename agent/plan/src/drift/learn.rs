@@ -1,9 +1,9 @@
 //! What a look says: which differences somebody made, and which say nothing.
 //!
 //! A difference says nothing when the manifest ignores it, when it is known noise ([`super::noise`]), or when it was there
-//! right after our own change, with the same value: nobody but us had touched the stack. A resource that is gone is never
-//! noise. One that an event has named, or that somebody was found to have changed before, gets no baseline: our change may
-//! have left alone what they did.
+//! right after our own change of the same resource, with the same value: nobody but us had touched it. A resource that is
+//! gone is never noise. One that our change left alone, that an event has named, or that somebody was found to have changed
+//! before, gets no baseline: what differs in it may be theirs.
 //!
 //! Not here: what is done about it ([`super::heal`]).
 
@@ -33,8 +33,8 @@ pub struct Lens<'a> {
     pub key: &'a StackKey,
     /// What its manifest says of drift.
     pub rules: &'a Drift,
-    /// Whether this is the first look after our own change.
-    pub first: bool,
+    /// When our own change began, if this is the first look after it.
+    pub first: Option<Timestamp>,
     /// Resources that events have named, and whom they named with them.
     pub named: &'a BTreeMap<String, Option<Author>>,
 }
@@ -80,7 +80,7 @@ pub fn learn(known: &mut Drifted, lens: &Lens<'_>, look: &Look) -> News {
         }
         match deviation.seen {
             Some(Seen::Modified | Seen::Deleted) => {
-                let sorted = differences(known, lens, deviation);
+                let sorted = differences(known, lens, (look, deviation));
                 baseline.extend(sorted.baseline.iter().copied());
                 findings.extend(sort_out(known, lens, look, (deviation, logical), sorted));
             }
@@ -91,7 +91,7 @@ pub fn learn(known: &mut Drifted, lens: &Lens<'_>, look: &Look) -> News {
             Some(Seen::InSync | Seen::NotChecked | Seen::Unsupported) => {}
         }
     }
-    if lens.first && look.only.is_none() {
+    if lens.first.is_some() && look.only.is_none() {
         known.baseline = baseline;
     }
     replace(known, look, findings)
@@ -140,11 +140,11 @@ fn sort_out(
     })
 }
 
-fn differences<'a>(known: &Drifted, lens: &Lens<'_>, deviation: &'a Deviation) -> Sorted<'a> {
+fn differences<'a>(known: &Drifted, lens: &Lens<'_>, (look, deviation): (&Look, &'a Deviation)) -> Sorted<'a> {
     let Deviation { logical, kind, .. } = deviation;
     let suspect = lens.named.contains_key(logical) || known.findings.iter().any(|one| one.logical.as_str() == logical);
     // What is gone was not so from the beginning.
-    let first = lens.first && !suspect && deviation.seen == Some(Seen::Modified);
+    let first = is_ours(lens, look, logical) && !suspect && deviation.seen == Some(Seen::Modified);
     let mut sorted = Sorted::default();
     if lens.rules.ignores_resource(logical, kind) {
         return sorted;
@@ -162,6 +162,12 @@ fn differences<'a>(known: &Drifted, lens: &Lens<'_>, deviation: &'a Deviation) -
         }
     }
     sorted
+}
+
+/// Whether our change was the last thing that was done with this resource, by CloudFormation.
+fn is_ours(lens: &Lens<'_>, look: &Look, logical: &str) -> bool {
+    let touched = look.resources.iter().find(|one| one.logical == logical).and_then(|one| one.touched);
+    matches!((lens.first, touched), (Some(began), Some(touched)) if touched.as_second() >= began.as_second())
 }
 
 /// A difference as it is kept in a baseline: another value is another one.
@@ -220,9 +226,9 @@ pub fn coverage(resources: &[Resource]) -> Coverage {
 /// Since when a look may be taken for a first one: a baseline that is taken late could be somebody's.
 pub const FRESH: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
-/// Whether a look that begins now is the first after our own change, and soon enough.
-pub fn is_first(ours: bool, touched: Option<Timestamp>, looked: Option<Timestamp>, now: Timestamp) -> bool {
+/// When our own change began, if a look that begins now is the first after it, and soon enough.
+pub fn first(ours: bool, touched: Option<Timestamp>, looked: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     // A look is remembered to the second.
-    let before = |touched: Timestamp| looked.is_none_or(|looked| looked.as_second() < touched.as_second());
-    ours && touched.is_some_and(|touched| before(touched) && now.duration_since(touched) <= FRESH)
+    let before = |touched: &Timestamp| looked.is_none_or(|looked| looked.as_second() < touched.as_second());
+    touched.filter(|touched| ours && before(touched) && now.duration_since(*touched) <= FRESH)
 }

@@ -84,9 +84,9 @@ pub struct Running {
     /// The stack as it was then.
     #[serde(with = "crate::texts::hex")]
     pub generation: Fingerprint,
-    /// Whether what it finds is a baseline: nobody but us has changed the stack since, so far as anybody knows.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    pub first: bool,
+    /// When our own change began, if it is the first look after it: what differs in what we changed is a baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Timestamp>,
 }
 
 /// A resource that somebody changed.

@@ -34,6 +34,8 @@ pub struct Resource {
     pub physical: Option<String>,
     /// `AWS::…::…`.
     pub kind: String,
+    /// When CloudFormation did something with it last, as `LastUpdatedTimestamp`.
+    pub touched: Option<Timestamp>,
     /// How the last look found it; `None` for a word that CloudFormation learned after us.
     pub seen: Option<Seen>,
 }

@@ -3,12 +3,12 @@
 //! Not here: looking.
 
 use super::{
-    heal::case,
+    heal::Scene,
     kinds::is_never_reverted,
     learn::News,
-    remembered::{Drifted, Finding, Stop},
+    remembered::{Drifted, Finding},
 };
-use crate::{facts::FoundStack, quote::quote};
+use crate::quote::quote;
 use alloc::{
     collections::BTreeMap,
     format,
@@ -29,7 +29,7 @@ pub struct Verdict {
 /// Judges a heal by what was found before and what each look since found. `looks` has what is new by resource; a resource
 /// that could not be looked at is not in it. What could not be compared, or is of a type that CloudFormation never puts back,
 /// says nothing of the heal.
-pub fn judge(known: &mut Drifted, found: &FoundStack, looks: &BTreeMap<LogicalId, News>, who: Who) -> Verdict {
+pub fn judge(known: &mut Drifted, scene: Scene<'_>, looks: &BTreeMap<LogicalId, News>) -> Verdict {
     let healing = core::mem::take(&mut known.healing);
     let back: Vec<&Finding> =
         looks.values().flat_map(|news| &news.back).filter(|finding| healing.contains(&finding.logical)).collect();
@@ -39,7 +39,7 @@ pub fn judge(known: &mut Drifted, found: &FoundStack, looks: &BTreeMap<LogicalId
     let (healed, others): (Vec<&Finding>, Vec<&Finding>) = known.findings.iter().partition(was_healed);
     let still: Vec<&Finding> = healed.into_iter().filter(|one| seen(&one.logical)).collect();
     let verdict = Verdict {
-        healed: (!back.is_empty()).then(|| format!("put back {}", names(&back, Some(who)))),
+        healed: (!back.is_empty()).then(|| format!("put back {}", names(&back, Some(scene.guardrails.drift.who)))),
         left: left(&still, &others, &unseen),
     };
     if back.is_empty() {
@@ -54,7 +54,7 @@ pub fn judge(known: &mut Drifted, found: &FoundStack, looks: &BTreeMap<LogicalId
              is there, when a person puts it back, or with `holdfast drift heal`",
             are_as_before(&still)
         );
-        known.stopped = Some(Stop { case: case(known, found), why, plan: None });
+        known.stopped = Some(scene.stop(known, why, None));
     }
     if !back.is_empty() || !still.is_empty() {
         let over = known.heals.len().saturating_sub(7);

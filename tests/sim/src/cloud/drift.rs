@@ -59,6 +59,7 @@ impl SimCloud {
                 logical: one.logical_resource_id,
                 physical: one.physical_resource_id,
                 kind: one.resource_type,
+                touched: Some(one.timestamp),
                 seen: Some(seen(one.drift_status)),
             }));
             token = page.next_token;

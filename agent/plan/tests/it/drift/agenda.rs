@@ -17,7 +17,9 @@ use plan::{
 fn looks(world: &World, drifts: &Drifts) -> String {
     let selected = world.selected();
     let all = due(&world.facts(&selected), drifts);
-    let one = |due: &plan::drift::agenda::Due| format!("{}{}", if due.first { "!" } else { "" }, due.place.key.stack);
+    let one = |due: &plan::drift::agenda::Due| {
+        format!("{}{}", if due.first.is_some() { "!" } else { "" }, due.place.key.stack)
+    };
     all.iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
@@ -78,7 +80,7 @@ fn a_stack_is_not_looked_at_twice_at_a_time() {
     let world = World::of("app@1", "app@1 CREATE_COMPLETE ours");
     let mut drifts = drifts(0, "Topic DELETED");
     assert_eq!(looks(&world, &drifts), "!app");
-    let running = Running { id: "d-1".into(), since: at(5), generation: Fingerprint::of(b"g"), first: true };
+    let running = Running { id: "d-1".into(), since: at(5), generation: Fingerprint::of(b"g"), first: Some(at(4)) };
     drifts.change(&key("app"), |known| known.running = Some(running));
     assert_eq!(looks(&world, &drifts), "");
 }

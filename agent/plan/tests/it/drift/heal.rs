@@ -12,8 +12,8 @@ use manifests::{
 use plan::{
     asked::Fingerprint,
     drift::{
-        heal::{Heal, Towards, case, is_asked, towards},
-        remembered::{Drifts, Stop},
+        heal::{Heal, Scene, Towards, is_asked, towards},
+        remembered::Drifts,
     },
     facts::Seen,
     memory::{Failed, Known, Started, WasHeld},
@@ -288,14 +288,13 @@ fn who_fights_the_healer_wins_for_a_day() {
 fn what_was_tried_and_stopped_is_not_tried_again_while_all_is_as_it_was() {
     let stopped = |world: &World, text: &str, plan: Option<&str>| {
         let mut drifts = drifts(0, TOPIC);
-        let stop = |known: &_| Stop {
-            case: case(known, &world.found.stacks[&key("app")]),
-            why: "it did not help; ends some day".into(),
-            plan: plan.map(Into::into),
-        };
-        drifts.change(&key("app"), |known| known.stopped = Some(stop(known)));
-        let other = super::drifts(5, text).of(&key("app")).expect("it is there").findings.clone();
-        drifts.change(&key("app"), |known| known.findings = other);
+        let (selected, key) = (world.selected(), key("app"));
+        let rules = &selected.wanted[&key].manifest.drift;
+        let scene = Scene { found: &world.found.stacks[&key], rules, guardrails: &world.policy.guardrails };
+        let stop = |known: &_| scene.stop(known, "it did not help; ends some day".into(), plan.map(Into::into));
+        drifts.change(&key, |known| known.stopped = Some(stop(known)));
+        let other = super::drifts(5, text).of(&key).expect("it is there").findings.clone();
+        drifts.change(&key, |known| known.findings = other);
         drifts
     };
     let world = healing(THERE);
@@ -308,6 +307,9 @@ fn what_was_tried_and_stopped_is_not_tried_again_while_all_is_as_it_was() {
         "due",
         "due",
     );
+    let mut raised = world.clone();
+    raised.policy.guardrails.limits.heals_per_day += 1;
+    is(&raised, &stopped(&world, TOPIC, None), "due", "due");
     let digest = "0123456789abcdef";
     let mut approved = world.clone();
     let approval =

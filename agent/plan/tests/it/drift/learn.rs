@@ -5,7 +5,7 @@ use crate::table::at;
 use jiff::SignedDuration;
 use plan::{
     drift::{
-        learn::{FRESH, coverage, is_first},
+        learn::{FRESH, coverage, first},
         seen::{Look, Resource},
     },
     facts::Seen,
@@ -81,11 +81,25 @@ fn another_first_look_is_another_baseline() {
 }
 
 #[test]
+fn what_our_change_left_alone_gets_no_baseline() {
+    let mut eye = Eye::default();
+    eye.sees_change(100, 99, TOPIC);
+    assert_eq!((eye.found().as_str(), eye.known.baseline.len()), ("Topic /DisplayName", 0));
+    let mut eye = Eye::default();
+    eye.sees_first(0, TOPIC);
+    eye.sees_change(100, 0, "Topic MODIFIED /DisplayName=b /Policy=c");
+    assert_eq!((eye.found().as_str(), eye.known.baseline.len()), ("Topic /Policy", 1), "what was baseline is so still");
+    let mut eye = Eye::default();
+    eye.learns(Some(at(5)), &look(5, TOPIC));
+    assert_eq!(eye.found(), "Topic /DisplayName", "nor does one of which nothing is listed");
+}
+
+#[test]
 fn a_single_look_takes_no_baseline() {
     let mut eye = Eye::default();
     eye.sees_first(0, TOPIC);
     let single = super::only(5, "Queue", "Queue MODIFIED /DelaySeconds=1");
-    eye.learns(true, &single);
+    eye.learns(Some(at(5)), &single);
     assert_eq!(eye.known.baseline.len(), 1);
     eye.sees(9, "Topic MODIFIED /DisplayName=b, Queue MODIFIED /DelaySeconds=1");
     assert_ne!(eye.found(), "");
@@ -238,17 +252,17 @@ fn what_the_listing_says_could_not_be_compared_is_not_taken_for_well() {
     let mut eye = Eye::default();
     eye.sees(5, TOPIC);
     let resources = vec![resource("Topic", "AWS::SNS::Topic", Some("t"), Some(Seen::Unknown))];
-    eye.learns(false, &Look { resources, ..look(9, "") });
+    eye.learns(None, &Look { resources, ..look(9, "") });
     assert_eq!(eye.found(), "Topic /DisplayName");
     let resources = vec![resource("Topic", "AWS::SNS::Topic", Some("t"), Some(Seen::InSync))];
-    eye.learns(false, &Look { resources, ..look(9, "") });
+    eye.learns(None, &Look { resources, ..look(9, "") });
     assert_eq!(eye.found(), "");
 }
 
 #[test]
 fn why_a_look_is_not_whole_is_kept_until_one_is() {
     let mut eye = Eye::default();
-    eye.learns(false, &Look { failed: Some("Rate\nexceeded.".into()), ..look(5, TOPIC) });
+    eye.learns(None, &Look { failed: Some("Rate\nexceeded.".into()), ..look(5, TOPIC) });
     assert_eq!((eye.known.failed.as_deref(), eye.found().as_str()), (Some("Rate exceeded"), "Topic /DisplayName"));
     eye.sees_one(6, "Topic", TOPIC);
     assert!(eye.known.failed.is_some());
@@ -286,7 +300,7 @@ fn only_so_many_places_are_remembered_of_one_resource() {
 }
 
 fn resource(logical: &str, kind: &str, physical: Option<&str>, seen: Option<Seen>) -> Resource {
-    Resource { logical: logical.into(), physical: physical.map(Into::into), kind: kind.into(), seen }
+    Resource { logical: logical.into(), physical: physical.map(Into::into), kind: kind.into(), touched: None, seen }
 }
 
 #[test]
@@ -311,12 +325,16 @@ fn coverage_is_so_many_of_so_many() {
 #[test]
 fn a_look_is_the_first_when_ours_was_the_last_change_and_is_fresh() {
     let fresh = at(0) + FRESH;
-    assert!(is_first(true, Some(at(0)), None, at(5)));
-    assert!(is_first(true, Some(at(0)), None, fresh));
-    assert!(!is_first(true, Some(at(0)), None, fresh + SignedDuration::from_secs(1)), "late ones could be somebody's");
-    assert!(is_first(true, Some(at(60)), Some(at(59)), at(90)), "it was changed since it was looked at");
-    assert!(!is_first(true, Some(at(60)), Some(at(60)), at(90)), "a look is remembered to the second");
-    assert!(!is_first(true, Some(at(59)), Some(at(60)), at(90)), "it was looked at since");
-    assert!(!is_first(false, Some(at(0)), None, at(5)), "it was not ours");
-    assert!(!is_first(true, None, None, at(5)));
+    assert_eq!(first(true, Some(at(0)), None, at(5)), Some(at(0)));
+    assert_eq!(first(true, Some(at(0)), None, fresh), Some(at(0)));
+    assert_eq!(
+        first(true, Some(at(0)), None, fresh + SignedDuration::from_secs(1)),
+        None,
+        "late ones could be somebody's"
+    );
+    assert_eq!(first(true, Some(at(60)), Some(at(59)), at(90)), Some(at(60)), "it was changed since it was looked at");
+    assert_eq!(first(true, Some(at(60)), Some(at(60)), at(90)), None, "a look is remembered to the second");
+    assert_eq!(first(true, Some(at(59)), Some(at(60)), at(90)), None, "it was looked at since");
+    assert_eq!(first(false, Some(at(0)), None, at(5)), None, "it was not ours");
+    assert_eq!(first(true, None, None, at(5)), None);
 }

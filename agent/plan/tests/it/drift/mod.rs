@@ -17,6 +17,7 @@ mod told;
 mod verdict;
 
 use crate::table::{World, at, key, word};
+use jiff::Timestamp;
 use manifests::{
     drift::{Drift, Ignore, Mode, Of},
     guardrails::{self, Guardrails},
@@ -27,7 +28,7 @@ use plan::{
         author::Author,
         learn::{Lens, News, learn},
         remembered::{Drifted, Drifts, Finding},
-        seen::{Deviation, Difference, Look},
+        seen::{Deviation, Difference, Look, Resource},
     },
     facts::Seen,
 };
@@ -59,6 +60,11 @@ fn deviation(text: &str) -> Deviation {
         reason: None,
         differences: words.map(difference).collect(),
     }
+}
+
+fn resource(deviation: &Deviation, touched: Timestamp) -> Resource {
+    let Deviation { logical, physical, kind, seen, .. } = deviation.clone();
+    Resource { logical, physical, kind, touched: Some(touched), seen }
 }
 
 /// A look at a whole stack, so many seconds after the beginning of time.
@@ -106,7 +112,7 @@ impl Eye {
         self
     }
 
-    fn learns(&mut self, first: bool, look: &Look) -> News {
+    fn learns(&mut self, first: Option<Timestamp>, look: &Look) -> News {
         let key = key("app");
         let lens = Lens { key: &key, rules: &self.rules, first, named: &self.named };
         learn(&mut self.known, &lens, look)
@@ -114,17 +120,24 @@ impl Eye {
 
     /// Sees all of the stack. Answers what is new.
     fn sees(&mut self, seconds: i64, text: &str) -> News {
-        self.learns(false, &look(seconds, text))
+        self.learns(None, &look(seconds, text))
     }
 
-    /// Sees all of the stack right after our own change.
+    /// Sees all of the stack right after our own change of everything that is named.
     fn sees_first(&mut self, seconds: i64, text: &str) -> News {
-        self.learns(true, &look(seconds, text))
+        self.sees_change(seconds, seconds, text)
+    }
+
+    /// The same, where our change began at one time, and what is named was touched at another.
+    fn sees_change(&mut self, began: i64, touched: i64, text: &str) -> News {
+        let mut look = look(began, text);
+        look.resources = look.deviations.iter().map(|one| resource(one, at(touched))).collect();
+        self.learns(Some(at(began)), &look)
     }
 
     /// Sees one resource.
     fn sees_one(&mut self, seconds: i64, logical: &str, text: &str) -> News {
-        self.learns(false, &only(seconds, logical, text))
+        self.learns(None, &only(seconds, logical, text))
     }
 
     /// What it knows somebody to have changed.

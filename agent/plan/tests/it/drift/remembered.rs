@@ -42,7 +42,12 @@ fn whole() -> Drifted {
     let mut noisy = super::Eye::default();
     noisy.sees_first(1, "Noisy MODIFIED /DisplayName=b");
     Drifted {
-        running: Some(Running { id: "d-1".into(), since: at(7), generation: Fingerprint::of(b"g"), first: true }),
+        running: Some(Running {
+            id: "d-1".into(),
+            since: at(7),
+            generation: Fingerprint::of(b"g"),
+            first: Some(at(4)),
+        }),
         failed: Some("it could not be compared".into()),
         baseline: noisy.known.baseline,
         noise: 1,

@@ -2,9 +2,13 @@
 
 use super::{CANARY, Eye, author};
 use crate::table::{at, found, word};
-use manifests::{guardrails::Who, id::LogicalId};
+use manifests::{
+    drift::Drift,
+    guardrails::{Guardrails, Who},
+    id::LogicalId,
+};
 use plan::drift::{
-    heal::case,
+    heal::Scene,
     learn::News,
     verdict::{Verdict, judge, names},
 };
@@ -19,6 +23,13 @@ fn healing(text: &str) -> Eye {
     eye
 }
 
+/// In an account that tells everything.
+fn within<T>(ask: impl FnOnce(Scene<'_>) -> T) -> T {
+    let mut guardrails = Guardrails::default();
+    guardrails.drift.who = Who::Full;
+    ask(Scene { found: &found("app@1 UPDATE_COMPLETE ours").1, rules: &Drift::default(), guardrails: &guardrails })
+}
+
 /// What comes of it when each of these resources looks like that again; one that is not named could not be looked at.
 fn after(eye: &mut Eye, looks: &[&str]) -> Verdict {
     let one = |text: &&str| -> (LogicalId, News) {
@@ -26,7 +37,7 @@ fn after(eye: &mut Eye, looks: &[&str]) -> Verdict {
         (word(logical), eye.sees_one(20, logical, text))
     };
     let looks: BTreeMap<LogicalId, News> = looks.iter().map(one).collect();
-    judge(&mut eye.known, &found("app@1 UPDATE_COMPLETE ours").1, &looks, Who::Full)
+    within(|scene| judge(&mut eye.known, scene, &looks))
 }
 
 const BOTH: &str = "Topic MODIFIED /DisplayName=canary-hunter2, Queue AWS::SQS::Queue DELETED";
@@ -52,8 +63,7 @@ fn what_is_as_before_is_not_tried_again() {
         "does not stay put back (HealNotConverging): Topic (AWS::SNS::Topic /DisplayName) is as before after a heal that went \
          well; ends with a commit that asks for what is there, when a person puts it back, or with `holdfast drift heal`"
     );
-    assert_eq!(stop.case, case(&eye.known, &found("app@1 UPDATE_COMPLETE ours").1));
-    assert_eq!(stop.plan, None);
+    assert_eq!(stop, within(|scene| scene.stop(&eye.known, stop.why.clone(), None)));
     let mut eye = healing(BOTH);
     let verdict = after(&mut eye, &["Topic MODIFIED /DisplayName=canary-hunter2", "Queue AWS::SQS::Queue DELETED"]);
     assert_eq!(verdict.healed, None);
