@@ -104,6 +104,9 @@ pub async fn execute(cli: Cli) -> Exit {
         Command::Events(of) => apart::events(cli.flags, &of, output).await,
         Command::Drift { asked, then: None } => apart::drift(cli.flags, &asked, output).await,
         Command::Drift { then: Some(DriftCommand::Heal { stack }), .. } => heal(cli.flags, &stack, output).await,
+        Command::Drift { then: Some(DriftCommand::Accept(meant)), .. } => {
+            apart::accept(cli.flags, &meant, output).await
+        }
         Command::Drift { then: Some(DriftCommand::Ignore(meant)), .. } => {
             apart::ignore(cli.flags, &meant, output).await
         }

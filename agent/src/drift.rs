@@ -4,6 +4,8 @@
 //! Showing changes nothing, neither in the account nor in what the agent remembers. Not here: what the agent does by itself
 //! (`rounds`), and any decision (`plan::drift`).
 
+mod accept;
+
 use crate::{
     cloud::count::Calls,
     config::Config,
@@ -12,6 +14,7 @@ use crate::{
     shipped::{Nobody, Shipped, Watcher},
     turn::{Standing, drifting, turn},
 };
+pub use accept::{Accepted, Proof};
 use aws_config::SdkConfig;
 use clap::Args;
 use manifests::{
@@ -69,7 +72,12 @@ pub(crate) fn shown(all: &[StackDrift], asked: &Asked) -> Exit {
 /// Of one stack, what is drifted now: CloudFormation is asked.
 async fn drifted(config: &Config, aws: &SdkConfig, meant: &Meant) -> Result<Vec<StackDrift>, CommandError> {
     let asked = Asked { stack: Some(meant.stack.clone()), detect: true, detailed_exitcode: false };
-    let mut all = show(config, aws, &asked).await?;
+    let all = show(config, aws, &asked).await?;
+    only(all, meant)
+}
+
+/// Of these, what is meant.
+fn only(mut all: Vec<StackDrift>, meant: &Meant) -> Result<Vec<StackDrift>, CommandError> {
     if let Some(why) = all.iter().find_map(|stack| stack.trouble.clone()) {
         return Err(CommandError::Refused(format!("`{}` could not be looked at: {why}", meant.stack)));
     }
@@ -127,6 +135,15 @@ pub(crate) fn exit(report: &Report) -> Exit {
 pub(crate) async fn ignore(config: &Config, aws: &SdkConfig, meant: &Meant) -> Result<Vec<Ignored>, CommandError> {
     let all = drifted(config, aws, meant).await?;
     Ok(all.iter().map(Ignored::of).collect())
+}
+
+/// The patch that makes git agree with the account, and its proof.
+///
+/// # Errors
+/// As [`show`], when nothing drifted, and when something of it can't be written.
+pub(crate) async fn accept(config: &Config, aws: &SdkConfig, meant: &Meant) -> Result<Accepted, CommandError> {
+    let (world, settings) = Shipped::new(config, aws, Calls::default(), Nobody)?;
+    accept::accept(&world, &settings, meant).await
 }
 
 /// A piece of a manifest.

@@ -3,20 +3,26 @@
 use crate::{
     cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Template, Trouble as Kind, trouble::why_of},
     pace::{Pace, Pacing},
+    package::Package,
     reading::Reading,
     refusal, shelve,
     world::{Settings, World},
 };
 use jiff::SignedDuration;
-use manifests::{id::StackKey, stack::Stack};
+use manifests::{
+    id::{Arn, Digest, StackKey},
+    stack::{Capability, Stack},
+};
 use plan::{
+    adopt::Existing,
+    asked::Asked,
     facts::ChangeSet,
     preview::{Outcome, Preview, outcome},
     select::{Account, Selected},
     step::{Action, Step},
     why::Why,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most that travels inside a request (CloudFormation quotas); larger templates go through a bucket.
 pub(crate) const INLINE_BYTES: usize = 51_200;
@@ -109,14 +115,8 @@ pub(crate) async fn request<'a, W: World>(
     let package = package.map_err(|why| Made::Trouble(Why::Trouble(why)))?;
     let place = (account, &step.key);
     shelve::bundles(world, settings, place, (manifest, reading)).await?;
-    let url = match package.inline() {
-        Some(_) => None,
-        None => Some(shelve::template(world, settings, place, &package).await?),
-    };
-    let template = match (package.inline(), &url) {
-        (Some(text), _) => Template::Inline(text),
-        (None, url) => Template::Url(url.as_deref().unwrap_or_default()),
-    };
+    let url = shelved(world, settings, place, &package).await?;
+    let template = sent(&package, url.as_deref());
     let description = format!("{} at {} ({})", manifest.name, reading.commit, manifest.at.file);
     let kept = BTreeSet::new();
     let request = ChangeSetRequest {
@@ -132,6 +132,27 @@ pub(crate) async fn request<'a, W: World>(
     };
     world.cloud().create_change_set(&request).await.map_err(|error| made_of(&error))?;
     Ok(package.transforms())
+}
+
+/// Puts a template that does not fit into a request where CloudFormation reads it. Answers its URL.
+pub(crate) async fn shelved<'a, W: World>(
+    world: &W,
+    settings: &Settings,
+    place: (&Account, &StackKey),
+    package: &Package,
+) -> Result<Option<String>, Made<'a>> {
+    match package.inline() {
+        Some(_) => Ok(None),
+        None => shelve::template(world, settings, place, package).await.map(Some),
+    }
+}
+
+/// How a template travels.
+pub(crate) fn sent<'t>(package: &'t Package, url: Option<&'t str>) -> Template<'t> {
+    match (package.inline(), url) {
+        (Some(text), _) => Template::Inline(text),
+        (None, url) => Template::Url(url.unwrap_or_default()),
+    }
 }
 
 /// A change set, once it is made: plainly described, because that is what the guard has to see.
@@ -184,4 +205,28 @@ fn made_of<'a>(error: &CloudError) -> Made<'a> {
         | Kind::Limit
         | Kind::Other => Made::Trouble(why_of(error)),
     }
+}
+
+/// What a stack is asked to be already, and the parameters whose values it keeps: all of them.
+pub(crate) fn as_it_is(existing: &Existing) -> Option<(Asked, BTreeSet<String>)> {
+    let capabilities = existing.capabilities.iter().map(|word| Capability::from_word(word));
+    let alarms = existing.alarms.iter().filter(|(_, kind)| kind == "AWS::CloudWatch::Alarm");
+    let alarms: Option<Vec<Arn>> = alarms.map(|(arn, _)| arn.parse().ok()).collect();
+    let role = match &existing.role {
+        Some(role) => Some(role.parse().ok()?),
+        None => None,
+    };
+    let parameters: BTreeMap<String, String> = existing.found.parameters.clone();
+    let kept = parameters.keys().cloned().collect();
+    let asked = Asked {
+        template: Digest::of(b""),
+        parameters,
+        tags: existing.found.tags.clone(),
+        capabilities: capabilities.collect::<Option<_>>()?,
+        role,
+        alarms: alarms?,
+        monitor_min: existing.monitor_min,
+        import_existing: false,
+    };
+    Some((asked, kept))
 }

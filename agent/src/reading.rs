@@ -140,9 +140,23 @@ impl Reading {
 
     /// A template with all that is nested in it.
     pub(crate) async fn package<S: Source>(&self, source: &S, path: &RepoPath) -> Result<package::Package, String> {
-        let read = async |path: &RepoPath| {
-            let bytes = source.blob(&self.commit, path, TEMPLATE_BYTES).await;
-            bytes.map_err(|error| error.to_string())
+        self.package_with(source, path, None).await
+    }
+
+    /// The same, if the template itself said this instead.
+    pub(crate) async fn package_with<S: Source>(
+        &self,
+        source: &S,
+        path: &RepoPath,
+        instead: Option<&str>,
+    ) -> Result<package::Package, String> {
+        let root = path;
+        let read = async |path: &RepoPath| match instead {
+            Some(text) if path == root => Ok(text.as_bytes().to_vec()),
+            Some(_) | None => {
+                let bytes = source.blob(&self.commit, path, TEMPLATE_BYTES).await;
+                bytes.map_err(|error| error.to_string())
+            }
         };
         let package = package::package(&read, path).await;
         package.map_err(|problem| Problem { hint: None, ..problem }.to_string())

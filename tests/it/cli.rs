@@ -6,9 +6,9 @@ use crate::binary::{Ran, holdfast, hub};
 use agent::error::Exit;
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-const COMMANDS: [&str; 20] = [
-    "", "run", "once", "plan", "status", "tree", "history", "events", "doctor", "validate", "hold", "release", "pin",
-    "unpin", "approve", "rollback", "verify", "trust", "adopt", "version",
+const COMMANDS: [&str; 21] = [
+    "", "run", "once", "plan", "status", "tree", "history", "events", "drift", "doctor", "validate", "hold", "release",
+    "pin", "unpin", "approve", "rollback", "verify", "trust", "adopt", "version",
 ];
 
 fn fixture(name: &str) -> PathBuf {
@@ -42,6 +42,10 @@ fn the_help_of_every_command_is_as_committed() {
     for command in ["reset", "sign", "approve"] {
         let ran = Ran::of(&mut holdfast(home.path(), &["trust", command, "--help"]));
         check(&format!("holdfast-trust-{command}.txt"), &ran);
+    }
+    for command in ["heal", "accept", "ignore"] {
+        let ran = Ran::of(&mut holdfast(home.path(), &["drift", command, "--help"]));
+        check(&format!("holdfast-drift-{command}.txt"), &ran);
     }
     check("holdfast-hub.txt", &Ran::of(&mut hub(home.path(), &["--help"])));
     check("holdfast-hub-watch.txt", &Ran::of(&mut hub(home.path(), &["watch", "--help"])));

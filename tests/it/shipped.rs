@@ -1,5 +1,6 @@
 //! The shipped programs over HTTP, against accounts that are simulated: what a user sees, and what an account sees.
 
+mod accept;
 mod adopt;
 mod artifacts;
 mod convergence;

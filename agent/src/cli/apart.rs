@@ -98,6 +98,20 @@ pub(super) async fn ignore(flags: Flags, meant: &drift::Meant, output: Output) -
     Ok(Exit::Done)
 }
 
+/// The patch goes where `git apply` reads it, everything else beside it.
+pub(super) async fn accept(flags: Flags, meant: &drift::Meant, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = configured(flags).await?;
+    let accepted = drift::accept(&config, &aws, meant).await?;
+    match output {
+        Output::Text => {
+            show::out(accepted.patch.trim_end_matches('\n'));
+            show::err(&show::drift::accepted(&accepted, Style::stderr()));
+        }
+        Output::Json => show::json(&accepted),
+    }
+    Ok(accepted.exit())
+}
+
 pub(super) async fn doctor(flags: Flags, output: Output) -> Result<Exit, CommandError> {
     let from = flags.config.clone();
     let (config, aws) = configured(flags).await?;

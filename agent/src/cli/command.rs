@@ -126,6 +126,8 @@ pub enum DriftCommand {
         /// The stack, by CloudFormation's name
         stack: String,
     },
+    /// Print the patch to template or manifest that makes git agree with the account, and have CloudFormation prove it
+    Accept(drift::Meant),
     /// Print what its manifest would have to say for the agent to leave it as it is
     Ignore(drift::Meant),
 }

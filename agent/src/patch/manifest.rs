@@ -1,10 +1,10 @@
-//! A manifest with another value of a parameter.
+//! A manifest with another value of a parameter, written there if it was not: its template's default was the value then.
 //!
 //! Not here: parameters that a manifest does not write itself. What it looks up (a label, an output, an SSM parameter) has
 //! its value elsewhere.
 
 use super::{
-    compared, edit,
+    compared, edit, parent,
     tree::{Document, Node, Shape},
     verify::Change,
     walk::{inside, walk},
@@ -45,6 +45,17 @@ pub fn manifest_of(text: &str, name: &str, key: &str, value: &str) -> Result<Str
 
 fn changed(document: &Document, root: &Node, key: &str, value: &str) -> Result<String, String> {
     let parts = ["spec", "parameters", key];
+    let spec = root.get("spec");
+    match spec.map(|spec| spec.get("parameters")) {
+        Some(Some(parameters)) if parameters.get(key).is_none() => {
+            return added(document, root, &parts, &Value::Text(value.to_owned()));
+        }
+        Some(None) => {
+            let all = serde_json::json!({ key: value });
+            return added(document, root, &parts[..2], &Value::read(&all.to_string(), None)?);
+        }
+        Some(Some(_)) | None => {}
+    }
     let way = walk(root, &parts)?;
     let node = way.last().ok_or("the manifest is empty")?.node;
     if let Some((_, what)) = inside(node) {
@@ -63,6 +74,12 @@ fn changed(document: &Document, root: &Node, key: &str, value: &str) -> Result<S
     };
     let text = edit::set(document, &way, &to)?;
     compared(document, root, text, &parts, Change::Set(&to)).map(|changed| changed.text)
+}
+
+/// The manifest with this at a place where nothing was.
+fn added(document: &Document, root: &Node, parts: &[&str], to: &Value) -> Result<String, String> {
+    let text = edit::add(document, &parent(root, parts)?, parts[parts.len() - 1], to)?;
+    compared(document, root, text, parts, Change::Add(to)).map(|changed| changed.text)
 }
 
 #[cfg(test)]
@@ -98,13 +115,26 @@ mod tests {
         check("C", "a,444444444444,c d", "[a, b]", "[a, \"444444444444\", c d]");
     }
 
+    /// The value was the default of the template.
+    #[test]
+    fn what_is_not_there_is_added() {
+        let before = "kind: Stack\nspec:\n  parameters:\n    A: b # why\n  region: x\n";
+        let after = "kind: Stack\nspec:\n  parameters:\n    A: b # why\n    Size: 2\n  region: x\n";
+        assert_eq!(manifest(before, "Size", "2").as_deref(), Ok(after));
+        let before = "kind: Stack\nspec: {parameters: {A: b}}\n";
+        assert_eq!(manifest(before, "C", "d").as_deref(), Ok("kind: Stack\nspec: {parameters: {A: b, C: d}}\n"));
+        let (before, after) = ("spec:\n  region: x\n", "spec:\n  region: x\n  parameters: {C: \"07\"}\n");
+        assert_eq!(manifest(before, "C", "07").as_deref(), Ok(after));
+        let merged = "base: &b {A: b}\nspec:\n  parameters:\n    <<: *b\n    C: d\n";
+        assert!(manifest(merged, "A", "x").is_err_and(|why| why.contains("merge key")), "it may be there");
+    }
+
     #[test]
     fn what_is_looked_up_is_left_alone() {
         let why = |key, how| format!("the parameter `{key}` is looked up (`{how}`): change it where it comes from");
         refused("D", &why("D", "label"));
         refused("E", &why("E", "ssm"));
         refused("F", &why("F", "output"));
-        refused("X", "there is no `X` in `spec/parameters`");
         let why = manifest(TEXT, "A", "x").unwrap_err();
         assert!(why.starts_with("the manifest: line 14 can't be read"), "{why}");
         assert_eq!(manifest("", "A", "x"), Err("the manifest is empty".to_owned()));

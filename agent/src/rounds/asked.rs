@@ -22,12 +22,14 @@ use plan::{
     drift::{
         agenda::lookable,
         author::Told,
+        learn::told,
         remembered::{Finding, Running},
         seen::{Detection, Deviation, Difference, Place},
         told::{Telling, report},
     },
     memory::generation,
     select::Account,
+    step::Stand,
 };
 
 /// The longest that a person waits for one stack (the CDK gives up after as long).
@@ -42,6 +44,8 @@ pub(crate) struct StackDrift {
     pub(crate) manifest: String,
     /// Where its template is.
     pub(crate) template: String,
+    /// Whether it is what the repository asks for, but for that.
+    pub(crate) settled: bool,
     /// What a report says of it.
     pub(crate) report: DriftReport,
     /// Everything that somebody changed.
@@ -169,9 +173,11 @@ impl<W: World> Rounds<'_, W> {
         if let (Some(place), false) = (place, findings.is_empty()) {
             deviations = self.world.cloud().deviations(place).await.unwrap_or_default();
         }
-        let differences = |finding: &Finding| {
-            let here = deviations.iter().find(|one| one.logical == finding.logical.as_str());
-            here.map(|one| one.differences.clone()).unwrap_or_default()
+        let known = self.drifts.of(key);
+        let differences = |finding: &Finding| -> Vec<Difference> {
+            let here = known.zip(deviations.iter().find(|one| one.logical == finding.logical.as_str()));
+            let rules = &wanted.manifest.drift;
+            here.map(|(known, one)| told(known, key, rules, one).into_iter().cloned().collect()).unwrap_or_default()
         };
         let one = |finding: &Finding| ResourceDrift {
             finding: finding.clone(),
@@ -182,6 +188,7 @@ impl<W: World> Rounds<'_, W> {
             key: key.clone(),
             manifest: wanted.manifest.at.file.to_string(),
             template: wanted.manifest.template.to_string(),
+            settled: self.plan.rows.get(key).is_some_and(|row| row.stand == Stand::Settled),
             report,
             resources: findings.iter().map(one).collect(),
             trouble,

@@ -6,7 +6,7 @@
 use super::{Rounds, drift::Named, health::Ground};
 use crate::{
     cloud::{ChangeSetRequest, Cloud, CloudError, Template, Trouble as Kind, trouble::why_of},
-    preview::waited_for,
+    preview::{as_it_is, waited_for},
     reading::Reading,
     refusal,
     stop::Stopped,
@@ -15,13 +15,10 @@ use crate::{
 use futures_util::future::join_all;
 use manifests::{
     drift::Drift,
-    id::{Arn, Digest, LogicalId, StackKey},
+    id::{LogicalId, StackKey},
     report::What,
-    stack::Capability,
 };
 use plan::{
-    adopt::Existing,
-    asked::Asked,
     drift::{
         agenda::lookable,
         heal::{Heal, Scene, Towards, towards},
@@ -42,7 +39,7 @@ use plan::{
     watch::{End, Ended},
     why::Why,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What came of asking for a heal's change set.
 enum Made {
@@ -327,28 +324,4 @@ impl<W: World> Rounds<'_, W> {
             known.stopped = None;
         });
     }
-}
-
-/// What a stack is asked to be already, and the parameters whose values it keeps: all of them.
-fn as_it_is(existing: &Existing) -> Option<(Asked, BTreeSet<String>)> {
-    let capabilities = existing.capabilities.iter().map(|word| Capability::from_word(word));
-    let alarms = existing.alarms.iter().filter(|(_, kind)| kind == "AWS::CloudWatch::Alarm");
-    let alarms: Option<Vec<Arn>> = alarms.map(|(arn, _)| arn.parse().ok()).collect();
-    let role = match &existing.role {
-        Some(role) => Some(role.parse().ok()?),
-        None => None,
-    };
-    let parameters: BTreeMap<String, String> = existing.found.parameters.clone();
-    let kept = parameters.keys().cloned().collect();
-    let asked = Asked {
-        template: Digest::of(b""),
-        parameters,
-        tags: existing.found.tags.clone(),
-        capabilities: capabilities.collect::<Option<_>>()?,
-        role,
-        alarms: alarms?,
-        monitor_min: existing.monitor_min,
-        import_existing: false,
-    };
-    Some((asked, kept))
 }

@@ -2,7 +2,10 @@
 //! not be seen.
 
 use super::{Ink, Style, counted};
-use crate::rounds::{ResourceDrift, StackDrift};
+use crate::{
+    drift::{Accepted, Proof},
+    rounds::{ResourceDrift, StackDrift},
+};
 use manifests::report::DriftReport;
 use plan::quote::unprintable;
 use serde_json::{Value, json};
@@ -93,6 +96,40 @@ fn of_resource(text: &mut String, resource: &ResourceDrift, style: Style) {
         "      {}",
         style.paint(Ink::Dim, &format!("{verb}{}; found at {:.0}", clean(&who), finding.since))
     );
+}
+
+/// What beside its patch there is to say of what was accepted.
+pub(crate) fn accepted(accepted: &Accepted, style: Style) -> String {
+    let mut text = String::new();
+    for Proof { stack, doubt, beside } in &accepted.proofs {
+        let _ = match doubt {
+            None => writeln!(
+                text,
+                "{} {stack}: with this patch, CloudFormation finds nothing of it to change",
+                style.paint(Ink::Good, "✓")
+            ),
+            Some(why) => writeln!(
+                text,
+                "{} {stack}: that this patch is enough could not be shown: {}",
+                style.paint(Ink::Bad, "✗"),
+                clean(why)
+            ),
+        };
+        if !beside.is_empty() {
+            let beside = clean(&beside.join(", "));
+            let _ =
+                writeln!(text, "  {}", style.paint(Ink::Dim, &format!("not part of it, and left as it is: {beside}")));
+        }
+    }
+    if !accepted.shared.is_empty() {
+        let shared = accepted.shared.join(", ");
+        let _ =
+            writeln!(text, "{} {shared} uses the same template, and changes with it", style.paint(Ink::Change, "•"));
+    }
+    let commit: String = accepted.commit.chars().take(7).collect();
+    let last = format!("for commit {commit}; it takes hold wherever the manifest does, once it is committed");
+    let _ = write!(text, "{}", style.paint(Ink::Dim, &last));
+    text
 }
 
 /// A value on one line, cut where it is long.

@@ -80,7 +80,7 @@ pub fn learn(known: &mut Drifted, lens: &Lens<'_>, look: &Look) -> News {
         }
         match deviation.seen {
             Some(Seen::Modified | Seen::Deleted) => {
-                let sorted = differences(known, lens, (look, deviation));
+                let sorted = differences(known, lens, deviation, is_ours(lens, look, &deviation.logical));
                 baseline.extend(sorted.baseline.iter().copied());
                 findings.extend(sort_out(known, lens, look, (deviation, logical), sorted));
             }
@@ -140,11 +140,17 @@ fn sort_out(
     })
 }
 
-fn differences<'a>(known: &Drifted, lens: &Lens<'_>, (look, deviation): (&Look, &'a Deviation)) -> Sorted<'a> {
+/// The differences of a resource that say something, by what is known.
+pub fn told<'a>(known: &Drifted, key: &StackKey, rules: &Drift, deviation: &'a Deviation) -> Vec<&'a Difference> {
+    let lens = Lens { key, rules, first: None, named: &BTreeMap::new() };
+    differences(known, &lens, deviation, false).told
+}
+
+fn differences<'a>(known: &Drifted, lens: &Lens<'_>, deviation: &'a Deviation, ours: bool) -> Sorted<'a> {
     let Deviation { logical, kind, .. } = deviation;
     let suspect = lens.named.contains_key(logical) || known.findings.iter().any(|one| one.logical.as_str() == logical);
     // What is gone was not so from the beginning.
-    let first = is_ours(lens, look, logical) && !suspect && deviation.seen == Some(Seen::Modified);
+    let first = ours && !suspect && deviation.seen == Some(Seen::Modified);
     let mut sorted = Sorted::default();
     if lens.rules.ignores_resource(logical, kind) {
         return sorted;
