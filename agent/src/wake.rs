@@ -56,6 +56,15 @@ fn region_of(url: &str) -> Option<&str> {
     url.strip_prefix("https://sqs.")?.split_once(".amazonaws.com").map(|(region, _)| region)
 }
 
+impl Queue {
+    /// Whether it lets itself be read. What is on it stays there for whoever reads it next.
+    pub(crate) async fn probe(&self) -> Result<(), CloudError> {
+        let call = self.sqs.receive_message().queue_url(&self.url).max_number_of_messages(1);
+        let call = call.visibility_timeout(0).wait_time_seconds(0).send().await;
+        call.map(drop).map_err(|error| trouble("sqs:ReceiveMessage", &error))
+    }
+}
+
 impl Bell for Queue {
     async fn ring(&self, wait: Duration) -> Result<Vec<String>, CloudError> {
         const MOST: i32 = 10;

@@ -71,6 +71,26 @@ impl<'a> Prober<'a> {
         ]
     }
 
+    /// The calls that look for drift of a stack that nobody has.
+    pub(crate) async fn drift(&self, stack: &str) -> [Probe; 6] {
+        const NOBODYS: &str = "00000000-0000-0000-0000-000000000000";
+        let detect = self.cfn.detect_stack_drift().stack_name(stack).send().await;
+        let one = self.cfn.detect_stack_resource_drift().stack_name(stack).logical_resource_id(stack.replace('-', ""));
+        let one = one.send().await;
+        let status = self.cfn.describe_stack_drift_detection_status().stack_drift_detection_id(NOBODYS).send().await;
+        let drifts = self.cfn.describe_stack_resource_drifts().stack_name(stack).send().await;
+        let resources = self.cfn.list_stack_resources().stack_name(stack).send().await;
+        let owner = self.cfn.describe_stack_resources().physical_resource_id(stack).send().await;
+        [
+            asked("cloudformation:DetectStackDrift", detect),
+            asked("cloudformation:DetectStackResourceDrift", one),
+            asked("cloudformation:DescribeStackDriftDetectionStatus", status),
+            asked("cloudformation:DescribeStackResourceDrifts", drifts),
+            asked("cloudformation:ListStackResources", resources),
+            asked("cloudformation:DescribeStackResources", owner),
+        ]
+    }
+
     /// The calls that change a stack and say so when there is none of that name.
     pub(crate) async fn writes(&self, stack: &str) -> [Probe; 5] {
         let create = self.cfn.create_change_set().stack_name(stack).change_set_name(stack);

@@ -4,7 +4,7 @@
 use super::{Check, Here, bucket::bucket, repository::known};
 use crate::{
     cloud::{
-        Cloud, CloudError, Trouble,
+        Cloud, CloudError, Lookup, Trouble,
         aws::{Aws, Caller},
         probe::{Probe, let_in},
     },
@@ -12,7 +12,8 @@ use crate::{
     reading::Reading,
     show::counted,
     store::{Document, Kept, Place},
-    world::World,
+    wake::Door,
+    world::{World, now},
 };
 use manifests::{
     check::Asks,
@@ -46,6 +47,7 @@ impl Asked<'_> {
             self.stacks(region, say).await;
         }
         self.parameters(say).await;
+        self.events(say).await;
         // Which template a stack has makes no difference here, so none is read.
         let any = |reading: &Reading| select(&reading.repository, account.clone(), |_| Ok(Digest::of(b"")));
         if let Some(selected) = self.reading.map(any) {
@@ -96,7 +98,20 @@ impl Asked<'_> {
                 "mend `cloudformation:DescribeStacks` first",
             )),
         };
-        told(probes, region, &format!("stack `{name}`")).into_iter().chain(unsure).for_each(say);
+        told(probes, region, &format!("stack `{name}`")).into_iter().chain(unsure).for_each(&mut *say);
+        if self.here.settings.drift_calls > 0 {
+            told(prober.drift(&name).await.into(), region, &format!("stack `{name}`")).into_iter().for_each(&mut *say);
+            let trail = cloud.trail(region, &Lookup::Resource(&name, now(self.here.world))).await;
+            told(vec![let_in("cloudtrail:LookupEvents", trail)], region, "who changed something").into_iter().for_each(say);
+        }
+    }
+
+    /// The queue of events, if there is one.
+    async fn events(&self, say: &mut dyn FnMut(Check)) {
+        if let Door::Queue(queue) = self.here.world.bell() {
+            let probe = let_in("sqs:ReceiveMessage", queue.probe().await);
+            told(vec![probe], &self.here.settings.home, "the queue of `--events`").into_iter().for_each(say);
+        }
     }
 
     /// What the guardrails want a stack's name to begin with.

@@ -230,3 +230,32 @@ fn who_it_was_is_told_as_far_as_the_account_allows() {
     assert_eq!(drifted.call.as_deref(), Some("ssm:PutParameter"));
     assert!(!turn.ran.stdout.contains("mallory") && !turn.ran.stdout.contains("tampered"), "{turn:#?}");
 }
+
+#[test]
+fn the_doctor_asks_for_every_call_that_looks_for_drift() {
+    const CALLS: [&str; 8] = [
+        "cloudformation:DetectStackDrift",
+        "cloudformation:DetectStackResourceDrift",
+        "cloudformation:DescribeStackDriftDetectionStatus",
+        "cloudformation:DescribeStackResourceDrifts",
+        "cloudformation:ListStackResources",
+        "cloudformation:DescribeStackResources",
+        "cloudtrail:LookupEvents",
+        "sqs:ReceiveMessage",
+    ];
+    let site = Site::of(&[("stack", "")]);
+    let queue = site.listens();
+    let doctor = || Ran::of(site.watchful(&["doctor"]).env("HOLDFAST_EVENTS", &queue));
+    let ran = doctor();
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    for call in CALLS {
+        assert!(ran.stdout.contains(call), "no {call}: {}", ran.stdout);
+        site.fault(call, None, Fault::Denied);
+        let ran = doctor();
+        assert_eq!(ran.code, Some(77), "{ran:#?}");
+        assert!(ran.stdout.contains(&format!("the permission `{call}`")), "{ran:#?}");
+        site.calm();
+    }
+    assert_eq!(Ran::of(&mut site.agent(&["doctor"])).code, Some(0));
+    assert!(!Ran::of(&mut site.agent(&["doctor"])).stdout.contains("Drift"), "nobody looks, so nobody asks");
+}
