@@ -102,7 +102,9 @@ impl Asked<'_> {
         if self.here.settings.drift_calls > 0 {
             told(prober.drift(&name).await.into(), region, &format!("stack `{name}`")).into_iter().for_each(&mut *say);
             let trail = cloud.trail(region, &Lookup::Resource(&name, now(self.here.world))).await;
-            told(vec![let_in("cloudtrail:LookupEvents", trail)], region, "who changed something").into_iter().for_each(say);
+            told(vec![let_in("cloudtrail:LookupEvents", trail)], region, "who changed something")
+                .into_iter()
+                .for_each(say);
         }
     }
 

@@ -20,7 +20,7 @@ use plan::{
     permit::Permit,
     recover,
     select::Selected,
-    step::Step,
+    step::{Action, Step},
     why::Why,
 };
 
@@ -133,6 +133,11 @@ impl<W: World> Rounds<'_, W> {
             commit: Some(commit.clone()),
             allowed: cost.allowed,
         };
+        // Our own deletions are forgotten with what they deleted.
+        if matches!(step.action, Action::Create(_)) && step.stack_id.is_none() && self.memory.knows(&step.key) {
+            let why = "the stack itself was deleted, by nobody here; it is made again".to_owned();
+            self.note(&step.key, What::Drifted, commit.clone(), why);
+        }
         let tried = recover::about_to(step, self.memory.of(&step.key), pending.since);
         self.memory.regions.insert(step.key.region.clone());
         self.memory.change(&step.key, |known| {
