@@ -294,7 +294,7 @@ impl<'a, W: World> Rounds<'a, W> {
         self.end(&found, &selected, &reading.commit).await;
         let mut gathered = Gathered::default();
         self.consider((&selected, &found, &values), &mut gathered, reading).await?;
-        self.to_heal((&selected, &found, &values));
+        self.due_heals((&selected, &found, &values));
         Ok((selected, gathered))
     }
 

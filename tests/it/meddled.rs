@@ -50,7 +50,7 @@ impl Meddled {
     fn new(seed: u64, blind: bool) -> Self {
         let mut all = Everyone::new(seed, Timing::realistic());
         all.settings.drift_calls = 1_000;
-        all.settings.listens = seed % 2 == 0;
+        all.settings.listens = seed.is_multiple_of(2);
         let here = all.here(ME);
         here.cloud.blind.set(blind);
         for stack in STACKS {
@@ -73,7 +73,7 @@ impl Meddled {
     }
 
     fn one_in(&mut self, times: u64) -> bool {
-        self.seed.draw() % times == 0
+        self.seed.draw().is_multiple_of(times)
     }
 
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {

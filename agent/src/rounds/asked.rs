@@ -92,7 +92,7 @@ impl<W: World> Rounds<'_, W> {
             all.push((key, place, trouble));
         }
         self.ask_who().await;
-        self.to_heal(on);
+        self.due_heals(on);
         let mut shown = Vec::new();
         for (key, place, trouble) in all {
             shown.extend(self.shown(on, &key, place.as_ref(), trouble).await);

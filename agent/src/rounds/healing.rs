@@ -53,7 +53,7 @@ enum Made {
 impl<W: World> Rounds<'_, W> {
     /// Puts back what may be put back. Answers whether anything was begun.
     pub(super) async fn heal(&mut self, on: Ground<'_>, reading: &Reading) -> Result<bool, Stopped> {
-        let steps = self.to_heal(on);
+        let steps = self.due_heals(on);
         if steps.is_empty() {
             return Ok(false);
         }
@@ -122,7 +122,7 @@ impl<W: World> Rounds<'_, W> {
     }
 
     /// The heals that are due, as many as there are places; of all other drift why it is not put back.
-    pub(super) fn to_heal(&mut self, on: Ground<'_>) -> Vec<Step> {
+    pub(super) fn due_heals(&mut self, on: Ground<'_>) -> Vec<Step> {
         let taken = self.plan.rows.values().filter(|row| row.takes_seat()).count();
         let limit = self.law.policy.guardrails.limits.stacks_per_turn.saturating_sub(self.law.begun.stacks);
         let seats = self.law.policy.seats().saturating_sub(taken).min(limit as usize);

@@ -83,7 +83,8 @@ pub fn author(record: &Value) -> Option<Author> {
         .into_iter()
         .flatten()
         .any(|by| by == "cloudformation.amazonaws.com");
-    let reads = record.get("readOnly").is_some_and(|read| *read == Value::Bool(true) || *read == Value::from("true"));
+    let is_true = |word: &Value| word.as_bool() == Some(true) || word.as_str() == Some("true");
+    let reads = record.get("readOnly").is_some_and(is_true);
     let failed = text(record, "errorCode").is_some();
     if by_stack || reads || failed || service == "cloudformation" {
         return None;

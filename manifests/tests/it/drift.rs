@@ -4,6 +4,7 @@ use crate::{parse, stack};
 use manifests::{
     drift::{Drift, Mode},
     guardrails::{self, Guardrails, Who},
+    id::RepoPath,
 };
 use std::time::Duration;
 
@@ -21,10 +22,13 @@ fn check(lines: &str, expected: &str) {
     assert_eq!(told.join("\n"), expected);
 }
 
+fn place() -> RepoPath {
+    "guardrails.yaml".parse().expect("a path")
+}
+
 fn account(spec: &str) -> Result<Guardrails, String> {
     let text = format!("apiVersion: holdfast/v1\nkind: Guardrails\nspec: {spec}\n");
-    let place = "guardrails.yaml".parse().expect("a path");
-    guardrails::parse(&place, text.as_bytes()).map_err(|problems| problems[0].to_string())
+    guardrails::parse(&place(), text.as_bytes()).map_err(|problems| problems[0].to_string())
 }
 
 #[test]

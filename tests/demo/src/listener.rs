@@ -5,7 +5,7 @@ use manifests::id::AccountId;
 use std::{
     io::Read,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// An agent that runs until it is dropped.
@@ -60,12 +60,12 @@ fn sentence(line: &str) -> Option<String> {
 }
 
 fn wait(what: &str, is: impl Fn() -> bool) -> Result<(), StageError> {
-    let end = Instant::now() + PATIENCE;
-    while !is() {
-        if Instant::now() >= end {
-            return Err(StageError::Untrue(format!("waited for {what}, and it never came")));
+    const EACH: Duration = Duration::from_millis(20);
+    for _ in 0..PATIENCE.as_millis() / EACH.as_millis() {
+        if is() {
+            return Ok(());
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(EACH);
     }
-    Ok(())
+    Err(StageError::Untrue(format!("waited for {what}, and it never came")))
 }

@@ -58,6 +58,7 @@ fn propose(cloud: &SimCloud, stack: &str) -> Option<Result<(), agent::cloud::Clo
         key: &key,
         nested: false,
         create: true,
+        revert: false,
         name: &name,
         template: Template::Inline(SMALL),
         asked: &asked,
