@@ -75,7 +75,7 @@ fn slips_are_told_with_their_place() {
     check(
         "drift: {ignore: [{type: 'aws::sns::topic', paths: [Tags]}]}",
         "stacks/a.yaml:6:27: `aws::sns::topic` is not a resource type or a pattern of some\n  hint: such as \
-         `AWS::SNS::Topic` or `AWS::IAM::*`\nstacks/a.yaml:6:54: `Tags` is not a place in a resource's properties: must \
+         `AWS::SNS::Topic` or `AWS::IAM::*`\nstacks/a.yaml:6:54: `Tags` is not a place in a resource's properties: it must \
          begin with `/`, such as `/Tags` or `/Policies/*/PolicyDocument`",
     );
 }
