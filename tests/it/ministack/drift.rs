@@ -80,3 +80,23 @@ fn an_event_in_a_queue_wakes_the_agent() {
     let ran = agent.terminate();
     assert!(ran.stderr.contains("changed by arn:aws:iam::123456789012:user/mallory"), "{ran:#?}");
 }
+
+#[test]
+fn what_is_accepted_is_what_git_says_afterwards() {
+    let Some(account) = Account::new() else { return };
+    account.write("three", "", THREE);
+    account.repository.commit();
+    account.once().expect(State::InSync, 0);
+    account.operator.put("/three", "String", "by hand");
+    let ran = Ran::of(&mut watchful(&account, &["drift", "accept", "three"]));
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let line = "P: {Type: AWS::SSM::Parameter, Properties: {Name: /three, Type: String, Value:";
+    assert!(ran.stdout.contains(&format!("-  {line} one}}}}\n+  {line} by hand}}}}\n")), "{ran:#?}");
+    assert!(ran.stderr.contains("three: with this patch, CloudFormation finds nothing of it to change"), "{ran:#?}");
+    account.write("three", "", &THREE.replace("one", "by hand"));
+    account.repository.commit();
+    account.once().expect(State::InSync, 0);
+    let ran = Ran::of(&mut watchful(&account, &["drift", "--detect", "--detailed-exitcode"]));
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(account.operator.parameter("/three").as_deref(), Some("by hand"));
+}
