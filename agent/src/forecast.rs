@@ -26,6 +26,7 @@ use manifests::{
     stack::Stack,
 };
 use plan::{
+    drift::remembered::Finding,
     facts::{Change, ChangeSet, ChangeSetStatus},
     guard::{Judgement, digest, judge, judge_whole},
     memory::Memory,
@@ -33,6 +34,7 @@ use plan::{
     select::{Account, Selected, Wanted},
     step::{Action, Plan, Stand, Step},
 };
+use std::collections::BTreeMap;
 
 /// What would happen.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub struct Forecast {
     pub plan: Plan,
     /// What would be done to some, in order.
     pub changes: Vec<StackChange>,
+    /// What somebody changed in the account, as far as anybody has looked.
+    pub drifted: BTreeMap<StackKey, Vec<Finding>>,
     /// The digest of everything that would be destroyed.
     pub digest: Digest,
 }
@@ -66,6 +70,8 @@ pub struct StackChange {
     pub note: Option<String>,
     /// What the guard says.
     pub verdict: Verdict,
+    /// What somebody changed in what it changes: theirs is written over.
+    pub overwrites: Vec<Finding>,
 }
 
 /// What would come of a step.
@@ -95,10 +101,12 @@ pub async fn forecast<W: World>(world: &W, settings: &Settings, standing: &mut S
     let trouble = trouble.map(|trouble| trouble.to_string());
     let Some(reading) = start.reading else {
         let (plan, digest) = (Plan::default(), Digest::of(b""));
-        return Ok(Forecast { commit: None, trouble, problems: Vec::new(), plan, changes: Vec::new(), digest });
+        let (problems, changes, drifted) = (Vec::new(), Vec::new(), BTreeMap::new());
+        return Ok(Forecast { commit: None, trouble, problems, plan, changes, drifted, digest });
     };
     let mut rounds = Rounds::new(world, &settings, start.begin);
     let (selected, gathered) = rounds.survey(reading, &start.account).await?;
+    let drifted = rounds.drifted();
     let (mut plan, law, memory) = rounds.into_parts();
     let steps = std::mem::take(&mut plan.steps);
     let mut court = Court { law, memory, selected: &selected, now: now(world), destroyed: Vec::new() };
@@ -108,7 +116,8 @@ pub async fn forecast<W: World>(world: &W, settings: &Settings, standing: &mut S
     });
     // A few at a time: the account's people need its API too.
     let shown: Vec<Shown<'_>> = stream::iter(shown).buffered(AT_A_TIME).collect().await;
-    let changes: Vec<StackChange> = steps.iter().zip(shown).map(|(step, shown)| court.judged(step, shown)).collect();
+    let judged = steps.iter().zip(shown).map(|(step, shown)| court.judged(step, shown));
+    let changes: Vec<StackChange> = judged.map(|change| overwriting(change, &drifted)).collect();
     settle(&mut plan, &changes);
     Ok(Forecast {
         commit: Some(reading.commit.clone()),
@@ -116,6 +125,7 @@ pub async fn forecast<W: World>(world: &W, settings: &Settings, standing: &mut S
         problems: reading.problems().to_vec(),
         plan,
         changes,
+        drifted,
         digest: Digest::of(court.destroyed.join("\n").as_bytes()),
     })
 }
@@ -226,7 +236,7 @@ impl Court<'_> {
             Shown::New { changes, note } => {
                 let verdict = self.added(step, &changes);
                 let (key, act, shelved) = (step.key.clone(), step.action.started(), shelved(self.selected, step));
-                return StackChange { key, act, changes, shelved, note, verdict };
+                return StackChange { key, act, changes, shelved, note, verdict, overwrites: Vec::new() };
             }
         };
         let law = self.law.judges((&self.memory, self.selected), None, self.now);
@@ -248,7 +258,7 @@ impl Court<'_> {
             Made::Trouble(why) => (Vec::new(), Verdict::Not(why.to_string())),
         };
         let (key, act, shelved) = (step.key.clone(), step.action.started(), shelved(self.selected, step));
-        StackChange { key, act, changes, shelved, note: None, verdict }
+        StackChange { key, act, changes, shelved, note: None, verdict, overwrites: Vec::new() }
     }
 
     /// What adds a stack destroys nothing, but may hold what the account has none of.
@@ -289,6 +299,15 @@ fn shelved(selected: &Selected, step: &Step) -> Vec<(RepoPath, String)> {
     // What is no artifact is the template, or nested in it.
     let templates = objects.iter().filter(|key| !artifacts.values().any(|artifact| artifact == *key));
     packed.chain(templates.map(|key| (manifest.template.clone(), key.clone()))).collect()
+}
+
+/// The same, with what it changes that somebody else changed before.
+fn overwriting(mut change: StackChange, drifted: &BTreeMap<StackKey, Vec<Finding>>) -> StackChange {
+    let is_changed =
+        |finding: &&Finding| change.changes.iter().any(|one| one.logical.as_str() == finding.logical.as_str());
+    let found = drifted.get(&change.key).into_iter().flatten();
+    change.overwrites = found.filter(is_changed).cloned().collect();
+    change
 }
 
 /// The plain description decides what is listed; the detailed one, which may lack resources, only adds values to it.

@@ -12,7 +12,10 @@ use manifests::{
     report::{DriftReport, Report, Signature, Source as Where, State},
 };
 use plan::{
-    drift::told::{self, Telling},
+    drift::{
+        remembered::Finding,
+        told::{self, Telling},
+    },
     memory::Seal,
     quote::quote,
     select::Account,
@@ -41,6 +44,12 @@ impl<W: World> Rounds<'_, W> {
             calls: &calls,
             next: self.settings.rest.and_then(|rest| now(self.world).checked_add(rest).ok()),
         })
+    }
+
+    /// What somebody changed, as far as anybody has looked.
+    pub(crate) fn drifted(&self) -> BTreeMap<StackKey, Vec<Finding>> {
+        let found = |key: &StackKey| (key.clone(), self.drifts.findings(key).to_vec());
+        self.modes.keys().map(found).filter(|(_, found)| !found.is_empty()).collect()
     }
 
     /// What there is to say of drift.

@@ -2,8 +2,9 @@
 
 use super::{Ink, Style, counted};
 use crate::forecast::{Forecast, StackChange, Verdict};
-use manifests::{id::StackKey, report::State};
+use manifests::{guardrails::Who, id::StackKey, report::State};
 use plan::{
+    drift::{remembered::Finding, verdict::names},
     facts::{Action, Change, Detail, Replacement},
     guard::{Harm, harm},
     memory::Started,
@@ -23,6 +24,10 @@ pub fn text(forecast: &Forecast, style: Style) -> String {
         if let Stand::Not(why) = &row.stand {
             waiting(&mut text, key, row, why, style);
         }
+    }
+    for (key, found) in left(forecast) {
+        let what = printable(&by_hand(found));
+        let _ = writeln!(text, "  {key}: {}: {what} (`holdfast drift`)", style.paint(Ink::Change, "drifted"));
     }
     for problem in &forecast.problems {
         let _ = writeln!(text, "{} {problem}", style.paint(Ink::Bad, "problem:"));
@@ -78,16 +83,29 @@ pub fn verdict(forecast: &Forecast) -> String {
     let held = judged + forecast.changes.iter().filter(|change| matches!(change.verdict, Verdict::Held(_))).count();
     let deleted = forecast.changes.iter().filter(|change| change.act == Started::Remove).count();
     let not = forecast.plan.rows.values().filter(|row| matches!(row.stand, Stand::Not(_))).count();
+    let drifted: usize = forecast.drifted.values().map(Vec::len).sum();
+    let drifted = if drifted > 0 { format!(", {} drifted", counted(drifted, "resource")) } else { String::new() };
     let settled = forecast.plan.rows.values().filter(|row| row.stand == Stand::Settled).count();
     format!(
         "Plan {}: {}; {import}{} to add, {change} to change, {replace} to replace, {remove} to remove, {} to delete; \
-         {settled} in sync, {held} held, {not} not planned. digest {}",
+         {settled} in sync, {held} held, {not} not planned{drifted}. digest {}",
         commit.short(),
         counted(forecast.plan.rows.len(), "stack"),
         add,
         counted(deleted, "stack"),
         forecast.digest.short(16),
     )
+}
+
+/// What somebody changed and no change of this plan touches.
+fn left(forecast: &Forecast) -> impl Iterator<Item = (&StackKey, &Vec<Finding>)> {
+    let touched = |key: &StackKey| forecast.changes.iter().any(|one| one.key == *key && !one.overwrites.is_empty());
+    forecast.drifted.iter().filter(move |(key, _)| !touched(key))
+}
+
+/// In the account itself, all of it is told.
+fn by_hand(found: &[Finding]) -> String {
+    names(&found.iter().collect::<Vec<_>>(), Some(Who::Full))
 }
 
 fn by_danger(forecast: &Forecast) -> Vec<&StackChange> {
@@ -119,6 +137,10 @@ fn stack(text: &mut String, change: &StackChange, style: Style) {
     }
     for (path, key) in &change.shelved {
         let _ = writeln!(text, "    {} {path} as {key}", style.paint(Ink::Change, "object:"));
+    }
+    if !change.overwrites.is_empty() {
+        let what = printable(&by_hand(&change.overwrites));
+        let _ = writeln!(text, "    {} {what}", style.paint(Ink::Bad, "! writes over what somebody changed:"));
     }
     if let Some(note) = &change.note {
         let _ = writeln!(text, "    {} {}", style.paint(Ink::Change, "note:"), printable(note));
@@ -260,6 +282,7 @@ pub fn json(forecast: &Forecast) -> serde_json::Value {
             "stack": key.stack,
             "manifest": row.manifest,
             "state": row.state(),
+            "drifted": forecast.drifted.get(key).into_iter().flatten().map(|one| &one.logical).collect::<Vec<_>>(),
             "why": match &row.stand { Stand::Not(why) => Some(why.to_string()), Stand::Settled | Stand::Due(_) => None },
         })).collect::<Vec<_>>(),
         "changes": forecast.changes.iter().map(change_json).collect::<Vec<_>>(),
@@ -282,6 +305,7 @@ fn change_json(change: &StackChange) -> serde_json::Value {
         "why": why,
         "objects": change.shelved.iter().map(|(path, key)| json!({ "path": path, "key": key })).collect::<Vec<_>>(),
         "note": change.note,
+        "overwrites": change.overwrites.iter().map(|finding| &finding.logical).collect::<Vec<_>>(),
         "resources": change.changes.iter().map(resource_json).collect::<Vec<_>>(),
     })
 }
@@ -338,6 +362,7 @@ mod tests {
             shelved: vec![],
             note: Some(foreign.into()),
             verdict,
+            overwrites: vec![],
         };
         let forecast = Forecast {
             commit: None,
@@ -345,6 +370,7 @@ mod tests {
             problems: vec![],
             plan: Plan::default(),
             changes: vec![stack(Verdict::Held(foreign.into())), stack(Verdict::Not(foreign.into()))],
+            drifted: std::collections::BTreeMap::new(),
             digest: Digest::of(b""),
         };
         text(&forecast, Style::plain())

@@ -259,3 +259,30 @@ fn the_doctor_asks_for_every_call_that_looks_for_drift() {
     assert_eq!(Ran::of(&mut site.agent(&["doctor"])).code, Some(0));
     assert!(!Ran::of(&mut site.agent(&["doctor"])).stdout.contains("Drift"), "nobody looks, so nobody asks");
 }
+
+#[test]
+fn a_plan_says_what_it_writes_over_and_what_else_drifted() {
+    let site = Site::of(&[("stack", ""), ("other", "")]);
+    site.watched();
+    for stack in ["stack", "other"] {
+        site.changes(stack, "tampered", None);
+    }
+    site.world(|world, _| world.pass(Duration::from_secs(7 * 3_600)));
+    site.watched();
+    site.watched();
+    site.write("stack", "parameters: {Value: two}");
+    site.repository.commit();
+    let ran = Ran::of(&mut site.watchful(&["plan"]));
+    let by =
+        format!("Parameter (AWS::SSM::Parameter /Value, changed by {MALLORY} from 198.51.100.7 with ssm:PutParameter");
+    for text in [
+        &format!("! writes over what somebody changed: {by}"),
+        &format!("  eu-central-1/other: drifted: {by}"),
+        "0 not planned, 2 resources drifted. digest",
+    ] {
+        assert!(ran.stdout.contains(text), "{text:?} is missing in\n{}", ran.stdout);
+    }
+    let ran = Ran::of(&mut site.watchful(&["plan", "-o", "json"]));
+    let plan: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(plan["changes"][0]["overwrites"], json!(["Parameter"]));
+}
