@@ -25,7 +25,7 @@ const MESSAGES: f64 = 0.5;
 
 /// Both.
 pub(crate) fn drift(stage: &Stage) -> Result<Vec<Chapter>, MeasureError> {
-    let tenant = stage.tenant("500000000001", Size { mine: STACKS, others: 0, commits: 1 });
+    let tenant = stage.tenant("400000000001", Size { mine: STACKS, others: 0, commits: 1 });
     stage.commit(&tenant, &healing(tenant.account.as_str(), RUNS));
     for _ in 0..3 {
         stage.watchful(&tenant, "1000")?;
