@@ -2,7 +2,7 @@
 //!
 //! Not here: anything random.
 
-use agent::trust::signers::Signers;
+use agent::{trust::signers::Signers, wake::event};
 use manifests::{
     id::RepoPath,
     parse::{Content, File, parse},
@@ -71,5 +71,15 @@ fn every_report_reads_again() {
     for (name, bytes) in corpus("report") {
         let Ok(event) = report::read(&bytes) else { continue };
         assert_eq!(report::read(&serde_json::to_vec(&event).unwrap()).unwrap(), event, "{name}");
+    }
+}
+
+#[test]
+fn of_every_event_only_a_call_of_this_account_says_what_was_touched() {
+    let account = "111111111111".parse().unwrap();
+    for (name, bytes) in corpus("event") {
+        let said = event::read(&String::from_utf8_lossy(&bytes), &account);
+        let touched = matches!(said, event::Said::Touched(_));
+        assert_eq!(touched, matches!(name.as_str(), "call" | "forged"), "{name}: {said:?}");
     }
 }
