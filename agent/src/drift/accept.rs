@@ -202,13 +202,14 @@ fn said(set: &ChangeSet, stack: &StackDrift) -> (Option<String>, Vec<String>) {
         let meant = |one: &crate::rounds::ResourceDrift| one.finding.logical.as_str() == change.logical.as_str();
         stack.resources.iter().any(meant)
     };
+    let name = |change: &Change| format!("{} ({})", change.logical, change.kind);
     let told = |change: &Change| {
         let action = change.action.map_or("change in a way that this version does not know", Action::as_str);
-        format!("{action} {} ({})", change.logical, change.kind)
+        format!("{action} {}", name(change))
     };
     let real = set.changes.iter().filter(|change| change.action != Some(Action::SyncWithActual));
     let (meant, beside): (Vec<&Change>, Vec<&Change>) = real.partition(named);
-    let beside = beside.into_iter().map(told).collect();
+    let beside = beside.into_iter().map(name).collect();
     if meant.is_empty() {
         return (None, beside);
     }

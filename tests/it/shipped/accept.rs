@@ -93,7 +93,7 @@ fn one_of_two_is_accepted_and_the_other_is_said_to_stay() {
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     let said: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(said["proofs"][0]["doubt"], Value::Null);
-    assert_eq!(said["proofs"][0]["beside"], json!(["Modify B (AWS::SSM::Parameter)"]));
+    assert_eq!(said["proofs"][0]["beside"], json!(["B (AWS::SSM::Parameter)"]));
     assert_eq!(said["shared"], json!(["twin.yaml"]));
     let patch = said["patch"].as_str().unwrap();
     assert!(patch.contains("Name: /a, Type: String, Value: tampered"), "{patch}");
