@@ -104,7 +104,7 @@ pub(super) async fn accept(flags: Flags, meant: &drift::Meant, output: Output) -
     let accepted = drift::accept(&config, &aws, meant).await?;
     match output {
         Output::Text => {
-            show::out(accepted.patch.trim_end_matches('\n'));
+            show::out(&show::drift::patch(&accepted.patch, Style::stdout()));
             show::err(&show::drift::accepted(&accepted, Style::stderr()));
         }
         Output::Json => show::json(&accepted),

@@ -1,13 +1,12 @@
 //! Drift for a person: a line for each property, what was asked for beside what is there, and who it was; then what could
 //! not be seen.
 
-use super::{Ink, Style, counted};
+use super::{Ink, Style, counted, forecast::printable};
 use crate::{
     drift::{Accepted, Proof},
     rounds::{ResourceDrift, StackDrift},
 };
 use manifests::report::DriftReport;
-use plan::quote::unprintable;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -50,13 +49,13 @@ fn one(text: &mut String, stack: &StackDrift, style: Style) {
     let place = format!("{}/{}", stack.key.region, stack.key.stack);
     let _ = writeln!(text, "{} {}", style.paint(Ink::Bold, &place), style.paint(Ink::Dim, &stack.manifest));
     if let Some(why) = &stack.trouble {
-        let _ = writeln!(text, "  {} {}", style.paint(Ink::Bad, "✗"), clean(why));
+        let _ = writeln!(text, "  {} {}", style.paint(Ink::Bad, "✗"), printable(why));
     }
     for resource in &stack.resources {
         of_resource(text, resource, style);
     }
     if let Some(why) = &stack.report.why {
-        let _ = writeln!(text, "  {} {}", style.paint(Ink::Change, "•"), clean(why));
+        let _ = writeln!(text, "  {} {}", style.paint(Ink::Change, "•"), printable(why));
     }
     let DriftReport { baseline, noise, ignored, .. } = &stack.report;
     let quiet =
@@ -72,16 +71,16 @@ fn of_resource(text: &mut String, resource: &ResourceDrift, style: Style) {
     let finding = &resource.finding;
     let (ink, mark, what) = if finding.gone { (Ink::Bad, "-", " was deleted") } else { (Ink::Change, "~", "") };
     let name = style.paint(Ink::Bold, finding.logical.as_str());
-    let _ = writeln!(text, "  {} {name} ({}){what}", style.paint(ink, mark), clean(&finding.kind));
+    let _ = writeln!(text, "  {} {name} ({}){what}", style.paint(ink, mark), printable(&finding.kind));
     let width = resource.differences.iter().map(|one| one.path.chars().count()).max().unwrap_or_default().min(48);
     for one in &resource.differences {
         let (asked, is) = (value(&one.expected), value(&one.actual));
         let arrow = format!("{} → {}", style.paint(Ink::Good, &asked), style.paint(Ink::Bad, &is));
-        let _ = writeln!(text, "      {:width$}  {arrow}", clean(&one.path));
+        let _ = writeln!(text, "      {:width$}  {arrow}", printable(&one.path));
     }
     // What is no longer there was so when it was found.
     if resource.differences.is_empty() && !finding.paths.is_empty() {
-        let _ = writeln!(text, "      {}", clean(&finding.paths.join(", ")));
+        let _ = writeln!(text, "      {}", printable(&finding.paths.join(", ")));
     }
     let who = resource.author.sentence();
     let sure = finding.author.as_ref().is_none_or(|author| author.sure);
@@ -94,8 +93,20 @@ fn of_resource(text: &mut String, resource: &ResourceDrift, style: Style) {
     let _ = writeln!(
         text,
         "      {}",
-        style.paint(Ink::Dim, &format!("{verb}{}; found at {:.0}", clean(&who), finding.since))
+        style.paint(Ink::Dim, &format!("{verb}{}; found at {:.0}", printable(&who), finding.since))
     );
+}
+
+/// A patch: byte for byte where a program reads it, in colour and with nothing that moves a cursor where a person does.
+pub(crate) fn patch(patch: &str, style: Style) -> String {
+    let line = |line: &str| match line.chars().next() {
+        Some('+') => style.paint(Ink::Good, &printable(line)),
+        Some('-') => style.paint(Ink::Bad, &printable(line)),
+        Some('@') => style.paint(Ink::Dim, &printable(line)),
+        Some(_) | None => printable(line),
+    };
+    let patch = patch.strip_suffix('\n').unwrap_or(patch);
+    if style.is_coloured() { patch.split('\n').map(line).collect::<Vec<_>>().join("\n") } else { patch.to_owned() }
 }
 
 /// What beside its patch there is to say of what was accepted.
@@ -112,11 +123,11 @@ pub(crate) fn accepted(accepted: &Accepted, style: Style) -> String {
                 text,
                 "{} {stack}: that this patch is enough could not be shown: {}",
                 style.paint(Ink::Bad, "✗"),
-                clean(why)
+                printable(why)
             ),
         };
         if !beside.is_empty() {
-            let beside = clean(&beside.join(", "));
+            let beside = printable(&beside.join(", "));
             let _ =
                 writeln!(text, "  {}", style.paint(Ink::Dim, &format!("not part of it, and left as it is: {beside}")));
         }
@@ -134,17 +145,12 @@ pub(crate) fn accepted(accepted: &Accepted, style: Style) -> String {
 
 /// A value on one line, cut where it is long.
 fn value(text: &str) -> String {
-    let line = clean(text);
+    let line = printable(text);
     if line.is_empty() || line == "null" {
         return "(none)".into();
     }
     let short: String = line.chars().take(VALUE).collect();
     if line.chars().count() > VALUE { format!("{short}…") } else { short }
-}
-
-/// What AWS says, as one line without control characters.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if unprintable(c) { ' ' } else { c }).collect()
 }
 
 /// The same, for machines.
