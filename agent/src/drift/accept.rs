@@ -18,7 +18,7 @@ use crate::{
     refusal,
     rounds::{Rounds, StackDrift},
     turn::{Standing, Start, start},
-    world::{Settings, World},
+    world::{Settings, World, now},
 };
 use manifests::{
     id::{Digest, RepoPath, StackKey},
@@ -184,7 +184,12 @@ async fn proof<W: World>(
     stack: &StackDrift,
 ) -> Proof {
     let key = &stack.key;
-    let name = format!("holdfast-accept-{}", Digest::of(patched.template.as_bytes()).short(16));
+    // One that stayed behind was made of what was there at another time, and shows nothing now.
+    let name = format!(
+        "holdfast-accept-{}-{}",
+        Digest::of(patched.template.as_bytes()).short(16),
+        now(world).as_millisecond()
+    );
     let set = tried(world, settings, site, (patched, key), &name).await;
     if let Err(error) = world.cloud().delete_change_set(key, &name).await {
         tracing::warn!(stack = %key, error = %error.said(), "a change set stays behind");
