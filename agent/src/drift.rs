@@ -5,6 +5,7 @@
 //! (`rounds`), and any decision (`plan::drift`).
 
 mod accept;
+mod proof;
 
 use crate::{
     cloud::count::Calls,
@@ -13,19 +14,21 @@ use crate::{
     rounds::StackDrift,
     shipped::{Nobody, Shipped, Watcher},
     turn::{Standing, drifting, turn},
+    world::Which,
 };
-pub use accept::{Accepted, Proof};
+pub use accept::Accepted;
+pub use proof::Proof;
 use aws_config::SdkConfig;
 use clap::Args;
 use manifests::{
-    id::{Malformed, StackName},
+    id::{Malformed, StackKey},
     report::{Report, State, What},
 };
 
 /// What is shown.
 #[derive(Debug, Clone, Args)]
 pub struct Asked {
-    /// The stack, by CloudFormation's name [default: every stack]
+    /// The stack, by CloudFormation's name, or as `REGION/STACK` [default: every stack]
     pub stack: Option<String>,
     /// Have CloudFormation look at all of it first, and wait for that; without it, what the agent has found so far is shown
     #[arg(long)]
@@ -38,7 +41,7 @@ pub struct Asked {
 /// Which drift is meant.
 #[derive(Debug, Clone, Args)]
 pub struct Meant {
-    /// The stack, by CloudFormation's name
+    /// The stack, by CloudFormation's name, or as `REGION/STACK`
     pub stack: String,
     /// The resource, by its name in the template [default: all that drifted]
     pub resource: Option<String>,
@@ -61,11 +64,14 @@ pub(crate) async fn show(config: &Config, aws: &SdkConfig, asked: &Asked) -> Res
 /// What showing it ended with.
 pub(crate) fn shown(all: &[StackDrift], asked: &Asked) -> Exit {
     let drifted = all.iter().any(|stack| !stack.resources.is_empty());
-    let trouble = all.iter().any(|stack| stack.trouble.is_some());
-    match (trouble, drifted && asked.detailed_exitcode) {
+    let doubtful = all.iter().any(|stack| stack.doubt().is_some());
+    let unlooked = all.iter().any(|stack| stack.report.looked.is_none());
+    match (doubtful, asked.detailed_exitcode) {
         (true, _) => Exit::Failed,
-        (false, true) => Exit::Changes,
-        (false, false) => Exit::Done,
+        (false, true) if drifted => Exit::Changes,
+        // Nothing found is no good news of what nobody has looked at.
+        (false, true) if unlooked => Exit::Pending,
+        (false, true | false) => Exit::Done,
     }
 }
 
@@ -108,7 +114,7 @@ pub(crate) async fn heal<V: Watcher>(
     let (world, mut settings) = Shipped::new(config, aws, Calls::default(), watcher)?;
     settings.heal = Some(stack.clone());
     let mut report = turn(&world, &settings, &mut Standing::default()).await?;
-    report.stacks.retain(|row| row.stack == stack);
+    report.stacks.retain(|row| stack.is(&StackKey { region: row.region.clone(), stack: row.stack.clone() }));
     if report.stacks.iter().all(|row| row.drift.is_none()) {
         return Err(nobody_looks(&stack));
     }
@@ -119,12 +125,16 @@ pub(crate) async fn heal<V: Watcher>(
 
 /// What a heal ended with: whether anything is left.
 pub(crate) fn exit(report: &Report) -> Exit {
-    let left = report.stacks.iter().filter_map(|row| row.drift.as_ref()).any(|drift| drift.drifted_total > 0);
+    let drifts = || report.stacks.iter().filter_map(|row| row.drift.as_ref());
+    let left = drifts().any(|drift| drift.drifted_total > 0);
+    // Where nothing is left, all that there is to say of drift is that the look was not whole.
+    let doubtful = drifts().any(|drift| drift.drifted_total == 0 && drift.why.is_some());
     let tried = report.happened.iter().any(|happening| happening.what == What::NotHealed);
-    match (left, tried) {
-        (false, _) => Exit::Done,
-        (true, true) => Exit::Failed,
-        (true, false) => Exit::Held,
+    match (doubtful, left) {
+        (true, _) => Exit::Failed,
+        (false, false) => Exit::Done,
+        (false, true) if tried => Exit::Failed,
+        (false, true) => Exit::Held,
     }
 }
 
@@ -141,9 +151,14 @@ pub(crate) async fn ignore(config: &Config, aws: &SdkConfig, meant: &Meant) -> R
 ///
 /// # Errors
 /// As [`show`], when nothing drifted, and when something of it can't be written.
-pub(crate) async fn accept(config: &Config, aws: &SdkConfig, meant: &Meant) -> Result<Accepted, CommandError> {
+pub(crate) async fn accept(
+    config: &Config,
+    aws: &SdkConfig,
+    meant: &Meant,
+    stop: impl Future<Output = ()>,
+) -> Result<Accepted, CommandError> {
     let (world, settings) = Shipped::new(config, aws, Calls::default(), Nobody)?;
-    accept::accept(&world, &settings, meant).await
+    accept::accept(&world, &settings, meant, stop).await
 }
 
 /// A piece of a manifest.
@@ -160,7 +175,8 @@ impl Ignored {
         let mut text = String::from("  drift:\n    ignore:\n");
         for one in &stack.resources {
             text.push_str(&format!("      - resource: {}\n", one.finding.logical));
-            let paths: Vec<String> = one.finding.paths.iter().map(|path| format!("\"{}\"", escaped(path))).collect();
+            let paths = one.differences.iter().map(|difference| format!("\"{}\"", escaped(&difference.path)));
+            let paths: Vec<String> = paths.collect();
             // What is gone is so as a whole.
             if !one.finding.gone && !paths.is_empty() {
                 text.push_str(&format!("        paths: [{}]\n", paths.join(", ")));
@@ -175,11 +191,11 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-fn named(stack: &str) -> Result<StackName, CommandError> {
+fn named(stack: &str) -> Result<Which, CommandError> {
     stack.parse().map_err(|error: Malformed| CommandError::Usage { key: "STACK", why: error.to_string() })
 }
 
-fn nobody_looks(stack: &StackName) -> CommandError {
+fn nobody_looks(stack: &Which) -> CommandError {
     CommandError::Refused(format!(
         "nobody looks for drift of `{stack}`: no manifest asks for it in this account, or it says `drift: {{mode: off}}`, or the \
          account's guardrails do"

@@ -117,7 +117,7 @@ impl CommandError {
             Self::Stopped(Stopped::Identity(error)) => error.hint(),
             Self::Stopped(Stopped::Memory(error)) => error.hint(),
             Self::Stopped(Stopped::WrongAccount { .. }) => Some("check AWS_PROFILE, or `--account`".into()),
-            Self::Stopped(Stopped::Fenced { .. }) => None,
+            Self::Stopped(Stopped::Fenced { .. } | Stopped::Unlooked { .. }) => None,
             Self::Stopped(Stopped::Unsound(_)) => Some("this is a bug in Holdfast: please report it".into()),
             Self::Fetch(error) => error.hint.clone(),
         }
@@ -142,9 +142,9 @@ impl CommandError {
             },
             Self::Stopped(Stopped::Identity(error)) => of(error),
             Self::Stopped(Stopped::Memory(StoreError::Parameter { source, .. })) => of(source),
-            Self::Stopped(Stopped::Memory(_) | Stopped::Unsound(_)) | Self::Local { .. } | Self::Refused(_) => {
-                Exit::Failed
-            }
+            Self::Stopped(Stopped::Memory(_) | Stopped::Unsound(_) | Stopped::Unlooked { .. })
+            | Self::Local { .. }
+            | Self::Refused(_) => Exit::Failed,
             Self::Cloud(error) => of(error),
             Self::Stopped(Stopped::WrongAccount { .. }) => Exit::Denied,
             Self::Stopped(Stopped::Fenced { .. }) => Exit::Unreachable,

@@ -143,16 +143,15 @@ impl Reading {
         self.package_with(source, path, None).await
     }
 
-    /// The same, if the template itself said this instead.
+    /// The same, if the template at this path said this instead.
     pub(crate) async fn package_with<S: Source>(
         &self,
         source: &S,
         path: &RepoPath,
-        instead: Option<&str>,
+        instead: Option<(&RepoPath, &str)>,
     ) -> Result<package::Package, String> {
-        let root = path;
         let read = async |path: &RepoPath| match instead {
-            Some(text) if path == root => Ok(text.as_bytes().to_vec()),
+            Some((other, text)) if path == other => Ok(text.as_bytes().to_vec()),
             Some(_) | None => {
                 let bytes = source.blob(&self.commit, path, TEMPLATE_BYTES).await;
                 bytes.map_err(|error| error.to_string())

@@ -157,7 +157,7 @@ impl<'a, W: World> Rounds<'a, W> {
             if self.settings.heal.is_some() {
                 // A person asked for one thing, and nothing else is done.
                 steps.clear();
-                self.look_first((&selected, &found, &values)).await;
+                self.look_first((&selected, &found, &values)).await?;
             }
             let mut started = false;
             // What turns out to need nothing, or is held, makes room for others; nothing moved, so nobody looks again.

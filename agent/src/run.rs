@@ -37,8 +37,8 @@ pub async fn run<W: World>(
             }
             Ok(_) => trouble.wait(),
             Err(stopped @ (Stopped::WrongAccount { .. } | Stopped::Unsound(_))) => return Err(stopped),
-            Err(fenced @ Stopped::Fenced { .. }) => {
-                tracing::warn!("{fenced}");
+            Err(stopped @ (Stopped::Fenced { .. } | Stopped::Unlooked { .. })) => {
+                tracing::warn!("{stopped}");
                 steady.wait()
             }
             Err(stopped @ (Stopped::Identity(_) | Stopped::Memory(_))) => {

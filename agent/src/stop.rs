@@ -37,6 +37,14 @@ pub enum Stopped {
         /// When its time is over, if it does not go on.
         until: Timestamp,
     },
+    /// What a person wants put back could not be looked at.
+    #[error("`{stack}` could not be looked at, so nothing was put back: {why}")]
+    Unlooked {
+        /// Which stack, with its region.
+        stack: String,
+        /// Why.
+        why: String,
+    },
     /// The plan was not sound: a bug, and nothing was changed.
     #[error("the plan is not sound, so nothing was changed: {0}")]
     Unsound(String),

@@ -19,11 +19,11 @@ use crate::{
     store::Store,
     trust::Trust,
     wake::hear,
-    world::{Settings, Sight, World, costs, now},
+    world::{Settings, Sight, Which, World, costs, now},
 };
 use jiff::Timestamp;
 use manifests::{
-    id::{AccountId, CommitId, StackKey, StackName},
+    id::{AccountId, CommitId, StackKey},
     report::{Happening, Report, What},
 };
 use plan::{
@@ -114,11 +114,11 @@ pub(crate) async fn drifting<W: World>(
     world: &W,
     settings: &Settings,
     standing: &mut Standing,
-    (stack, detect): (Option<&StackName>, bool),
+    (which, detect): (Option<&Which>, bool),
 ) -> Result<Vec<StackDrift>, Stopped> {
     let (Start { account, begin, reading }, _) = start(world, settings, standing).await?;
     let Some(reading) = reading else { return Ok(Vec::new()) };
-    Rounds::new(world, settings, begin).drifting(reading, &account, stack, detect).await
+    Rounds::new(world, settings, begin).drifting(reading, &account, which, detect).await
 }
 
 /// What a turn begins with.

@@ -12,11 +12,15 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
-    id::{AccountId, CommitId, Region, RepoPath, StackKey, StackName},
+    id::{AccountId, CommitId, Malformed, Region, RepoPath, StackKey, StackName},
     report::{Happening, Report},
 };
 use plan::{lease::Holder, memory::Started, plan::Policy, shelf::Rules, step::Plan};
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Display, Formatter},
+    str::FromStr,
+};
 
 /// The doors of a turn. The shipped ones are git over gix, AWS over its SDK, SSM or a file, SNS, and the machine's
 /// clock; tests bring a world in memory.
@@ -118,9 +122,41 @@ pub struct Settings {
     /// Whether events wake it: then it keeps in mind whose resource is whose.
     pub listens: bool,
     /// A stack of which a person wants put back what was changed, whatever its mode is.
-    pub heal: Option<StackName>,
+    pub heal: Option<Which>,
     /// How long the agent rests before the next turn, if there is one.
     pub rest: Option<SignedDuration>,
+}
+
+/// Which stack a person means: by its name, and by its region where that is said too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Which {
+    region: Option<Region>,
+    stack: StackName,
+}
+
+impl Which {
+    /// Whether this is one.
+    pub fn is(&self, key: &StackKey) -> bool {
+        key.stack == self.stack && self.region.as_ref().is_none_or(|region| *region == key.region)
+    }
+}
+
+impl FromStr for Which {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let (region, stack) = text.split_once('/').map_or((None, text), |(region, stack)| (Some(region), stack));
+        Ok(Self { region: region.map(str::parse).transpose()?, stack: stack.parse()? })
+    }
+}
+
+impl Display for Which {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.region {
+            Some(region) => write!(f, "{region}/{}", self.stack),
+            None => write!(f, "{}", self.stack),
+        }
+    }
 }
 
 /// Now. A machine's clock can be wrong, and nothing that is counted by the day may depend on it: where it is more than a

@@ -101,7 +101,7 @@ pub(super) async fn ignore(flags: Flags, meant: &drift::Meant, output: Output) -
 /// The patch goes where `git apply` reads it, everything else beside it.
 pub(super) async fn accept(flags: Flags, meant: &drift::Meant, output: Output) -> Result<Exit, CommandError> {
     let (config, aws) = configured(flags).await?;
-    let accepted = drift::accept(&config, &aws, meant).await?;
+    let accepted = drift::accept(&config, &aws, meant, stop()).await?;
     match output {
         Output::Text => {
             show::out(&show::drift::patch(&accepted.patch, Style::stdout()));

@@ -123,7 +123,7 @@ pub enum Command {
 pub enum DriftCommand {
     /// Put back what was changed in one stack now, whatever its mode is and whatever came of it before; nothing else is done
     Heal {
-        /// The stack, by CloudFormation's name
+        /// The stack, by CloudFormation's name, or as `REGION/STACK`
         stack: String,
     },
     /// Print the patch to template or manifest that makes git agree with the account, and have CloudFormation prove it

@@ -6,29 +6,29 @@
 //!
 //! Not here: how a text is patched ([`crate::patch`]), and any commit: whoever asked applies the patch, or does not.
 
-use super::{Meant, named, nobody_looks};
+use super::{
+    Meant, named, nobody_looks,
+    proof::{Proof, proof},
+};
 use crate::{
-    cloud::{ChangeSetRequest, Cloud},
     error::{CommandError, Exit},
     git::Source,
     look::selected,
     patch::{self, Patched, Unpatched, Wish},
-    preview::{Made, as_it_is, sent, shelved, waited_for},
     reading::{Reading, TEMPLATE_BYTES},
-    refusal,
     rounds::{Rounds, StackDrift},
     turn::{Standing, Start, start},
-    world::{Settings, World, now},
+    world::{Settings, World},
 };
 use manifests::{
-    id::{Digest, RepoPath, StackKey},
+    id::{RepoPath, StackKey},
     parse::MAX_FILE,
     stack::Stack,
 };
-use plan::{
-    facts::{Action, Change, ChangeSet},
-    preview::{Outcome, outcome},
-    select::Account,
+use plan::select::{Account, Selected};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
 };
 
 /// What git would have to say, and whether that is enough.
@@ -38,49 +38,44 @@ pub struct Accepted {
     pub commit: String,
     /// What `git apply` takes.
     pub patch: String,
-    /// What CloudFormation says of it, for each stack that drifted.
+    /// What CloudFormation says of it, for each stack that the manifest asks for in this account.
     pub proofs: Vec<Proof>,
-    /// Other manifests that use the same template, and so change with it.
+    /// Files of other manifests whose templates change with it.
     pub shared: Vec<String>,
-}
-
-/// What CloudFormation says of a patch.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Proof {
-    /// Which stack, with its region.
-    pub stack: String,
-    /// Why it is no proof; without it, what was accepted would change in nothing.
-    pub doubt: Option<String>,
-    /// What else of the stack is not as asked, and stays so.
-    pub beside: Vec<String>,
 }
 
 impl Accepted {
     /// What it ends with: a patch that proves nothing needs a person.
     pub(crate) fn exit(&self) -> Exit {
-        if self.proofs.iter().all(|proof| proof.doubt.is_none()) { Exit::Done } else { Exit::Held }
+        if self.proofs.iter().all(Proof::holds) { Exit::Done } else { Exit::Held }
     }
 }
 
 /// The files of a commit before and after.
 struct Written {
+    before: String,
     patched: Patched,
     patch: String,
 }
 
 /// What is patched, and where it is.
-struct Site<'a> {
-    account: &'a Account,
-    reading: &'a Reading,
-    manifest: &'a Stack,
+pub(super) struct Site<'a> {
+    pub(super) account: &'a Account,
+    pub(super) reading: &'a Reading,
+    pub(super) manifest: &'a Stack,
 }
 
 /// The patch that makes git agree with the account about one stack, or one resource of it, and its proof.
 ///
 /// # Errors
-/// When nothing drifted, the stack is not what the repository asks for otherwise, or one of the differences can't be written:
-/// every one is named.
-pub(crate) async fn accept<W: World>(world: &W, settings: &Settings, meant: &Meant) -> Result<Accepted, CommandError> {
+/// When nothing drifted, the stack is not what the repository asks for otherwise, one of the differences can't be written
+/// (every one is named), or `stop` comes.
+pub(crate) async fn accept<W: World>(
+    world: &W,
+    settings: &Settings,
+    meant: &Meant,
+    stop: impl Future<Output = ()>,
+) -> Result<Accepted, CommandError> {
     let stack = named(&meant.stack)?;
     let mut standing = Standing::default();
     let (Start { account, begin, reading }, _) = start(world, settings, &mut standing).await?;
@@ -99,23 +94,68 @@ pub(crate) async fn accept<W: World>(world: &W, settings: &Settings, meant: &Mea
         )));
     }
     let selected = selected(world, settings, reading, &account).await;
-    let Some(wanted) = all.first().and_then(|stack| selected.wanted.get(&stack.key)) else {
-        return Err(nobody_looks(&stack));
-    };
-    let site = Site { account: &account, reading, manifest: &wanted.manifest };
+    let site = Site { account: &account, reading, manifest: one_manifest(&all, &selected)? };
     let written = written(world, &site, &all).await?;
-    let mut proofs = Vec::new();
-    for stack in &all {
-        proofs.push(proof(world, settings, &site, &written.patched, stack).await);
+    // The manifest's other stacks change with it, whether anybody looks for drift of them or not.
+    let keys = selected.wanted.iter().filter(|(_, wanted)| wanted.manifest.name == site.manifest.name);
+    let (mut stop, mut proofs) = (pin!(stop), Vec::new());
+    for (key, _) in keys {
+        let drifted = all.iter().find(|stack| stack.key == *key);
+        let accepted = drifted.into_iter().flat_map(|stack| &stack.resources);
+        let accepted: Vec<&str> = accepted.map(|one| one.finding.logical.as_str()).collect();
+        proofs.push(proof(world, settings, &site, &written.patched, (key, &accepted), stop.as_mut()).await?);
     }
-    Ok(Accepted { commit: reading.commit.to_string(), patch: written.patch, proofs, shared: shared(&site) })
+    let shared = shared(world, &site, &written).await;
+    Ok(Accepted { commit: reading.commit.to_string(), patch: written.patch, proofs, shared })
 }
 
-/// Other manifests whose stacks have the same template.
-fn shared(site: &Site<'_>) -> Vec<String> {
-    let others = site.reading.repository.stacks.values();
-    let others = others.filter(|other| other.name != site.manifest.name);
-    others.filter(|other| other.template == site.manifest.template).map(|other| other.at.file.to_string()).collect()
+/// The manifest that asks for all of these stacks.
+fn one_manifest<'s>(all: &[StackDrift], selected: &'s Selected) -> Result<&'s Stack, CommandError> {
+    let asks = |stack: &StackDrift| selected.wanted.get(&stack.key).map(|wanted| &*wanted.manifest);
+    let manifests: Vec<&Stack> = all.iter().filter_map(asks).collect();
+    let names: BTreeSet<&str> = manifests.iter().map(|manifest| manifest.name.as_str()).collect();
+    match manifests.first() {
+        Some(first) if names.len() == 1 => Ok(first),
+        Some(_) | None => {
+            let places = all.iter().map(|stack| format!("`{}` of {}", place(&stack.key), stack.manifest));
+            let places: Vec<String> = places.collect();
+            Err(CommandError::Refused(format!(
+                "several manifests ask for a stack of this name: say which is meant, {}",
+                places.join(" or ")
+            )))
+        }
+    }
+}
+
+/// As it is said on the command line.
+fn place(key: &StackKey) -> String {
+    format!("{}/{}", key.region, key.stack)
+}
+
+/// Other manifests whose templates change with this one, because theirs is the same or has it nested in it.
+async fn shared<W: World>(world: &W, site: &Site<'_>, written: &Written) -> Vec<String> {
+    let (mut shared, mut known) = (Vec::new(), BTreeMap::new());
+    let path = &site.manifest.template;
+    if written.before == written.patched.template {
+        return shared;
+    }
+    for other in site.reading.repository.stacks.values().filter(|other| other.name != site.manifest.name) {
+        let changes = match known.get(&other.template) {
+            Some(changes) => *changes,
+            None => {
+                let digest = async |text: &str| {
+                    let package = site.reading.package_with(world.source(), &other.template, Some((path, text))).await;
+                    package.map(|package| package.digest())
+                };
+                // One that can't be read is said to be so by `holdfast validate`, and asks for nothing.
+                let (before, after) = (digest(&written.before).await, digest(&written.patched.template).await);
+                before.is_ok() && before != after
+            }
+        };
+        known.insert(other.template.clone(), changes);
+        shared.extend(changes.then(|| other.at.file.to_string()));
+    }
+    shared
 }
 
 async fn written<W: World>(world: &W, site: &Site<'_>, all: &[StackDrift]) -> Result<Written, CommandError> {
@@ -133,7 +173,7 @@ async fn written<W: World>(world: &W, site: &Site<'_>, all: &[StackDrift]) -> Re
         }
         patch.push_str(&patch::diff(file.as_str(), &before, &after));
     }
-    Ok(Written { patched, patch })
+    Ok(Written { before: template, patched, patch })
 }
 
 /// A file of the commit, as text.
@@ -173,102 +213,4 @@ fn unwritten(all: &[Unpatched]) -> CommandError {
     let lines: Vec<String> =
         all.iter().map(|Unpatched { logical, path, why }| format!("\n  {logical} {path}: {why}")).collect();
     CommandError::Refused(format!("no patch can be made of it:{}", lines.concat()))
-}
-
-/// Has CloudFormation say what the patched template would change of a stack as it is.
-async fn proof<W: World>(
-    world: &W,
-    settings: &Settings,
-    site: &Site<'_>,
-    patched: &Patched,
-    stack: &StackDrift,
-) -> Proof {
-    let key = &stack.key;
-    // One that stayed behind was made of what was there at another time, and shows nothing now.
-    let name = format!(
-        "holdfast-accept-{}-{}",
-        Digest::of(patched.template.as_bytes()).short(16),
-        now(world).as_millisecond()
-    );
-    let set = tried(world, settings, site, (patched, key), &name).await;
-    if let Err(error) = world.cloud().delete_change_set(key, &name).await {
-        tracing::warn!(stack = %key, error = %error.said(), "a change set stays behind");
-    }
-    let (doubt, beside) = match set {
-        Ok(set) => said(&set, stack),
-        Err(why) => (Some(why), Vec::new()),
-    };
-    Proof { stack: key.to_string(), doubt, beside }
-}
-
-/// What a change set says of what was accepted, and of everything else.
-fn said(set: &ChangeSet, stack: &StackDrift) -> (Option<String>, Vec<String>) {
-    let named = |change: &&Change| {
-        let meant = |one: &crate::rounds::ResourceDrift| one.finding.logical.as_str() == change.logical.as_str();
-        stack.resources.iter().any(meant)
-    };
-    let name = |change: &Change| format!("{} ({})", change.logical, change.kind);
-    let told = |change: &Change| {
-        let action = change.action.map_or("change in a way that this version does not know", Action::as_str);
-        format!("{action} {}", name(change))
-    };
-    let real = set.changes.iter().filter(|change| change.action != Some(Action::SyncWithActual));
-    let (meant, beside): (Vec<&Change>, Vec<&Change>) = real.partition(named);
-    let beside = beside.into_iter().map(name).collect();
-    if meant.is_empty() {
-        return (None, beside);
-    }
-    let still: Vec<String> = meant.into_iter().map(told).collect();
-    (Some(format!("CloudFormation would still {}", still.join(", "))), beside)
-}
-
-/// The change set, described.
-async fn tried<W: World>(
-    world: &W,
-    settings: &Settings,
-    site: &Site<'_>,
-    (patched, key): (&Patched, &StackKey),
-    name: &str,
-) -> Result<ChangeSet, String> {
-    let cloud = world.cloud();
-    let package = site.reading.package_with(world.source(), &site.manifest.template, Some(&patched.template)).await?;
-    let url = shelved(world, settings, (site.account, key), &package).await.map_err(|made| why(&made))?;
-    let existing = cloud.stack(key).await.map_err(|error| error.said())?.ok_or("it is gone")?;
-    let (mut asked, mut kept) = as_it_is(&existing)
-        .ok_or("its capabilities or its role are written in a way that this version does not know")?;
-    for (name, value) in &patched.parameters {
-        asked.parameters.insert(name.clone(), value.clone());
-        kept.remove(name);
-    }
-    let request = ChangeSetRequest {
-        key,
-        create: false,
-        nested: false,
-        revert: true,
-        name,
-        template: sent(&package, url.as_deref()),
-        asked: &asked,
-        kept: &kept,
-        description: "shows that git would say what is there; never executed",
-    };
-    cloud.create_change_set(&request).await.map_err(|error| error.said())?;
-    let set = waited_for(cloud, world.clock(), settings.poll, key, name).await.map_err(|error| error.said())?;
-    match outcome(&set) {
-        Outcome::Ready if !set.reverts => {
-            Err("CloudFormation made a change set that does not go by what is really there".into())
-        }
-        Outcome::Ready => Ok(set),
-        Outcome::NoChanges => Ok(ChangeSet { changes: Vec::new(), ..set }),
-        Outcome::Refused(_) => Err(refusal::why(cloud, key, &set).await),
-        Outcome::Pending => Err("its change set is still being made".into()),
-        Outcome::Stale => Err("the stack has moved since its change set was made".into()),
-    }
-}
-
-fn why(made: &Made<'_>) -> String {
-    match made {
-        Made::Refused(why) => why.clone(),
-        Made::Trouble(why) => why.to_string(),
-        Made::Ready(_) | Made::Whole | Made::NoChanges { .. } => "the template could not be put anywhere".into(),
-    }
 }

@@ -10,12 +10,12 @@ use crate::{
     pace::Pace,
     reading::Reading,
     stop::Stopped,
-    world::{World, now},
+    world::{Which, World, now},
 };
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
     drift::Mode,
-    id::{StackKey, StackName},
+    id::StackKey,
     report::DriftReport,
 };
 use plan::{
@@ -52,6 +52,15 @@ pub(crate) struct StackDrift {
     pub(crate) resources: Vec<ResourceDrift>,
     /// Why it could not be looked at just now.
     pub(crate) trouble: Option<String>,
+    /// Why the last look was not whole.
+    pub(crate) failed: Option<String>,
+}
+
+impl StackDrift {
+    /// Why what is shown may not be all.
+    pub(crate) fn doubt(&self) -> Option<&str> {
+        self.trouble.as_deref().or(self.failed.as_deref())
+    }
 }
 
 /// One resource that somebody changed.
@@ -71,7 +80,7 @@ impl<W: World> Rounds<'_, W> {
         &mut self,
         reading: &Reading,
         account: &Account,
-        stack: Option<&StackName>,
+        which: Option<&Which>,
         detect: bool,
     ) -> Result<Vec<StackDrift>, Stopped> {
         let selected = selected(self.world, self.settings, reading, account).await;
@@ -81,88 +90,90 @@ impl<W: World> Rounds<'_, W> {
         let on = (&*selected, &found, &values);
         self.consider(on, &mut Gathered::default(), reading).await?;
         let keys: Vec<StackKey> =
-            self.modes.keys().filter(|key| stack.is_none_or(|stack| *stack == key.stack)).cloned().collect();
+            self.modes.keys().filter(|key| which.is_none_or(|which| which.is(key))).cloned().collect();
         let mut all = Vec::new();
         for key in keys {
-            let place = self.with_facts(on, |facts| lookable(facts, &key));
-            let mut trouble = None;
-            if let (Some(place), true) = (&place, detect) {
-                trouble = self.look_now(on, place).await.err().map(|error| error.said());
-            }
-            all.push((key, place, trouble));
+            let trouble = if detect { self.look_now(on, &key).await.err() } else { None };
+            all.push((key, trouble));
         }
         self.ask_who().await;
         self.due_heals(on);
         let mut shown = Vec::new();
-        for (key, place, trouble) in all {
-            shown.extend(self.shown(on, &key, place.as_ref(), trouble).await);
+        for (key, trouble) in all {
+            shown.extend(self.shown(on, &key, trouble).await);
         }
         Ok(shown)
     }
 
-    /// Looks at the stack that a person wants healed, once, before anything is decided.
-    pub(super) async fn look_first(&mut self, on: Ground<'_>) {
+    /// Looks at what a person wants healed, once, before anything is decided.
+    ///
+    /// # Errors
+    /// When one of the stacks could not be looked at: what is not known is not put back.
+    pub(super) async fn look_first(&mut self, on: Ground<'_>) -> Result<(), Stopped> {
+        let Some(which) = self.settings.heal.as_ref() else { return Ok(()) };
         if std::mem::replace(&mut self.looked, true) {
-            return;
+            return Ok(());
         }
-        let keys: Vec<StackKey> =
-            self.modes.keys().filter(|key| self.settings.heal.as_ref() == Some(&key.stack)).cloned().collect();
+        let keys: Vec<StackKey> = self.modes.keys().filter(|key| which.is(key)).cloned().collect();
         for key in keys {
-            let Some(place) = self.with_facts(on, |facts| lookable(facts, &key)) else { continue };
-            if let Err(error) = self.look_now(on, &place).await {
-                tracing::warn!(stack = %key, error = %error.said(), "it could not be looked at");
-            }
+            let looked = self.look_now(on, &key).await;
+            looked.map_err(|why| Stopped::Unlooked { stack: key.to_string(), why })?;
         }
+        Ok(())
     }
 
     /// Looks at all of a stack, and waits for it.
-    async fn look_now(&mut self, on: Ground<'_>, place: &Place) -> Result<(), CloudError> {
-        let Some(generation) = on.1.stacks.get(&place.key).map(generation) else { return Ok(()) };
-        let cloud = self.world.cloud();
-        let id = match cloud.detect(place).await {
-            Ok(id) => id,
+    ///
+    /// # Errors
+    /// Why it could not be looked at.
+    async fn look_now(&mut self, on: Ground<'_>, key: &StackKey) -> Result<(), String> {
+        let Some(found) = on.1.stacks.get(key) else { return Err("the account has no such stack".into()) };
+        let Some(place) = self.with_facts(on, |facts| lookable(facts, key)) else {
+            let status = found.status.as_ref().map_or_else(String::as_str, |status| status.as_str());
+            return Err(format!(
+                "CloudFormation looks at a stack of ours that is at rest, and this one is {status}, or somebody else's"
+            ));
+        };
+        let since = now(self.world);
+        let id = self.detection(&place).await.map_err(|error| error.said())?;
+        let running = Running { id, since, generation: generation(found), first: None };
+        let failed = self.detected(key, &running).await?;
+        let read = self.read(on, &place, (&running, failed), &Named::new()).await;
+        read.map_err(|error| error.said())
+    }
+
+    /// A detection of a whole stack: begun, or the one that goes on.
+    async fn detection(&self, place: &Place) -> Result<String, CloudError> {
+        match self.world.cloud().detect(place).await {
             // Somebody looks already: that one is as good, if we know it.
             Err(error) if error.problem == Kind::Busy => {
                 let running = self.drifts.of(&place.key).and_then(|known| known.running.as_ref());
-                running.map(|running| running.id.clone()).ok_or(error)?
+                running.map(|running| running.id.clone()).ok_or(error)
             }
-            Err(error) => return Err(error),
-        };
-        let since = now(self.world);
-        let until = since.checked_add(LONGEST).unwrap_or(Timestamp::MAX);
-        let running = Running { id, since, generation, first: None };
+            begun => begun,
+        }
+    }
+
+    /// Waits for a detection. Answers why it is not whole, if it is not.
+    async fn detected(&self, key: &StackKey, running: &Running) -> Result<Option<String>, String> {
+        let until = running.since.checked_add(LONGEST).unwrap_or(Timestamp::MAX);
         let mut pace = Pace::new(self.settings.poll);
         loop {
-            let failed = match cloud.detection(&place.key.region, &running.id).await? {
-                Detection::Done => None,
-                Detection::Failed(why) => Some(why),
-                Detection::Gone => return Ok(()),
+            let come = self.world.cloud().detection(&key.region, &running.id).await;
+            match come.map_err(|error| error.said())? {
+                Detection::Done => return Ok(None),
+                Detection::Failed(why) => return Ok(Some(why)),
+                Detection::Gone => return Err("CloudFormation no longer knows of the look that had begun".into()),
                 Detection::Running if now(self.world) >= until => {
-                    let why = "it was still looking after five minutes";
-                    return Err(CloudError {
-                        call: "cloudformation:DetectStackDrift",
-                        problem: Kind::Other,
-                        message: why.into(),
-                    });
+                    return Err("CloudFormation was still looking after five minutes".into());
                 }
-                Detection::Running => {
-                    self.world.clock().sleep(pace.wait()).await;
-                    continue;
-                }
-            };
-            self.read(on, place, (&running, failed), &Named::new()).await;
-            return Ok(());
+                Detection::Running => self.world.clock().sleep(pace.wait()).await,
+            }
         }
     }
 
     /// One stack as it is shown; nothing of one at which nobody looks.
-    async fn shown(
-        &self,
-        on: Ground<'_>,
-        key: &StackKey,
-        place: Option<&Place>,
-        trouble: Option<String>,
-    ) -> Option<StackDrift> {
+    async fn shown(&self, on: Ground<'_>, key: &StackKey, mut trouble: Option<String>) -> Option<StackDrift> {
         let mode = self.modes.get(key).copied().unwrap_or(Mode::Off);
         let wanted = on.0.wanted.get(key)?;
         let who = manifests::guardrails::Who::Full;
@@ -170,8 +181,12 @@ impl<W: World> Rounds<'_, W> {
         let (report, _) = report(&self.drifts, &telling)?;
         let findings = self.drifts.findings(key);
         let mut deviations: Vec<Deviation> = Vec::new();
+        let place = self.with_facts(on, |facts| lookable(facts, key));
         if let (Some(place), false) = (place, findings.is_empty()) {
-            deviations = self.world.cloud().deviations(place).await.unwrap_or_default();
+            match self.world.cloud().deviations(&place).await {
+                Ok(found) => deviations = found,
+                Err(error) => drop(trouble.get_or_insert(error.said())),
+            }
         }
         let known = self.drifts.of(key);
         let differences = |finding: &Finding| -> Vec<Difference> {
@@ -192,6 +207,7 @@ impl<W: World> Rounds<'_, W> {
             report,
             resources: findings.iter().map(one).collect(),
             trouble,
+            failed: known.and_then(|known| known.failed.clone()),
         })
     }
 }

@@ -94,35 +94,46 @@ impl<W: World> Rounds<'_, W> {
                 continue;
             };
             self.spend(1);
-            match self.world.cloud().detection(&key.region, &running.id).await {
+            let failed = match self.world.cloud().detection(&key.region, &running.id).await {
+                Ok(Detection::Done) => None,
+                Ok(Detection::Failed(why)) => Some(why),
                 Ok(Detection::Running) if now(self.world).duration_since(running.since) > HANGS => {
                     self.unseen(&key, "it has gone on for more than half an hour");
+                    continue;
                 }
-                Ok(Detection::Running) => self.eyes.borrow_mut().more = true,
-                Ok(Detection::Gone) => self.drifts.change(&key, |known| known.running = None),
-                Ok(Detection::Done) => self.read(on, &place, (&running, None), &named(hints, &place)).await,
-                Ok(Detection::Failed(why)) => {
-                    self.read(on, &place, (&running, Some(why)), &named(hints, &place)).await;
+                Ok(Detection::Running) => {
+                    self.eyes.borrow_mut().more = true;
+                    continue;
                 }
-                Err(error) => self.doubtful(&key, &error),
+                Ok(Detection::Gone) => {
+                    self.drifts.change(&key, |known| known.running = None);
+                    continue;
+                }
+                Err(error) => {
+                    self.doubtful(&key, &error);
+                    continue;
+                }
+            };
+            if let Err(error) = self.read(on, &place, (&running, failed), &named(hints, &place)).await {
+                self.doubtful(&key, &error);
             }
         }
     }
 
     /// Reads a look that is done. What events have named since is nobody's baseline.
+    ///
+    /// # Errors
+    /// When it can't be read; then nothing is learned of it.
     pub(super) async fn read(
         &mut self,
         on: Ground<'_>,
         place: &Place,
         (running, failed): (&Running, Option<String>),
         named: &Named,
-    ) {
+    ) -> Result<(), CloudError> {
         let key = &place.key;
         self.spend(1);
-        let resources = match self.world.cloud().resources(place).await {
-            Ok(resources) => resources,
-            Err(error) => return self.doubtful(key, &error),
-        };
+        let resources = self.world.cloud().resources(place).await?;
         self.eyes.borrow_mut().list(place, running.generation, &resources);
         let deviates =
             |resource: &Resource| !matches!(resource.seen, Some(Seen::InSync | Seen::NotChecked | Seen::Unsupported));
@@ -131,16 +142,14 @@ impl<W: World> Rounds<'_, W> {
         // `aws-cloudformation/cloudformation-coverage-roadmap`).
         if resources.iter().any(deviates) {
             self.spend(1);
-            deviations = match self.world.cloud().deviations(place).await {
-                Ok(deviations) => deviations,
-                Err(error) => return self.doubtful(key, &error),
-            };
+            deviations = self.world.cloud().deviations(place).await?;
         }
         let covered = coverage(&resources);
         let look = Look { at: running.since, resources, deviations, only: None, failed };
         self.drifts.change(key, |known| known.running = None);
         self.drifts.look(key, running.since, &covered);
         self.learn_of(on, key, running.first, &look, named);
+        Ok(())
     }
 
     /// Whose resources events have named, and the newest event of each.

@@ -126,7 +126,7 @@ impl<W: World> Rounds<'_, W> {
         let taken = self.plan.rows.values().filter(|row| row.takes_seat()).count();
         let limit = self.law.policy.guardrails.limits.stacks_per_turn.saturating_sub(self.law.begun.stacks);
         let seats = self.law.policy.seats().saturating_sub(taken).min(limit as usize);
-        let meant = |key: &&StackKey| self.settings.heal.as_ref().is_none_or(|stack| *stack == key.stack);
+        let meant = |key: &&StackKey| self.settings.heal.as_ref().is_none_or(|which| which.is(key));
         let keys: Vec<StackKey> = self.drifts.stacks().keys().filter(meant).cloned().collect();
         let mut steps = Vec::new();
         self.reasons.clear();

@@ -18,20 +18,25 @@ pub(crate) fn text(all: &[StackDrift], style: Style) -> String {
     let mut text = String::new();
     let drifted = all.iter().filter(|stack| !stack.resources.is_empty()).count();
     let resources: usize = all.iter().map(|stack| stack.resources.len()).sum();
-    for stack in all.iter().filter(|stack| !stack.resources.is_empty() || stack.trouble.is_some()) {
+    for stack in all.iter().filter(|stack| !stack.resources.is_empty() || stack.doubt().is_some()) {
         one(&mut text, stack, style);
     }
-    let ink = if drifted > 0 { Ink::Bad } else { Ink::Good };
-    let unlooked = all.iter().filter(|stack| stack.report.looked.is_none()).count();
-    let verdict = match (drifted, unlooked) {
-        (0, 0) => format!("{} looked at, and nothing found that was changed", counted(all.len(), "stack")),
-        (0, unlooked) => {
-            format!("nothing found so far; {} of {} not looked at yet", unlooked, counted(all.len(), "stack"))
-        }
-        (drifted, _) => {
-            format!("{} drifted, in {} of {}", counted(resources, "resource"), drifted, counted(all.len(), "stack"))
-        }
+    let doubtful = all.iter().filter(|stack| stack.doubt().is_some()).count();
+    let unlooked = all.iter().filter(|stack| stack.doubt().is_none() && stack.report.looked.is_none()).count();
+    let ink = match (drifted, unlooked + doubtful) {
+        (0, 0) => Ink::Good,
+        (0, _) => Ink::Change,
+        (_, _) => Ink::Bad,
     };
+    let stacks = counted(all.len(), "stack");
+    let verdict = match (drifted, unlooked + doubtful) {
+        (0, 0) => format!("{stacks} looked at, and nothing found that was changed"),
+        (0, _) => "nothing found so far".to_owned(),
+        (drifted, _) => format!("{} drifted, in {drifted} of {stacks}", counted(resources, "resource")),
+    };
+    let left = [(unlooked, "not looked at yet"), (doubtful, "not looked at in whole")];
+    let left = left.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("; {n} of {stacks} {what}"));
+    let verdict = left.fold(verdict, |verdict, left| verdict + &left);
     let _ = writeln!(text, "{}", style.paint(ink, &verdict));
     let (compared, of) =
         all.iter().fold((0, 0), |(n, m), stack| (n + stack.report.compared, m + stack.report.resources));
@@ -48,7 +53,7 @@ pub(crate) fn text(all: &[StackDrift], style: Style) -> String {
 fn one(text: &mut String, stack: &StackDrift, style: Style) {
     let place = format!("{}/{}", stack.key.region, stack.key.stack);
     let _ = writeln!(text, "{} {}", style.paint(Ink::Bold, &place), style.paint(Ink::Dim, &stack.manifest));
-    if let Some(why) = &stack.trouble {
+    if let Some(why) = stack.doubt() {
         let _ = writeln!(text, "  {} {}", style.paint(Ink::Bad, "✗"), printable(why));
     }
     for resource in &stack.resources {
@@ -112,20 +117,22 @@ pub(crate) fn patch(patch: &str, style: Style) -> String {
 /// What beside its patch there is to say of what was accepted.
 pub(crate) fn accepted(accepted: &Accepted, style: Style) -> String {
     let mut text = String::new();
-    for Proof { stack, doubt, beside } in &accepted.proofs {
-        let _ = match doubt {
-            None => writeln!(
-                text,
-                "{} {stack}: with this patch, CloudFormation finds nothing of it to change",
-                style.paint(Ink::Good, "✓")
-            ),
-            Some(why) => writeln!(
-                text,
-                "{} {stack}: that this patch is enough could not be shown: {}",
-                style.paint(Ink::Bad, "✗"),
-                printable(why)
-            ),
-        };
+    for Proof { stack, doubt, follows, beside, left } in &accepted.proofs {
+        let (good, bad) = (style.paint(Ink::Good, "✓"), style.paint(Ink::Bad, "✗"));
+        if let Some(why) = doubt {
+            let why = printable(why);
+            let _ = writeln!(text, "{bad} {stack}: that this patch is enough could not be shown: {why}");
+        }
+        if !follows.is_empty() {
+            let follows = printable(&follows.join(", "));
+            let _ = writeln!(text, "{bad} {stack}: because of this patch, CloudFormation would {follows}");
+        }
+        if doubt.is_none() && follows.is_empty() {
+            let _ = writeln!(text, "{good} {stack}: with this patch, CloudFormation finds nothing of it to change");
+        }
+        if let Some(left) = left {
+            let _ = writeln!(text, "  {}", style.paint(Ink::Change, &printable(left)));
+        }
         if !beside.is_empty() {
             let beside = printable(&beside.join(", "));
             let _ =
@@ -135,7 +142,7 @@ pub(crate) fn accepted(accepted: &Accepted, style: Style) -> String {
     if !accepted.shared.is_empty() {
         let shared = accepted.shared.join(", ");
         let _ =
-            writeln!(text, "{} {shared} uses the same template, and changes with it", style.paint(Ink::Change, "•"));
+            writeln!(text, "{} {shared} has the same template in it, and changes with it", style.paint(Ink::Change, "•"));
     }
     let commit: String = accepted.commit.chars().take(7).collect();
     let last = format!("for commit {commit}; it takes hold wherever the manifest does, once it is committed");
@@ -186,5 +193,6 @@ fn stack(stack: &StackDrift) -> Value {
         "drift": stack.report,
         "resources": stack.resources.iter().map(resource).collect::<Vec<_>>(),
         "trouble": stack.trouble,
+        "failed": stack.failed,
     })
 }

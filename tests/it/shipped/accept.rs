@@ -2,13 +2,13 @@
 //! nothing to do with it.
 
 use crate::{
-    binary::Ran,
-    site::{Site, parameters},
+    binary::{Ran, Running},
+    site::{AWAY, Site, parameters},
     world::HOME,
 };
 use serde_json::{Value, json};
-use sim::{fault::Fault, trail::Actor};
-use std::{io::Write, process::Stdio};
+use sim::{fault::Fault, trail::Actor, world::Timing};
+use std::{io::Write, process::Stdio, time::Duration};
 
 /// Runs the agent where drift is looked for.
 fn runs(site: &Site, arguments: &[&str]) -> Ran {
@@ -17,8 +17,12 @@ fn runs(site: &Site, arguments: &[&str]) -> Ran {
 
 /// Somebody changes a parameter.
 fn changes(site: &Site, logical: &str, value: &str) {
+    changes_in(site, HOME, logical, value);
+}
+
+fn changes_in(site: &Site, region: &str, logical: &str, value: &str) {
     site.world(|world, account| {
-        let key = world.locate(account, &HOME.parse().unwrap(), "stack", logical).unwrap();
+        let key = world.locate(account, &region.parse().unwrap(), "stack", logical).unwrap();
         world.set_property_as(account, &key, "Value", Some(Value::from(value)), &Actor::mallory(account)).unwrap();
     });
 }
@@ -138,4 +142,127 @@ fn a_patch_without_a_proof_is_printed_and_needs_a_person() {
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     assert!(ran.stdout.contains("+  parameters: {Value: tampered}"), "{ran:#?}");
     assert!(ran.stderr.contains("✗ eu-central-1/stack: that this patch is enough could not be shown: "), "{ran:#?}");
+}
+
+#[test]
+fn what_would_change_because_of_a_patch_is_not_said_to_stay() {
+    let site = Site::of(&[("stack", "")]);
+    site.template("stack", &parameters(&[("A", "/a", "one"), ("B", "/b", "!GetAtt A.Value"), ("C", "/c", "one")]));
+    site.repository.commit();
+    runs(&site, &["once"]);
+    changes(&site, "A", "tampered");
+    changes(&site, "C", "tampered");
+    let ran = runs(&site, &["drift", "accept", "stack", "A"]);
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    for line in [
+        "✗ eu-central-1/stack: because of this patch, CloudFormation would Modify B (AWS::SSM::Parameter)\n",
+        "not part of it, and left as it is: C (AWS::SSM::Parameter)\n",
+    ] {
+        assert!(ran.stderr.contains(line), "{line:?} is missing in\n{}", ran.stderr);
+    }
+    assert!(ran.stdout.contains("Name: /a, Type: String, Value: tampered"), "the patch is there all the same");
+}
+
+#[test]
+fn a_manifest_of_two_regions_is_proven_in_both() {
+    let site = Site::of(&[("stack", &format!("regions: [{HOME}, {AWAY}]"))]);
+    runs(&site, &["once"]);
+    changes(&site, "Parameter", "tampered");
+    let ran = runs(&site, &["drift", "accept", "stack"]);
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    for line in [
+        "✓ eu-central-1/stack: with this patch",
+        "✗ us-east-1/stack: because of this patch, CloudFormation would Modify Parameter (AWS::SSM::Parameter)",
+    ] {
+        assert!(ran.stderr.contains(line), "{line:?} is missing in\n{}", ran.stderr);
+    }
+    changes_in(&site, AWAY, "Parameter", "otherwise");
+    let ran = runs(&site, &["drift", "accept", "stack"]);
+    assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:#?}");
+    assert!(ran.stderr.contains("Parameter /Value: two different values are wished for it"), "{ran:#?}");
+    changes_in(&site, AWAY, "Parameter", "tampered");
+    let ran = runs(&site, &["drift", "accept", "stack"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+}
+
+#[test]
+fn two_manifests_with_stacks_of_one_name_are_told_apart_by_their_regions() {
+    let site = Site::of(&[("one", "stackName: stack"), ("other", &format!("stackName: stack\nregions: [{AWAY}]"))]);
+    runs(&site, &["once"]);
+    changes_in(&site, HOME, "Parameter", "tampered");
+    changes_in(&site, AWAY, "Parameter", "tampered");
+    let ran = runs(&site, &["drift", "accept", "stack"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    let said = "say which is meant, `eu-central-1/stack` of one.yaml or `us-east-1/stack` of other.yaml";
+    assert!(ran.stderr.contains(said), "{ran:#?}");
+    let ran = runs(&site, &["drift", "accept", "us-east-1/stack"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(ran.stdout.contains("--- a/other.yaml") && !ran.stdout.contains("--- a/one.yaml"), "{ran:#?}");
+    // The same way of saying it puts back one and leaves the other.
+    let ran = runs(&site, &["drift", "heal", "eu-central-1/stack"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(site.operator().parameter("/one").as_deref(), Some("one"));
+    assert_eq!(site.operator_of("111111111111", AWAY).parameter("/other").as_deref(), Some("tampered"));
+    let ran = runs(&site, &["drift", "heal", "nowhere-1/stack"]);
+    assert_eq!(ran.code, Some(64), "{ran:#?}");
+}
+
+#[test]
+fn only_manifests_whose_templates_change_are_said_to_change_with_it() {
+    let site = Site::of(&[("stack", ""), ("around", "targets: {accounts: [\"222222222222\"]}")]);
+    let nested = "Resources:\n  Inner:\n    Type: AWS::CloudFormation::Stack\n    Properties: {TemplateURL: stack.template}\n";
+    site.template("around", nested);
+    site.template("stack", &parameters(&[("Parameter", "/stack", "one")]));
+    site.repository.commit();
+    runs(&site, &["once"]);
+    changes(&site, "Parameter", "tampered");
+    let ran = runs(&site, &["drift", "accept", "stack", "-o", "json"]);
+    let said: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(said["shared"], json!(["around.yaml"]), "{ran:#?}");
+    // The manifest says another value, and the template stays.
+    let site = Site::of(&[("stack", "")]);
+    let twin = std::fs::read_to_string(site.repository.folder().join("stack.yaml")).unwrap();
+    let twin = twin.replace("name: stack", "name: twin") + "  targets: {accounts: [\"222222222222\"]}\n";
+    site.repository.write("twin.yaml", twin);
+    site.repository.commit();
+    runs(&site, &["once"]);
+    changes(&site, "Parameter", "tampered");
+    let ran = runs(&site, &["drift", "accept", "stack", "-o", "json"]);
+    let said: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.code, &said["shared"]), (Some(0), &json!([])), "{ran:#?}");
+}
+
+#[test]
+fn what_shows_it_does_not_stay_behind_when_somebody_stops_it() {
+    // A change set takes its time.
+    let site = Site::with(
+        Timing { change_set: Duration::from_secs(2), detection: Duration::ZERO, ..Timing::scaled(1.0) },
+        &[("stack", "")],
+    );
+    runs(&site, &["once"]);
+    changes(&site, "Parameter", "tampered");
+    let mut accept = site.agent(&["drift", "accept", "stack"]);
+    let running = Running::start(accept.env("HOLDFAST_DRIFT_CALLS", "1000"));
+    site.reached("cloudformation:CreateChangeSet", 2);
+    let ran = running.terminate();
+    assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:#?}");
+    assert!(ran.stderr.contains("stopped before CloudFormation had said what the patch comes to"), "{ran:#?}");
+    assert!(!ran.stderr.contains("stays behind"), "{ran:#?}");
+    let left = site.world(|world, account| {
+        let all = world.cfn(account, &HOME.parse().unwrap()).list_change_sets("stack", None).unwrap();
+        all.items.into_iter().map(|set| set.change_set_name).filter(|name| name.contains("accept")).collect::<Vec<_>>()
+    });
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_change_set_that_stays_behind_is_named() {
+    let site = Site::of(&[("stack", "")]);
+    runs(&site, &["once"]);
+    changes(&site, "Parameter", "tampered");
+    site.fault("cloudformation:DeleteChangeSet", None, Fault::Denied);
+    let ran = runs(&site, &["drift", "accept", "stack"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(ran.stderr.contains("the change set `holdfast-accept-"), "{ran:#?}");
+    assert!(ran.stderr.contains("stays behind, and harms nobody: "), "{ran:#?}");
 }

@@ -7,7 +7,13 @@ use crate::{
 };
 use manifests::report::{State, What};
 use serde_json::{Value, json};
-use sim::{fault::Fault, store::Work, trail::Actor, world::Timing};
+use sim::{
+    cfn::quirk::{Quirk, Quirky},
+    fault::Fault,
+    store::Work,
+    trail::Actor,
+    world::Timing,
+};
 use std::{process::Command, time::Duration};
 
 /// Agents of these tests look for drift.
@@ -285,4 +291,68 @@ fn a_plan_says_what_it_writes_over_and_what_else_drifted() {
     let ran = Ran::of(&mut site.watchful(&["plan", "-o", "json"]));
     let plan: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(plan["changes"][0]["overwrites"], json!(["Parameter"]));
+}
+
+#[test]
+fn what_could_not_be_looked_at_is_never_said_to_be_as_asked() {
+    let site = Site::of(&[("stack", "")]);
+    site.watched();
+    site.changes("stack", "tampered", None);
+    let shown = || Ran::of(&mut site.watchful(&["drift", "--detect"]));
+    for call in ["DetectStackDrift", "DescribeStackDriftDetectionStatus", "ListStackResources"] {
+        site.fault(&format!("cloudformation:{call}"), None, Fault::Denied);
+        let ran = shown();
+        assert_eq!(ran.code, Some(1), "{call}: {ran:#?}");
+        assert!(ran.stdout.contains("; 1 of 1 stack not looked at in whole\n"), "{call}: {ran:#?}");
+        assert!(!ran.stdout.contains("nothing found that was changed"), "{call}: {ran:#?}");
+        let ran = Ran::of(&mut site.watchful(&["drift", "heal", "stack"]));
+        assert_eq!(ran.code, Some(1), "{call}: {ran:#?}");
+        assert!(ran.stderr.contains("`eu-central-1/stack` could not be looked at, so nothing was put back"), "{ran:#?}");
+        site.calm();
+    }
+    site.world(|world, _| {
+        let (stack, logical) = ("stack".to_owned(), "Parameter".to_owned());
+        world.quirks.add(Quirky { account: None, stack, logical, quirk: Quirk::DetectionFails });
+    });
+    let ran = shown();
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.stdout.contains("✗ Parameter could not be compared"), "{ran:#?}");
+    assert_eq!(site.operator().parameter("/stack").as_deref(), Some("tampered"));
+}
+
+#[test]
+fn what_nobody_has_looked_at_yet_is_not_said_to_have_no_drift() {
+    let site = Site::of(&[("stack", "")]);
+    site.once();
+    let ran = Ran::of(&mut site.watchful(&["drift", "--detailed-exitcode"]));
+    assert_eq!(ran.code, Some(4), "{ran:#?}");
+    assert!(ran.stdout.contains("nothing found so far; 1 of 1 stack not looked at yet\n"), "{ran:#?}");
+    site.world(|world, account| {
+        let key = world.locate(account, &HOME.parse().unwrap(), "stack", "Parameter").unwrap();
+        world.delete_resource(account, &key).unwrap();
+    });
+    site.operator().query("cloudformation", "2010-05-15", "DeleteStack", &[("StackName", "stack")]);
+    until("the stack to be gone", || site.operator().status("stack").is_none_or(|status| status == "DELETE_COMPLETE"));
+    let ran = Ran::of(&mut site.watchful(&["drift", "--detect"]));
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.stdout.contains("✗ the account has no such stack"), "{ran:#?}");
+}
+
+#[test]
+fn what_is_printed_to_be_ignored_is_all_that_differs() {
+    let tags: String = (0..12).map(|n| format!(", {{Key: k{n:02}, Value: one}}")).collect();
+    let site = Site::of(&[("stack", "")]);
+    let topic = format!("Resources: {{Topic: {{Type: AWS::SNS::Topic, Properties: {{Tags: [{}]}}}}}}", &tags[2..]);
+    site.template("stack", &topic);
+    site.repository.commit();
+    site.watched();
+    site.world(|world, account| {
+        let key = world.locate(account, &HOME.parse().unwrap(), "stack", "Topic").unwrap();
+        let tags: Vec<Value> = (0..12).map(|n| json!({"Key": format!("k{n:02}"), "Value": "two"})).collect();
+        world.set_property_as(account, &key, "Tags", Some(Value::from(tags)), &Actor::mallory(account)).unwrap();
+    });
+    let ran = Ran::of(&mut site.watchful(&["drift", "ignore", "stack", "-o", "json"]));
+    let all: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let text = all[0]["text"].as_str().unwrap();
+    assert_eq!(text.matches("/Value\"").count(), 12, "{text}");
 }

@@ -365,11 +365,19 @@ impl Cfn<'_> {
     /// As CloudFormation's.
     pub fn delete_change_set(&mut self, change_set_name: &str, stack_name: Option<&str>) -> Result<(), CfnError> {
         match self.find_change_set(change_set_name, stack_name) {
-            Ok(set) if set.summary.execution_status == ExecutionStatus::ExecuteInProgress => Err(CfnError::new(
-                "InvalidChangeSetStatus",
-                400,
-                format!("ChangeSet [{}] cannot be deleted in its current status", set.summary.change_set_id),
-            )),
+            Ok(set)
+                if set.summary.execution_status == ExecutionStatus::ExecuteInProgress
+                    || matches!(
+                        set.summary.status,
+                        ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress
+                    ) =>
+            {
+                Err(CfnError::new(
+                    "InvalidChangeSetStatus",
+                    400,
+                    format!("ChangeSet [{}] cannot be deleted in its current status", set.summary.change_set_id),
+                ))
+            }
             Ok(set) => {
                 let id = set.summary.change_set_id.clone();
                 let ours = |set: &ChangeSet| set.summary.root_change_set_id.as_deref() == Some(id.as_str());
