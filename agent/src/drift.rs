@@ -17,13 +17,13 @@ use crate::{
     world::Which,
 };
 pub use accept::Accepted;
-pub use proof::Proof;
 use aws_config::SdkConfig;
 use clap::Args;
 use manifests::{
     id::{Malformed, StackKey},
     report::{Report, State, What},
 };
+pub use proof::Proof;
 
 /// What is shown.
 #[derive(Debug, Clone, Args)]

@@ -14,6 +14,7 @@
 //! web URL STATUS "text"      web URL silent      alarm NAME STATE      parameter NAME VALUE
 //! watchful (the agent looks for drift)      healing NAME "SPEC" (drift of the stack that was just written)
 //! changes STACK LOGICAL "value" [by ARN]      deletes STACK LOGICAL [by ARN]      events (reach the agent)
+//! forged STACK LOGICAL STACK LOGICAL (what happened to the second is said of the first, and nothing else reaches the agent)
 //! quirk STACK LOGICAL NAME (what CloudFormation gets wrong about drift)      quirk calm
 //! bucket (the artifact bucket is there)      write FILE "text"
 //! turn      dies before|after N
@@ -172,7 +173,9 @@ impl Scene {
             ["alarm", name, state] => self.place("AWS::CloudWatch::Alarm", name, ("StateValue", state), true),
             ["parameter", name, value] => self.place("AWS::SSM::Parameter", name, ("Value", value), false),
             ["bucket"] => return self.bucket(),
-            ["watchful" | "healing" | "changes" | "deletes" | "events" | "quirk", ..] => return self.drift(&words),
+            ["watchful" | "healing" | "changes" | "deletes" | "events" | "forged" | "quirk", ..] => {
+                return self.drift(&words);
+            }
             ["hold" | "release" | "pin" | "unpin" | "approve" | "rollback" | "unroll", ..] => {
                 return self.order(&words);
             }

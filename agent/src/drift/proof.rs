@@ -5,8 +5,8 @@
 
 use super::accept::Site;
 use crate::{
-    error::CommandError,
     cloud::{ChangeSetRequest, Clock, Cloud, CloudError, Trouble as Kind},
+    error::CommandError,
     pace::Pace,
     patch::Patched,
     preview::{Made, as_it_is, sent, shelved, waited_for},

@@ -13,11 +13,7 @@ use crate::{
     world::{Which, World, now},
 };
 use jiff::{SignedDuration, Timestamp};
-use manifests::{
-    drift::Mode,
-    id::StackKey,
-    report::DriftReport,
-};
+use manifests::{drift::Mode, id::StackKey, report::DriftReport};
 use plan::{
     drift::{
         agenda::lookable,

@@ -9,11 +9,12 @@ use crate::{
     world::{World, now},
 };
 use jiff::{SignedDuration, Timestamp};
-use manifests::id::StackKey;
+use manifests::id::{Region, StackKey};
 use plan::drift::{
     author::Author,
     remembered::{Drifted, Finding},
 };
+use serde_json::Value;
 
 /// How many findings a turn asks CloudTrail about.
 const LOOKUPS: usize = 4;
@@ -59,24 +60,34 @@ impl<W: World> Rounds<'_, W> {
         let region = first.unwrap_or_else(|| key.region.clone());
         let looked = self.drifts.looked(key).map_or(finding.since, |quiet| quiet.at.min(finding.since));
         let since = looked.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+        let physical = finding.physical.as_deref()?;
+        let author = |record: &Value| event::author(record).filter(|author| author.at <= finding.since);
+        let about = |record: &&Value| event::is_about(record, physical);
         let claimed = finding.author.as_ref().map(|author| author.event.clone());
-        let lookup = match (&claimed, &finding.physical) {
-            (Some(event), _) => Lookup::Event(event),
-            (None, Some(physical)) => Lookup::Resource(physical, since),
-            (None, None) => return None,
-        };
-        let records = match self.world.cloud().trail(&region, &lookup).await {
-            Ok(records) => records,
+        if let Some(claimed) = claimed {
+            let records = self.trail(&region, &Lookup::Event(&claimed)).await?;
+            // Whoever may send to the queue could have named another's doing.
+            let said = records.iter().filter(about).find_map(author);
+            if said.is_some() || !self.spend(1) {
+                return said.map(|author| Author { sure: true, ..author });
+            }
+        }
+        let records = self.trail(&region, &Lookup::Resource(physical, since)).await?;
+        let said = records.iter().filter_map(author);
+        said.max_by_key(|author| author.at).map(|author| Author { sure: true, ..author })
+    }
+
+    /// Records of CloudTrail; `None` when it can't be asked.
+    async fn trail(&self, region: &Region, what: &Lookup<'_>) -> Option<Vec<Value>> {
+        match self.world.cloud().trail(region, what).await {
+            Ok(records) => Some(records.iter().filter_map(|record| serde_json::from_str(record).ok()).collect()),
             Err(error) => {
                 if error.problem == Kind::Denied {
                     tracing::warn!(error = %error.said(), "who changes things can't be told");
                     self.eyes.borrow_mut().blind = true;
                 }
-                return None;
+                None
             }
-        };
-        let parsed = records.iter().filter_map(|record| event::author(&serde_json::from_str(record).ok()?));
-        let newest = parsed.filter(|author| author.at <= finding.since).max_by_key(|author| author.at)?;
-        Some(Author { sure: true, ..newest })
+        }
     }
 }

@@ -88,12 +88,7 @@ fn of_resource(text: &mut String, resource: &ResourceDrift, style: Style) {
         let _ = writeln!(text, "      {}", printable(&finding.paths.join(", ")));
     }
     let who = resource.author.sentence();
-    let sure = finding.author.as_ref().is_none_or(|author| author.sure);
-    let who = match (who.is_empty(), sure) {
-        (true, _) => " by nobody that CloudTrail has named yet".to_owned(),
-        (false, true) => who,
-        (false, false) => format!("{who} (an event says so)"),
-    };
+    let who = if who.is_empty() { " by nobody that CloudTrail has named yet".to_owned() } else { who };
     let verb = if finding.gone { "deleted" } else { "changed" };
     let _ = writeln!(
         text,
@@ -141,8 +136,11 @@ pub(crate) fn accepted(accepted: &Accepted, style: Style) -> String {
     }
     if !accepted.shared.is_empty() {
         let shared = accepted.shared.join(", ");
-        let _ =
-            writeln!(text, "{} {shared} has the same template in it, and changes with it", style.paint(Ink::Change, "•"));
+        let _ = writeln!(
+            text,
+            "{} {shared} has the same template in it, and changes with it",
+            style.paint(Ink::Change, "•")
+        );
     }
     let commit: String = accepted.commit.chars().take(7).collect();
     let last = format!("for commit {commit}; it takes hold wherever the manifest does, once it is committed");

@@ -57,7 +57,8 @@ pub fn read(body: &str, account: &AccountId) -> Said {
             "CloudFormation Stack Status Change" | "CloudFormation Drift Detection Status Change",
         ) => Said::Stack,
         ("aws.codecommit", "CodeCommit Repository State Change") => Said::Pushed,
-        (_, "AWS API Call via CloudTrail") => {
+        // Nobody but AWS puts an event with such a source onto a bus (EventBridge User Guide, "Adding events with PutEvents").
+        (source, "AWS API Call via CloudTrail") if source.starts_with("aws.") => {
             event.get("detail").and_then(touched).map_or(Said::Nothing, Said::Touched)
         }
         _ => Said::Nothing,
@@ -100,6 +101,12 @@ pub fn author(record: &Value) -> Option<Author> {
         event: short(text(record, "eventID")?),
         sure: false,
     })
+}
+
+/// Whether a CloudTrail record is about the resource of this name in the account.
+pub fn is_about(record: &Value, physical: &str) -> bool {
+    let short = last_part(physical).filter(|_| physical.starts_with("arn:"));
+    names(record).iter().any(|name| name == physical || Some(name) == short.as_ref())
 }
 
 /// What may be a resource's name: what CloudTrail lists as touched, and what the call was given or answered; of an ARN its
@@ -206,9 +213,10 @@ mod tests {
 
     #[test]
     fn what_says_nothing_is_no_hint() {
-        let silent: [fn(&mut Value); 9] = [
+        let silent: [fn(&mut Value); 10] = [
             |event| event["account"] = json!("222222222222"),
             |event| event["detail-type"] = json!("Something else"),
+            |event| event["source"] = json!("somebody.else"),
             |event| event["detail"] = json!(null),
             |event| event["detail"]["readOnly"] = json!(true),
             |event| event["detail"]["errorCode"] = json!("AccessDenied"),
@@ -223,6 +231,14 @@ mod tests {
         for body in ["", "{}", "[]", "null", "\u{0}", &"[".repeat(9_000), &" ".repeat(MOST + 1)] {
             assert_eq!(read(body, &me()), Said::Nothing);
         }
+    }
+
+    #[test]
+    fn a_record_is_about_what_it_names() {
+        let record: Value = serde_json::from_str(&call(|_| ())).unwrap();
+        let check = |physical: &str| is_about(&record["detail"], physical);
+        assert!(check("/app") && check("arn:aws:ssm:eu-central-1:111111111111:parameter//app") == check("app"));
+        assert!(!check("/other") && !check("") && !check("arn:") && !check("arn:aws:sns:eu-central-1:111111111111:t"));
     }
 
     #[test]

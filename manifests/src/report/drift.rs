@@ -76,6 +76,10 @@ pub struct DriftedReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub at: Option<Timestamp>,
+    /// Whether who, from where, by what and when is what an event says: whoever may send to the agent's queue could have
+    /// written that. It is absent once CloudTrail itself has said so.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub claimed: bool,
 }
 
 /// What is done about drift.

@@ -38,6 +38,7 @@ impl Scene {
                 let standing = self.all.standing.get(&me()).ok_or("no turn was made yet")?;
                 standing.hear(&bodies);
             }
+            ["forged", of @ ..] => self.forged(of)?,
             ["quirk", "calm"] => self.all.accounts.borrow_mut().quirks.clear(),
             ["quirk", stack, logical, quirk] => {
                 let quirk = self::quirk(quirk)?;
@@ -47,6 +48,21 @@ impl Scene {
             other => return Err(format!("there is no such line: {other:?}")),
         }
         Ok(())
+    }
+
+    /// Somebody who may send to the queue takes events about one resource and says them of another.
+    fn forged(&mut self, words: &[&str]) -> Result<(), String> {
+        let [stack, logical, other, theirs] = words else { return Err("of what, and what of?".into()) };
+        let name = |stack: &str, logical: &str| {
+            let key = self.all.accounts.borrow_mut().locate(&me(), &home(), stack, logical);
+            key.map(|key| key.id).map_err(|error| error.to_string())
+        };
+        let (name, other) = (name(stack, logical)?, name(other, theirs)?);
+        let quoted = |name: &str| serde_json::Value::from(name).to_string();
+        let bodies = self.received()?.into_iter().filter(|body| body.contains(&quoted(&other)));
+        let bodies: Vec<String> = bodies.map(|body| body.replace(&quoted(&other), &quoted(&name))).collect();
+        let standing = self.all.standing.get(&me()).ok_or("no turn was made yet")?;
+        ensure(!bodies.is_empty() && standing.hear(&bodies), format!("nothing happened to {other}"))
     }
 
     /// What is in the queue, which is empty then.
@@ -61,7 +77,7 @@ impl Scene {
         Ok(bodies)
     }
 
-    /// `expect drift STACK none|N|says "text"|by "text"|compared N of M|baseline N|ignored N|noise N`.
+    /// `expect drift STACK none|N|says "text"|by "text"|by-nobody|claimed|known|compared N of M|baseline N|ignored N|noise N`.
     pub(super) fn expect_drift(&self, words: &[&str]) -> Result<(), String> {
         let [stack, rest @ ..] = words else { return Err("of which stack?".into()) };
         let row: &StackReport = self
@@ -77,6 +93,8 @@ impl Scene {
             ["none"] => ensure(drifted.is_empty(), told),
             ["says", text] => ensure(drift.why.as_ref().is_some_and(|why| why.contains(text)), told),
             ["by", text] => ensure(drifted.iter().any(|one| one.by.as_ref().is_some_and(|by| by.contains(text))), told),
+            ["claimed"] => ensure(drifted.iter().all(|one| one.claimed), told),
+            ["known"] => ensure(drifted.iter().all(|one| one.by.is_some() && !one.claimed), told),
             ["by-nobody"] => ensure(drifted.iter().all(|one| one.by.is_none()), told),
             ["compared", n, "of", m] => {
                 ensure((u64::from(*compared), u64::from(*resources)) == (number(n)?, number(m)?), told)

@@ -210,7 +210,8 @@ fn two_manifests_with_stacks_of_one_name_are_told_apart_by_their_regions() {
 #[test]
 fn only_manifests_whose_templates_change_are_said_to_change_with_it() {
     let site = Site::of(&[("stack", ""), ("around", "targets: {accounts: [\"222222222222\"]}")]);
-    let nested = "Resources:\n  Inner:\n    Type: AWS::CloudFormation::Stack\n    Properties: {TemplateURL: stack.template}\n";
+    let nested =
+        "Resources:\n  Inner:\n    Type: AWS::CloudFormation::Stack\n    Properties: {TemplateURL: stack.template}\n";
     site.template("around", nested);
     site.template("stack", &parameters(&[("Parameter", "/stack", "one")]));
     site.repository.commit();

@@ -307,7 +307,10 @@ fn what_could_not_be_looked_at_is_never_said_to_be_as_asked() {
         assert!(!ran.stdout.contains("nothing found that was changed"), "{call}: {ran:#?}");
         let ran = Ran::of(&mut site.watchful(&["drift", "heal", "stack"]));
         assert_eq!(ran.code, Some(1), "{call}: {ran:#?}");
-        assert!(ran.stderr.contains("`eu-central-1/stack` could not be looked at, so nothing was put back"), "{ran:#?}");
+        assert!(
+            ran.stderr.contains("`eu-central-1/stack` could not be looked at, so nothing was put back"),
+            "{ran:#?}"
+        );
         site.calm();
     }
     site.world(|world, _| {

@@ -43,6 +43,8 @@ pub struct Told {
     pub call: Option<String>,
     /// When.
     pub at: Option<Timestamp>,
+    /// Whether all of it is what an event says, and CloudTrail itself has not said it yet.
+    pub claimed: bool,
 }
 
 impl Author {
@@ -55,7 +57,7 @@ impl Author {
             Who::None => None,
         };
         let from = self.from.as_deref().and_then(shown);
-        Told { by: shown(&self.by), from, call: Some(quote(&self.call)), at: Some(self.at) }
+        Told { by: shown(&self.by), from, call: Some(quote(&self.call)), at: Some(self.at), claimed: !self.sure }
     }
 
     /// Until when the account's rules leave alone what this author changed, if one of them is about this author.
@@ -68,11 +70,12 @@ impl Author {
 }
 
 impl Told {
-    /// As a part of a sentence: `by …, from …, with …`; empty when nothing may be said.
+    /// As a part of a sentence: ` by … from … with … at …`; empty when nothing may be said.
     pub fn sentence(&self) -> String {
         let part = |word: &str, text: &Option<String>| text.as_ref().map(|text| format!(" {word} {text}"));
         let at = self.at.map(|at| format!(" at {at:.0}"));
-        let parts = [part("by", &self.by), part("from", &self.from), part("with", &self.call), at];
+        let claimed = (self.claimed && at.is_some()).then(|| String::from(" (an event says so)"));
+        let parts = [part("by", &self.by), part("from", &self.from), part("with", &self.call), at, claimed];
         parts.into_iter().flatten().collect()
     }
 }

@@ -82,7 +82,8 @@ fn failed(drifts: &Drifts, key: &StackKey) -> Option<String> {
 }
 
 fn drifted(finding: &Finding, who: Who) -> DriftedReport {
-    let Told { by, from, call, at } = finding.author.as_ref().map(|author| author.told(who)).unwrap_or_default();
+    let Told { by, from, call, at, claimed } =
+        finding.author.as_ref().map(|author| author.told(who)).unwrap_or_default();
     DriftedReport {
         resource: finding.logical.to_string(),
         kind: finding.kind.clone(),
@@ -93,6 +94,7 @@ fn drifted(finding: &Finding, who: Who) -> DriftedReport {
         from,
         call,
         at,
+        claimed,
     }
 }
 

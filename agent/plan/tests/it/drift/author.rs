@@ -14,7 +14,7 @@ fn as_much_is_told_as_the_account_lets() {
     let full = jane.told(Who::Full);
     assert_eq!((full.by.as_deref(), full.from.as_deref()), (Some(JANE), Some("192.0.2.7")));
     let (call, time) = (Some("sns:SetTopicAttributes".into()), Some(at(0)));
-    assert_eq!(jane.told(Who::None), Told { by: None, from: None, call, at: time });
+    assert_eq!(jane.told(Who::None), Told { call, at: time, ..Told::default() });
     let hashed = jane.told(Who::Hashed);
     let (by, from) = (hashed.by.clone().unwrap_or_default(), hashed.from.clone().unwrap_or_default());
     assert!(by.starts_with("sha256:") && from.starts_with("sha256:") && by != from);
@@ -31,6 +31,7 @@ fn what_is_told_fits_into_a_sentence() {
     assert_eq!(jane.told(Who::Full).sentence(), full);
     assert_eq!(jane.told(Who::None).sentence(), " with sns:SetTopicAttributes at 2025-06-15T15:06:40Z");
     assert_eq!(Told::default().sentence(), "");
+    assert_eq!(author("deploy", 0, false).told(Who::Full).sentence(), format!("{full} (an event says so)"));
     let forged = Author { by: "a\nb\u{202e}c".into(), call: "x\r\ny".repeat(200), ..jane };
     let said = forged.told(Who::Full).sentence();
     assert!(said.starts_with(" by a b c from") && said.len() < 1_000 && !said.contains(['\n', '\u{202e}']), "{said}");
