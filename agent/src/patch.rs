@@ -15,7 +15,7 @@ use std::cmp::Reverse;
 use tree::{Document, Node};
 use verify::{Change, agrees, same};
 use walk::{Step, inside, named, walk};
-use write::Value;
+use write::{Value, is_json};
 
 mod diff;
 mod edit;
@@ -39,6 +39,8 @@ pub struct Wish<'a> {
     pub logical: &'a str,
     /// A JSON pointer into its properties, as CloudFormation's drift detection writes it: `/Tags/0/Value`.
     pub path: &'a str,
+    /// The value that was asked for, printed likewise.
+    pub expected: &'a str,
     /// The value there, as CloudFormation prints it: a text as it is, a list or map as JSON. `None`: it is gone.
     pub actual: Option<&'a str>,
     /// The template does not have it yet.
@@ -104,6 +106,8 @@ fn unpatched(wish: &Wish<'_>, why: &str) -> Unpatched {
 struct Place {
     /// From the root of the template; only its beginning if the path is none.
     parts: Vec<String>,
+    /// Whether a list was asked for, in whatever way the template says it.
+    listed: bool,
     actual: Option<String>,
     add: bool,
 }
@@ -117,7 +121,7 @@ impl Place {
         if let Some(path) = wish.path.strip_prefix('/') {
             parts.extend(path.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")));
         }
-        Self { parts, actual: wish.actual.map(ToOwned::to_owned), add: wish.add }
+        Self { parts, listed: is_json(wish.expected), actual: wish.actual.map(ToOwned::to_owned), add: wish.add }
     }
 
     fn parts(&self) -> Vec<&str> {
@@ -126,6 +130,15 @@ impl Place {
 
     fn is(&self, other: &Self) -> bool {
         (&self.parts, &self.actual, self.add) == (&other.parts, &other.actual, other.add)
+    }
+
+    /// Whether a list or map may come where a text was: one was asked for, or it is inside of a document that CloudFormation
+    /// hands on as it is, where a text and a list are often the same (IAM User Guide, "IAM JSON policy elements reference").
+    fn is_open(&self) -> bool {
+        let around = self.parts.get(PROPERTIES..self.parts.len().saturating_sub(1)).unwrap_or_default();
+        let handed =
+            |part: &String| ["Document", "Policy", "Pattern", "Definition"].iter().any(|end| part.ends_with(end));
+        self.listed || around.iter().any(handed)
     }
 
     /// Whether it adds an item to a list. That goes to the list's end whatever its number, which counts the items in the
@@ -221,13 +234,13 @@ fn patched(document: &Document, place: &Place) -> Result<Document, String> {
     let change = match (&place.actual, place.add) {
         (None, true) => return Err("there is nothing to add".to_owned()),
         (Some(actual), true) => {
-            added = Value::read(actual, None)?;
+            added = Value::read(actual, None, false)?;
             text = edit::add(document, &parent(root, &parts)?, parts[parts.len() - 1], &added)?;
             Change::Add(&added)
         }
         (Some(actual), false) => {
             let way = literal(root, &parts)?;
-            added = Value::read(actual, way.last().map(|step| step.node))?;
+            added = Value::read(actual, way.last().map(|step| step.node), place.is_open())?;
             text = edit::set(document, &way, &added)?;
             Change::Set(&added)
         }

@@ -199,9 +199,17 @@ fn wishes(all: &[StackDrift]) -> Result<Vec<Wish<'_>>, CommandError> {
                 "CloudFormation does not say in what {logical} differs: change the template by hand"
             )));
         }
+        if let Some(one) = resource.differences.iter().find(|one| one.how == "NOT_EQUAL" && one.actual == "null") {
+            return Err(CommandError::Refused(format!(
+                "{logical} has nothing at {}, and CloudFormation does not say whether that was taken out: change the template by \
+                 hand",
+                one.path
+            )));
+        }
         wishes.extend(resource.differences.iter().map(|one| Wish {
             logical,
             path: &one.path,
+            expected: &one.expected,
             actual: (one.how != "REMOVE").then_some(one.actual.as_str()),
             add: one.how == "ADD",
         }));

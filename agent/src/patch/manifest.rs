@@ -52,7 +52,7 @@ fn changed(document: &Document, root: &Node, key: &str, value: &str) -> Result<S
         }
         Some(None) => {
             let all = serde_json::json!({ key: value });
-            return added(document, root, &parts[..2], &Value::read(&all.to_string(), None)?);
+            return added(document, root, &parts[..2], &Value::read(&all.to_string(), None, false)?);
         }
         Some(Some(_)) | None => {}
     }
@@ -68,7 +68,7 @@ fn changed(document: &Document, root: &Node, key: &str, value: &str) -> Result<S
         }
         Shape::List { .. } => {
             let items: serde_json::Value = value.split(',').collect();
-            Value::read(&items.to_string(), None)?
+            Value::read(&items.to_string(), None, false)?
         }
         Shape::Nothing | Shape::Text { .. } | Shape::Alias(_) => Value::Text(value.to_owned()),
     };

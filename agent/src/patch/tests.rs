@@ -8,8 +8,9 @@ mod nasty;
 const HEAD: &str = "# Ours.\nParameters:\n  Size: { Type: Number, Default: 30 }\n  Two: {Type: String}\n  Names: {Type: CommaDelimitedList}\n  Secret: {Type: String, NoEcho: 'true'}\n  Looked: {Type: 'AWS::SSM::Parameter::Value<String>'}\n  Few: {Type: String, AllowedValues: [a, b]}\nResources:\n  Other:\n    Type: AWS::SNS::Topic # comment\n    Properties: {A: !Ref Two, B: &shared {C: d}}\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n";
 const TAIL: &str = "  Last:\n    Type: 'AWS::SNS::Topic'\n    Properties: {Name: !Sub \"${Two}-x\"}\nOutputs: {}\n";
 
+/// Of the kind that was asked for.
 fn set<'a>(path: &'a str, actual: &'a str) -> Wish<'a> {
-    Wish { logical: "Q", path, actual: Some(actual), add: false }
+    Wish { logical: "Q", path, expected: actual, actual: Some(actual), add: false }
 }
 
 fn add<'a>(path: &'a str, actual: &'a str) -> Wish<'a> {
@@ -17,7 +18,7 @@ fn add<'a>(path: &'a str, actual: &'a str) -> Wish<'a> {
 }
 
 fn gone(path: &str) -> Wish<'_> {
-    Wish { logical: "Q", path, actual: None, add: false }
+    Wish { logical: "Q", path, expected: "", actual: None, add: false }
 }
 
 /// Properties before and after, in a template that stays as it is.
@@ -46,6 +47,20 @@ fn refused(properties: &str, wish: Wish<'_>, why: &str) {
         refused,
         [Unpatched { logical: wish.logical.to_owned(), path: wish.path.to_owned(), why: why.to_owned() }]
     );
+}
+
+#[test]
+fn a_text_that_looks_like_a_list_stays_a_text_where_nothing_else_can_stand() {
+    let json = r#"{"a": ["b"]}"#;
+    let written = r#""{\"a\": [\"b\"]}""#;
+    let text = |path| Wish { expected: "x", ..set(path, json) };
+    check("      Value: x\n", &[text("/Value")], &format!("      Value: {written}\n"));
+    let map = |value: &str| format!("      Environment: {{Variables: {{A: {value}}}}}\n");
+    check(&map("x"), &[text("/Environment/Variables/A")], &map(written));
+    // Who may do something is a text or a list, as it comes.
+    let policy = |value: &str| format!("      PolicyDocument:\n        Statement:\n          - Action: {value}\n");
+    let wish = Wish { expected: "s3:Get", ..set("/PolicyDocument/Statement/0/Action", r#"["s3:Get","s3:Put"]"#) };
+    check(&policy("s3:Get"), &[wish], &policy("[s3:Get, s3:Put]"));
 }
 
 #[test]

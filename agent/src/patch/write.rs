@@ -53,10 +53,11 @@ pub(super) enum Value {
 }
 
 impl Value {
-    /// The value that CloudFormation prints like this, in the place of a node if there is one.
-    pub(super) fn read(actual: &str, before: Option<&Node>) -> Result<Self, String> {
-        let was_json = before.and_then(Node::text).is_some_and(is_json);
-        if !was_json && is_json(actual) {
+    /// The value that CloudFormation prints like this, in the place of a node if there is one. A text stays one, whatever it
+    /// looks like, unless `open` says that a list may stand there as well.
+    pub(super) fn read(actual: &str, before: Option<&Node>, open: bool) -> Result<Self, String> {
+        let is_text = before.and_then(Node::text).is_some_and(|before| !open || is_json(before));
+        if !is_text && is_json(actual) {
             let unwritable = |why: String| format!("the value in the account can't be written: {why}");
             let mut read = Document::read(actual.to_owned()).map_err(unwritable)?;
             let root = read.roots.pop().ok_or("the value in the account is nothing")?;
@@ -69,7 +70,8 @@ impl Value {
     }
 }
 
-fn is_json(text: &str) -> bool {
+/// Whether it is a list or a map, written as JSON.
+pub(super) fn is_json(text: &str) -> bool {
     is_json_like(text) && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
