@@ -24,6 +24,8 @@ pub struct Eyes {
     pub(crate) more: bool,
     /// Whether CloudTrail may not be asked.
     pub(crate) blind: bool,
+    /// The stacks that the last turn was about; before it, nobody knows.
+    ours: Option<BTreeSet<StackKey>>,
     members: BTreeMap<String, BTreeSet<Member>>,
     listed: BTreeMap<StackKey, Fingerprint>,
     /// Names that belong to no stack of ours, as far as anybody was asked.
@@ -35,6 +37,16 @@ pub struct Eyes {
 const STRANGERS: usize = 2_000;
 
 impl Eyes {
+    /// Takes in which stacks a turn is about.
+    pub(crate) fn are_ours<'k>(&mut self, keys: impl Iterator<Item = &'k StackKey>) {
+        self.ours = Some(keys.cloned().collect());
+    }
+
+    /// Whether a turn would be about this stack, as far as that is known.
+    pub(crate) fn is_ours(&self, key: &StackKey) -> bool {
+        self.ours.as_ref().is_none_or(|ours| ours.contains(key))
+    }
+
     /// Takes in what there is in a stack, as it is now.
     pub(crate) fn list(&mut self, place: &Place, generation: Fingerprint, resources: &[Resource]) {
         self.members.values_mut().for_each(|members| members.retain(|member| member.place.key != place.key));

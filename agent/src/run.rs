@@ -6,10 +6,11 @@ use crate::{
     stop::Stopped,
     turn::{Standing, turn},
     wake::{Bell, Queue},
-    world::{Settings, World},
+    world::{Settings, World, now},
 };
 use jiff::SignedDuration;
 use manifests::report::Report;
+use plan::drift::schedule::Budget;
 use std::{future::Future, pin::Pin, time::Duration};
 
 /// Turns until `stop` comes.
@@ -29,6 +30,7 @@ pub async fn run<W: World>(
     // Thousands of agents that were started by one event must not ask one git server in one second.
     let mut steady = Pace::new(Pacing { first: interval, most: interval, jitter: 0.2 });
     let mut trouble = Pace::new(Pacing { first: interval, most: interval.saturating_mul(8), jitter: 0.5 });
+    let mut woken_turns = Budget::default();
     loop {
         let rest = match finish(world, turn(world, &settings, &mut standing), stop.as_mut()).await {
             Ok(report) if report.source.trouble.is_none() => {
@@ -54,7 +56,7 @@ pub async fn run<W: World>(
             // Cancel-safe: dropping a sleep loses nothing.
             () = world.clock().sleep(rest) => (),
             // Cancel-safe: a message that was asked for and not taken comes again.
-            () = woken(world, &standing) => (),
+            () = woken(world, &standing, &mut woken_turns) => (),
             // Cancel-safe: it is pinned outside the loop, and polled again.
             () = &mut stop => return Ok(()),
         }
@@ -66,8 +68,22 @@ const SOON: Duration = Duration::from_secs(30);
 /// How many messages are read at once before a turn follows what they say: a storm is followed in pieces.
 const AT_ONCE: usize = 1_000;
 
-/// Comes back when something came that is worth a turn. What comes in the same moment is read before it does.
-async fn woken<W: World>(world: &W, standing: &Standing) {
+/// How many turns a minute events may lead to: whoever makes events must not make an account's whole day of calls.
+const WOKEN: u32 = 12;
+/// How soon it is looked again whether there is room for one.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Comes back when something came that is worth a turn, and there is room for one. What comes in the same moment is read
+/// before it does.
+async fn woken<W: World>(world: &W, standing: &Standing, turns: &mut Budget) {
+    heard(world, standing).await;
+    while !turns.take(1, WOKEN, now(world)) {
+        world.clock().sleep(AGAIN).await;
+    }
+}
+
+/// Comes back when something came that is worth a turn.
+async fn heard<W: World>(world: &W, standing: &Standing) {
     let mut trouble = Pace::new(Pacing { first: Duration::from_secs(5), most: Duration::from_mins(5), jitter: 0.5 });
     let (mut reason, mut read) = (false, 0);
     loop {

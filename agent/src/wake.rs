@@ -139,7 +139,8 @@ pub(crate) fn hear(eyes: &mut Eyes, bodies: &[String], account: &AccountId) -> b
                 eyes.hints.add(hint);
                 reason = true;
             }
-            Said::Stack | Said::Pushed => reason = true,
+            Said::Stack(key) => reason |= eyes.is_ours(&key),
+            Said::Pushed => reason = true,
             Said::Touched(_) | Said::Nothing => {}
         }
     }

@@ -172,13 +172,17 @@ impl<W: World> Rounds<'_, W> {
 
     /// Follows what events have named.
     async fn follow(&mut self, on: Ground<'_>, hinted: Hinted) {
-        for (member, hint) in hinted.into_iter().take(NAMED) {
-            let (place, logical, hint) = (&member.place, &member.logical, &hint);
+        for (number, (member, hint)) in hinted.iter().enumerate() {
+            let Member { place, logical } = member;
             if self.with_facts(on, |facts| lookable(facts, &place.key)).as_ref() != Some(place) {
                 // What is being changed is looked at when that is done.
                 if self.plan.rows.get(&place.key).is_some_and(Row::in_flight) {
                     self.later(hint);
                 }
+                continue;
+            }
+            if number >= NAMED || !self.spend(1) {
+                self.later(hint);
                 continue;
             }
             let authors = Named::from([(logical.clone(), Some(hint.author.clone()))]);
@@ -217,6 +221,7 @@ impl<W: World> Rounds<'_, W> {
         for name in unknown {
             for region in &regions {
                 if !self.spend(1) {
+                    self.later(hint);
                     return members;
                 }
                 match self.world.cloud().owner(region, &name).await {
@@ -241,7 +246,6 @@ impl<W: World> Rounds<'_, W> {
         named: &Named,
     ) -> Result<News, CloudError> {
         let at = now(self.world);
-        self.spend(1);
         let deviation = self.world.cloud().detect_resource(place, logical).await?;
         let look = Look {
             at,
@@ -281,6 +285,7 @@ impl<W: World> Rounds<'_, W> {
         if !self.settings.listens {
             return;
         }
+        self.eyes.borrow_mut().are_ours(self.plan.rows.keys());
         let of = |key: &StackKey| {
             let place = self.with_facts(on, |facts| lookable(facts, key))?;
             Some((place, on.1.stacks.get(key).map(generation)?))

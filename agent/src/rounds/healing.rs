@@ -98,6 +98,8 @@ impl<W: World> Rounds<'_, W> {
             let remade = self.drifts.findings(&key).iter().any(|finding| finding.gone);
             let mut looks = BTreeMap::new();
             for logical in healing {
+                // What was begun is seen to its end, whatever is left of the minute.
+                self.spend(1);
                 match self.look_at(on, &place, logical.as_str(), &Named::new()).await {
                     Ok(news) => drop(looks.insert(logical, news)),
                     Err(error) => {

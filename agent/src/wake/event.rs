@@ -6,7 +6,7 @@
 //! Not here: where events come from ([`super`]), and what a hint leads to (`rounds::drift`).
 
 use jiff::Timestamp;
-use manifests::id::{AccountId, Region};
+use manifests::id::{AccountId, Region, StackKey};
 use plan::drift::author::Author;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -16,8 +16,8 @@ use std::collections::BTreeSet;
 pub enum Said {
     /// Somebody made a call that may have changed one of these.
     Touched(Hint),
-    /// A stack has come to another status, or somebody has looked at its drift.
-    Stack,
+    /// This stack has come to another status, or somebody has looked at its drift.
+    Stack(StackKey),
     /// Somebody pushed to a repository.
     Pushed,
     /// Nothing that matters here.
@@ -55,7 +55,7 @@ pub fn read(body: &str, account: &AccountId) -> Said {
         (
             "aws.cloudformation",
             "CloudFormation Stack Status Change" | "CloudFormation Drift Detection Status Change",
-        ) => Said::Stack,
+        ) => event.get("detail").and_then(stack).map_or(Said::Nothing, Said::Stack),
         ("aws.codecommit", "CodeCommit Repository State Change") => Said::Pushed,
         // Nobody but AWS puts an event with such a source onto a bus (EventBridge User Guide, "Adding events with PutEvents").
         (source, "AWS API Call via CloudTrail") if source.starts_with("aws.") => {
@@ -63,6 +63,19 @@ pub fn read(body: &str, account: &AccountId) -> Said {
         }
         _ => Said::Nothing,
     }
+}
+
+/// The stack that an event of CloudFormation is about (User Guide, "CloudFormation event reference"): an ARN, at times without
+/// its last part.
+fn stack(detail: &Value) -> Option<StackKey> {
+    let [_, _, "cloudformation", region, _, name] = parts(text(detail, "stack-id")?)? else { return None };
+    let name = name.strip_prefix("stack/")?;
+    let name = name.split_once('/').map_or(name, |(name, _)| name);
+    Some(StackKey { region: region.parse().ok()?, stack: name.parse().ok()? })
+}
+
+fn parts(arn: &str) -> Option<[&str; 6]> {
+    arn.splitn(6, ':').collect::<Vec<_>>().try_into().ok()
 }
 
 /// What a CloudTrail record says was touched; `None` when it says nothing, or was CloudFormation's own doing.
@@ -197,7 +210,7 @@ mod tests {
     fn names_of(change: impl FnOnce(&mut Value)) -> Vec<String> {
         match read(&call(change), &me()) {
             Said::Touched(hint) => hint.names,
-            Said::Stack | Said::Pushed | Said::Nothing => Vec::new(),
+            Said::Stack(_) | Said::Pushed | Said::Nothing => Vec::new(),
         }
     }
 
@@ -209,6 +222,29 @@ mod tests {
         assert_eq!(by, "arn:aws:sts::111111111111:assumed-role/Admin/mallory");
         assert_eq!(role.as_deref(), Some("arn:aws:iam::111111111111:role/Admin"));
         assert_eq!((from.as_deref(), call.as_str(), sure), (Some("198.51.100.7"), "ssm:PutParameter", false));
+    }
+
+    #[test]
+    fn an_event_of_cloudformation_says_which_stack() {
+        let said = |id: &str, kind: &str| {
+            let event = json!({
+                "account": "111111111111", "source": "aws.cloudformation",
+                "detail-type": format!("CloudFormation {kind} Status Change"), "detail": {"stack-id": id},
+            });
+            match read(&event.to_string(), &me()) {
+                Said::Stack(key) => key.to_string(),
+                Said::Touched(_) | Said::Pushed | Said::Nothing => String::new(),
+            }
+        };
+        let id = "arn:aws:cloudformation:eu-central-1:111111111111:stack/app/5c3c";
+        let app = said(id, "Stack");
+        assert!(app.contains("eu-central-1") && app.contains("app") && !app.contains("5c3c"), "{app}");
+        assert_eq!(said(id, "Drift Detection"), app);
+        assert_eq!(said("arn:aws-cn:cloudformation:eu-central-1:111111111111:stack/app", "Stack"), app);
+        for id in ["", "app", "arn:aws:sns:eu-central-1:1:stack/app", "arn:aws:cloudformation:eu-central-1:1:app/x"] {
+            assert_eq!(said(id, "Stack"), "", "{id}");
+        }
+        assert_eq!(said(id, "Resource"), "", "one comes for each resource that a stack changes");
     }
 
     #[test]

@@ -14,7 +14,10 @@ use sim::{
     trail::Actor,
     world::Timing,
 };
-use std::{process::Command, time::Duration};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 /// Agents of these tests look for drift.
 const WATCHES: &str = "1000";
@@ -101,6 +104,30 @@ fn a_storm_of_events_about_somebody_elses_resources_costs_nothing_but_reading_it
     until("its end", || site.called("cloudformation:DetectStackResourceDrift") >= 2);
     let made = looks(&site) - before;
     assert!(made < 40, "{made} calls for one heal in a storm: {:?}", site.calls());
+    assert_eq!(agent.terminate().code, Some(0));
+}
+
+#[test]
+fn events_lead_to_so_many_turns_a_minute_and_looks_to_so_many_calls() {
+    let site = Site::of(&[("stack", "")]);
+    let queue = site.listens();
+    let mut agent = site.agent(&["run", "--interval", "1h"]);
+    let agent = Running::start(agent.env("HOLDFAST_DRIFT_CALLS", "12").env("HOLDFAST_EVENTS", queue));
+    site.reached("cloudformation:ListStackResources", 1);
+    site.reached("sqs:ReceiveMessage", 1);
+    let (turns, looks) = ("cloudformation:DescribeStacks", "cloudformation:DetectStackResourceDrift");
+    let (begun, before) = (Instant::now(), site.called(turns));
+    // Whoever changes it changes it back.
+    for number in 0..400 {
+        site.changes("stack", if number % 2 == 0 { "tampered" } else { "one" }, None);
+        site.wake();
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    until("some turns", || site.called(turns) >= before + 12);
+    let minutes = begun.elapsed().as_secs() / 60 + 1;
+    let (turns, looks) = (site.called(turns) - before, site.called(looks));
+    assert!(turns <= 12 * minutes + 1, "{turns} turns in {minutes} minutes");
+    assert!((1..=12 * minutes).contains(&looks), "{looks} looks in {minutes} minutes");
     assert_eq!(agent.terminate().code, Some(0));
 }
 
