@@ -74,7 +74,7 @@ impl Ledger {
         self.traffic.clear();
     }
 
-    /// From now on every call is noted with its time, until [`Self::seen`].
+    /// From now on every call is noted with its time, and what was noted before is forgotten.
     pub fn watch(&mut self) {
         self.seen = Some(Vec::new());
     }
@@ -86,9 +86,9 @@ impl Ledger {
         }
     }
 
-    /// What was noted, in the order of the answers. Nobody watches any longer.
-    pub fn seen(&mut self) -> Vec<Seen> {
-        self.seen.take().unwrap_or_default()
+    /// What was noted so far, in the order of the answers.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.clone().unwrap_or_default()
     }
 
     /// From now on these calls are answered late, and no others.

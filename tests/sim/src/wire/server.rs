@@ -240,12 +240,12 @@ impl Server {
         lock(&self.site.ledger).of(account)
     }
 
-    /// From now on every call is noted with its time, until [`Self::seen`].
+    /// From now on every call is noted with its time, and what was noted before is forgotten.
     pub fn watch(&self) {
         lock(&self.site.ledger).watch();
     }
 
-    /// What was noted since [`Self::watch`], in the order of the answers.
+    /// What was noted so far since [`Self::watch`], in the order of the answers.
     pub fn seen(&self) -> Vec<Seen> {
         lock(&self.site.ledger).seen()
     }
