@@ -59,8 +59,8 @@ fn a_text_that_looks_like_a_list_stays_a_text_where_nothing_else_can_stand() {
     check(&map("x"), &[text("/Environment/Variables/A")], &map(written));
     // Who may do something is a text or a list, as it comes.
     let policy = |value: &str| format!("      PolicyDocument:\n        Statement:\n          - Action: {value}\n");
-    let wish = Wish { expected: "s3:Get", ..set("/PolicyDocument/Statement/0/Action", r#"["s3:Get","s3:Put"]"#) };
-    check(&policy("s3:Get"), &[wish], &policy("[s3:Get, s3:Put]"));
+    let wish = Wish { expected: "ec2:Get", ..set("/PolicyDocument/Statement/0/Action", r#"["ec2:Get","ec2:Put"]"#) };
+    check(&policy("ec2:Get"), &[wish], &policy("[ec2:Get, ec2:Put]"));
 }
 
 #[test]
