@@ -315,6 +315,25 @@ impl fmt::Display for StackKey {
     }
 }
 
+/// Bytes that a human wrote as `64KiB`, `256MiB` or `20GiB`: a whole number and one unit.
+///
+/// # Errors
+/// When it is something else, or more than a number holds.
+pub fn size(text: &str) -> Result<u64, Malformed> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let unit: Option<u64> = match unit {
+        "B" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let bytes = number.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    let why = "must be a whole number and `B`, `KiB`, `MiB` or `GiB`, as in `256MiB`";
+    bytes.ok_or_else(|| Malformed::new(text, "a size", why))
+}
+
 /// Texts that a human wrote as `90s`, `10m`, `6h` or `2d`: a whole number and one unit.
 ///
 /// # Errors

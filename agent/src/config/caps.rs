@@ -96,23 +96,9 @@ fn count<T: PartialEq + Default>(key: &'static str, said: Option<T>, otherwise: 
 /// A whole number and its unit.
 fn size(key: &'static str, said: Option<String>, otherwise: u64) -> Result<u64, ConfigError> {
     let Some(text) = said else { return Ok(otherwise) };
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
-    let unit: Option<u64> = match unit {
-        "B" => Some(1),
-        "KiB" => Some(1 << 10),
-        "MiB" => Some(1 << 20),
-        "GiB" => Some(1 << 30),
-        _ => None,
-    };
-    let bytes = number.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
-    match bytes {
-        Some(0) => Err(nothing(key)),
-        Some(bytes) => Ok(bytes),
-        None => {
-            let why = format!("`{text}` is not a size: a whole number and `B`, `KiB`, `MiB` or `GiB`, as in `256MiB`");
-            Err(ConfigError::Value { key, why })
-        }
+    match manifests::id::size(&text).map_err(|error| super::value(key, &error))? {
+        0 => Err(nothing(key)),
+        bytes => Ok(bytes),
     }
 }
 
