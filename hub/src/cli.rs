@@ -1,14 +1,17 @@
 //! The command line, as it is documented by `--help`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::time::Duration;
+use jiff::Timestamp;
+use std::{path::PathBuf, time::Duration};
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  the queue was read and shown (the picture itself may be bad: look at `state`)
+  0  done (the picture itself may be bad: look at `state`)
   1  the output could not be written
   2  the command line is wrong
   3  the queue could not be read, or not to the end
+  4  the store can't be used, or there is no room in it
+  5  a journal is not what was received
 
 Environment:
   AWS_…             credentials, profile, region and AWS_ENDPOINT_URL, as everywhere; the region in a queue's URL wins
@@ -27,7 +30,14 @@ pub struct Arguments {
 /// What the hub can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Read reports from a queue and show how the accounts stand.
+    /// Read reports from a queue, keep them in a file, and show how the accounts stand.
+    ///
+    /// As `watch`, but what comes is kept in a store before it is taken off the queue, and the picture begins with
+    /// everything that the store has. Stop it as hard as you like: what was not kept comes again.
+    #[command(after_long_help = EXIT_CODES)]
+    Run(Run),
+
+    /// Read reports from a queue and show how the accounts stand; nothing is kept.
     ///
     /// First what happened, line by line as it arrives; then, whenever the queue has run dry and at the end, the
     /// picture: the hub's own lag first, then the accounts, worst first.
@@ -37,6 +47,66 @@ pub enum Command {
     /// any account.
     #[command(after_long_help = EXIT_CODES)]
     Watch(Watch),
+
+    /// Show how the accounts stand by what a store has, now or at some time in the past.
+    #[command(after_long_help = EXIT_CODES)]
+    Replay(Replay),
+
+    /// See whether a store still has what was received, all of it and unchanged.
+    ///
+    /// Prints how many entries there are and the digest that binds them. Note it somewhere else: as long as a later look
+    /// finds it at the same number, nothing before it was changed.
+    #[command(after_long_help = EXIT_CODES)]
+    Verify(Stored),
+
+    /// Print everything that a store has, one JSON document a line.
+    #[command(after_long_help = EXIT_CODES)]
+    Export(Stored),
+
+    /// Take in, from standard input, what `export` printed.
+    ///
+    /// The store is made if it is not there. What it has already may come again; another hub's journal is refused.
+    #[command(after_long_help = EXIT_CODES)]
+    Import(Stored),
+}
+
+/// A store.
+#[derive(Debug, Args)]
+pub struct Stored {
+    /// The store's file
+    #[arg(long, env = "HOLDFAST_HUB_STORE", value_name = "FILE")]
+    pub store: PathBuf,
+}
+
+/// How to run.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What to watch.
+    #[command(flatten)]
+    pub watch: Watch,
+    /// Where to keep it.
+    #[command(flatten)]
+    pub stored: Stored,
+
+    /// How large the store may become, as `20GiB`; what does not fit stays on the queue [default: as large as the disk]
+    #[arg(long, env = "HOLDFAST_HUB_STORE_SIZE", value_name = "SIZE", value_parser = manifests::id::size)]
+    pub store_size: Option<u64>,
+}
+
+/// What to show again.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// Of which store.
+    #[command(flatten)]
+    pub stored: Stored,
+
+    /// As it was known at this time, as `2026-05-01T12:00:00Z`
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<Timestamp>,
+
+    /// A table for people, or one JSON document for machines
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
 }
 
 /// How to watch.

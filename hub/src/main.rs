@@ -1,15 +1,20 @@
 //! `holdfast-hub`: arguments, log, runtime, exit code.
 
 use clap::Parser;
+use fleet::{fold::Fleet, page::Page};
 use hub::{
-    cli::{Arguments, Command, Output, Watch},
+    carry::{CarryError, export, import},
+    cli::{Arguments, Command, Output, Replay, Run, Stored, Watch},
     clock,
+    journal::End,
     queue::Queue,
+    reading::replay,
     show::{Form, Show},
+    store::{Access, Keep, Nowhere, Store, StoreError},
     watch::{Until, WatchError, watch},
 };
 use std::{
-    io::{self, IsTerminal},
+    io::{self, BufWriter, IsTerminal, Write},
     process::ExitCode,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,17 +24,88 @@ use tracing_subscriber::{
     prelude::*,
 };
 
+/// Why the program ended badly.
+#[derive(Debug, thiserror::Error)]
+enum HubError {
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Carry(#[from] CarryError),
+    #[error("the output could not be written")]
+    Output(#[from] io::Error),
+}
+
 fn main() -> ExitCode {
-    let Command::Watch(arguments) = Arguments::parse().command;
+    let command = Arguments::parse().command;
     log();
-    match run(&arguments) {
+    match execute(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell(&error);
-            ExitCode::from(match error {
-                WatchError::Output(_) => 1,
-                WatchError::Queue(_) => 3,
-            })
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), HubError> {
+    match command {
+        Command::Watch(arguments) => Ok(run(&arguments, (&mut Nowhere, Fleet::default()))?),
+        Command::Run(Run { watch, stored, store_size }) => {
+            let mut store = Store::open(&stored.store, Access::Write(store_size))?;
+            let fleet = replay(&store, None)?;
+            Ok(run(&watch, (&mut store, fleet))?)
+        }
+        Command::Replay(Replay { stored, until, output }) => {
+            let fleet = replay(&Store::open(&stored.store, Access::Read)?, until)?;
+            let mut show = Show::new(io::stdout().lock(), form(output));
+            Ok(show.replayed(&Page::of(&fleet), until.unwrap_or_else(clock::now))?)
+        }
+        Command::Verify(Stored { store }) => {
+            let End { entries, chain } = Store::open(&store, Access::Read)?.verify()?;
+            Ok(writeln!(io::stdout(), "{entries} entries, as they were received; {chain}")?)
+        }
+        Command::Export(Stored { store }) => {
+            let mut out = BufWriter::new(io::stdout().lock());
+            export(&Store::open(&store, Access::Read)?, &mut out)?;
+            Ok(())
+        }
+        Command::Import(Stored { store }) => {
+            let End { entries, chain } = import(&mut Store::open(&store, Access::Write(None))?, io::stdin().lock())?;
+            Ok(writeln!(io::stdout(), "{entries} entries; {chain}")?)
+        }
+    }
+}
+
+impl HubError {
+    fn code(&self) -> u8 {
+        match self {
+            Self::Output(_) | Self::Watch(WatchError::Output(_)) => 1,
+            Self::Watch(WatchError::Queue(_)) => 3,
+            Self::Watch(WatchError::Store(error)) | Self::Store(error) | Self::Carry(CarryError::Store(error)) => {
+                match error {
+                    StoreError::Broken(_) | StoreError::Other { .. } => 5,
+                    StoreError::File { .. }
+                    | StoreError::InUse { .. }
+                    | StoreError::Foreign { .. }
+                    | StoreError::Newer { .. }
+                    | StoreError::Full(_)
+                    | StoreError::Sqlite(_) => 4,
+                }
+            }
+            Self::Carry(CarryError::Text(_)) => 1,
+            Self::Carry(CarryError::Line { .. } | CarryError::Cut { .. } | CarryError::End { .. }) => 5,
+        }
+    }
+
+    /// Whether whoever reads the output has gone.
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Output(cause) | Self::Watch(WatchError::Output(cause)) | Self::Carry(CarryError::Text(cause)) => {
+                cause.kind() == io::ErrorKind::BrokenPipe
+            }
+            Self::Watch(_) | Self::Store(_) | Self::Carry(_) => false,
         }
     }
 }
@@ -42,25 +118,28 @@ fn log() {
     tracing_subscriber::registry().with(wanted.unwrap_or_else(usual)).with(log).init();
 }
 
-fn run(arguments: &Watch) -> Result<(), WatchError> {
+fn run(arguments: &Watch, kept: (&mut impl Keep, Fleet)) -> Result<(), WatchError> {
     let until = match arguments.duration {
         Some(time) => Until::After(time),
         None if arguments.once => Until::Dry,
         None => Until::Told,
     };
-    let form = match arguments.output {
-        Output::Table => Form::Table { colour: colour(&io::stdout()) },
-        Output::Json => Form::Json,
-    };
-    let mut show = Show::new(io::stdout().lock(), form);
+    let mut show = Show::new(io::stdout().lock(), form(arguments.output));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let stop = async {
             tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
         };
-        watch(&Queue::open(&arguments.queue).await, &mut show, until, clock::now, stop).await
+        watch(&Queue::open(&arguments.queue).await, kept, &mut show, until, clock::now, stop).await
     })
+}
+
+fn form(output: Output) -> Form {
+    match output {
+        Output::Table => Form::Table { colour: colour(&io::stdout()) },
+        Output::Json => Form::Json,
+    }
 }
 
 /// Colours are for a terminal that did not decline them (<https://no-color.org>).
@@ -71,8 +150,8 @@ fn colour(stream: &impl IsTerminal) -> bool {
 
 /// What went wrong, cause by cause. A reader that closed the pipe needs no telling.
 #[expect(clippy::print_stderr, reason = "the program's last word")]
-fn tell(error: &WatchError) {
-    if matches!(error, WatchError::Output(cause) if cause.kind() == io::ErrorKind::BrokenPipe) {
+fn tell(error: &HubError) {
+    if error.is_closed() {
         return;
     }
     eprintln!("holdfast-hub: {}", hub::chain(error));

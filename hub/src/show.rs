@@ -2,7 +2,7 @@
 //!
 //! Whatever an account wrote is printed without its control characters: a report must not be able to steer a terminal.
 
-use crate::watch::Health;
+use crate::reading::Health;
 use fleet::page::{Page, Quarantined, Row};
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
@@ -120,11 +120,35 @@ impl<W: Write> Show<W> {
             Form::Table { colour } => {
                 writeln!(self.out, "\nhub  {}", hub(health, now))?;
                 if let Some(trouble) = &health.trouble {
-                    writeln!(self.out, "     the queue does not answer: {}", clean(trouble))?;
+                    writeln!(self.out, "     {}", clean(trouble))?;
                 }
                 self.accounts(&page.accounts, colour, now)?;
                 page.quarantine.iter().try_for_each(|refused| self.refused(refused))?;
                 writeln!(self.out)?;
+            }
+        }
+        self.flush()
+    }
+
+    /// Prints what a store has heard: there is no queue that could lag behind.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn replayed(&mut self, page: &Page, now: Timestamp) -> io::Result<()> {
+        #[derive(Serialize)]
+        #[serde(tag = "type", rename = "replayed")]
+        struct Replayed<'a> {
+            at: Timestamp,
+            senders: &'static str,
+            #[serde(flatten)]
+            page: &'a Page,
+        }
+        match self.form {
+            Form::Json => self.json(&Replayed { at: now, senders: "unproven", page })?,
+            Form::Table { colour } => {
+                writeln!(self.out, "as it was known at {now:.0}, senders unproven")?;
+                self.accounts(&page.accounts, colour, now)?;
+                page.quarantine.iter().try_for_each(|refused| self.refused(refused))?;
             }
         }
         self.flush()

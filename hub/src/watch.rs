@@ -1,19 +1,17 @@
-//! The program on one screen: receive, fold, print, delete; when the queue has run dry, the picture.
+//! The program on one screen: receive, keep, fold, print, delete; when the queue has run dry, the picture.
 //!
-//! A message is deleted only after it was folded and its news printed. What is delivered again is recognised by
-//! `fleet` and printed once.
+//! A message is deleted only after it is on disk (if there is a store), folded, and its news printed. What is delivered again
+//! is recognised by `fleet` and printed once.
 
 use crate::{
-    ingest,
+    journal::whole,
     queue::{Inbox, QueueError},
-    show::{News, Show},
+    reading::Reading,
+    show::Show,
+    store::{Keep, StoreError},
 };
-use fleet::{
-    fold::{Fleet, Outcome, fold, refuse},
-    page::Page,
-};
+use fleet::{fold::Fleet, page::Page};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Serialize, Serializer};
 use std::{io, pin::pin, time::Duration};
 
 /// When to end.
@@ -33,95 +31,57 @@ pub enum WatchError {
     /// The queue.
     #[error("the queue could not be read; check its URL, the region and the permission")]
     Queue(#[source] QueueError),
+    /// Where messages are kept.
+    #[error("what was received could not be kept, and stays on the queue")]
+    Store(#[source] StoreError),
     /// The terminal, pipe or file.
     #[error("the output could not be written")]
     Output(#[from] io::Error),
 }
 
-/// How well the hub itself is doing: the first thing to know about any picture.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Health {
-    /// How old the oldest report of the last batch that held one was when it was folded, by its sender's clock; `None`
-    /// before the first report, below zero when the sender's clock is ahead.
-    #[serde(rename = "lagSeconds", serialize_with = "seconds")]
-    pub lag: Option<SignedDuration>,
-    /// When the queue was last seen empty; `None` when there is more to read, or may be.
-    pub caught_up: Option<Timestamp>,
-    /// Why the queue can't be read at the moment.
-    pub trouble: Option<String>,
-    /// Messages that made an account's newest report.
-    pub newest: u64,
-    /// Reports that came after a newer one.
-    pub late: u64,
-    /// Reports that came again.
-    pub known: u64,
-    /// Reports that claim another one's number.
-    pub contested: u64,
-    /// Messages that went into quarantine.
-    pub refused: u64,
-}
-
-fn seconds<S: Serializer>(time: &Option<SignedDuration>, serializer: S) -> Result<S::Ok, S::Error> {
-    time.map(|time| time.as_secs_f64()).serialize(serializer)
-}
-
-/// What has been read so far.
-#[derive(Debug, Default)]
-struct Reading {
-    fleet: Fleet,
-    health: Health,
-    shown: bool,
-}
-
 impl Reading {
-    /// Folds a batch and gives what is new in it, in the order of arrival.
-    fn take<'a>(&mut self, bodies: impl Iterator<Item = &'a str>, now: Timestamp) -> Vec<News> {
-        (self.shown, self.health.caught_up) = (false, None);
-        let before = self.health.lag.take();
-        let news = bodies.flat_map(|body| self.take_one(body, now)).collect();
-        self.health.lag = self.health.lag.or(before);
-        news
+    /// Keeps a batch, folds it, tells what is new in it, and takes it off the queue: in this order.
+    async fn receive<I: Inbox>(
+        &mut self,
+        inbox: &I,
+        keep: &mut impl Keep,
+        messages: Vec<I::Message>,
+        show: &mut Show<impl io::Write>,
+        now: &impl Fn() -> Timestamp,
+    ) -> Result<(), WatchError> {
+        let at = whole(now());
+        if messages.is_empty() {
+            self.health.caught_up = Some(now());
+            return Ok(());
+        }
+        let bodies: Vec<&str> = messages.iter().map(AsRef::as_ref).collect();
+        keep.keep(&bodies, at).map_err(WatchError::Store)?;
+        for news in self.take(bodies.into_iter(), at) {
+            show.news(&news)?;
+        }
+        show.flush()?;
+        if let Err(error) = inbox.delete(&messages).await {
+            tracing::warn!(%error, "messages stay on the queue and will come again");
+        }
+        Ok(())
     }
 
-    fn take_one(&mut self, body: &str, now: Timestamp) -> Vec<News> {
-        let fleet = std::mem::take(&mut self.fleet);
-        let event = match ingest::read(body) {
-            Ok(event) => event,
-            Err(unreadable) => {
-                let reason = unreadable.reason();
-                self.fleet = refuse(fleet, body.as_bytes(), reason.clone(), now);
-                self.health.refused += 1;
-                return vec![News::Refused { received: now, reason }];
-            }
-        };
-        let (account, name, happened) =
-            (event.data.account.clone(), event.data.account_name.clone(), event.data.happened.clone());
-        let (report, age) = (event.id.clone(), now.duration_since(event.time));
-        let (fleet, outcome) = fold(fleet, event, now);
-        self.fleet = fleet;
-        tracing::debug!(%account, %report, ?outcome, "folded");
-        let tell = |happening| News::Happened { account: account.clone(), name: name.clone(), happening };
-        let count = match &outcome {
-            Outcome::Newest => &mut self.health.newest,
-            Outcome::Late => &mut self.health.late,
-            Outcome::Known => &mut self.health.known,
-            Outcome::Contested => &mut self.health.contested,
-            Outcome::Refused(_) => &mut self.health.refused,
-        };
-        *count += 1;
-        if !matches!(outcome, Outcome::Refused(_)) {
-            self.health.lag = self.health.lag.max(Some(age));
+    /// Says what does not answer, once; the next picture takes it back when it answers again.
+    fn trouble(
+        &mut self,
+        error: &WatchError,
+        is_new: bool,
+        show: &mut Show<impl io::Write>,
+        now: Timestamp,
+    ) -> io::Result<()> {
+        let error = crate::chain(error);
+        tracing::warn!(error, "trying again");
+        (self.health.trouble, self.health.caught_up) = (Some(error), None);
+        if is_new {
+            self.show(show, now)?;
+            self.shown = false;
         }
-        match outcome {
-            Outcome::Newest | Outcome::Late => happened.into_iter().map(tell).collect(),
-            Outcome::Known => Vec::new(),
-            Outcome::Contested => {
-                let contested = News::Contested { account: account.clone(), name: name.clone(), report };
-                std::iter::once(contested).chain(happened.into_iter().map(tell)).collect()
-            }
-            Outcome::Refused(reason) => vec![News::Refused { received: now, reason }],
-        }
+        Ok(())
     }
 
     fn show(&mut self, show: &mut Show<impl io::Write>, now: Timestamp) -> io::Result<()> {
@@ -130,23 +90,25 @@ impl Reading {
     }
 }
 
-/// Watches until the end, or until `stop` is ready.
+/// Watches until the end, or until `stop` is ready. What comes is kept first, and added to what was heard before.
 ///
 /// # Errors
-/// When the queue can't be read at the first attempt, with [`Until::Dry`] at any, or still not at the end; and when the
-/// output can't be written. In between, a queue that does not answer is waited for.
+/// When queue or store can't be used at the first attempt, with [`Until::Dry`] at any, or still not at the end; and when the
+/// output can't be written. In between, what does not answer is waited for.
 pub async fn watch(
     inbox: &impl Inbox,
+    (keep, fleet): (&mut impl Keep, Fleet),
     show: &mut Show<impl io::Write>,
     until: Until,
     now: impl Fn() -> Timestamp,
     stop: impl Future<Output = ()>,
 ) -> Result<(), WatchError> {
-    /// Between attempts at a queue that does not answer, after the SDK's own retries.
+    /// Between attempts at something that does not answer, after the SDK's own retries.
     const PAUSE: Duration = Duration::from_secs(5);
     /// The shortest poll that asks every server of SQS.
     const SOON: Duration = Duration::from_secs(1);
-    let (mut reading, started, mut answered, mut failure) = (Reading::default(), now(), false, None);
+    let (mut reading, started) = (Reading { fleet, ..Reading::default() }, now());
+    let (mut answered, mut failure) = (false, None);
     let mut stop = pin!(stop);
     while let Some(poll) = until.next_poll(now().duration_since(started)) {
         // What is news is shown soon: only with nothing to show is a long poll worth its wait.
@@ -154,46 +116,39 @@ pub async fn watch(
         let received = tokio::select! {
             biased;
             () = &mut stop => break,
-            received = inbox.receive(poll) => received,
+            received = inbox.receive(poll) => received.map_err(WatchError::Queue),
         };
-        match received {
-            Err(error) if !answered || until == Until::Dry => return Err(WatchError::Queue(error)),
-            Err(error) => {
-                tracing::warn!(%error, "the queue does not answer; trying again");
-                reading.health.trouble = Some(error.to_string());
-                reading.health.caught_up = None;
-                if failure.replace(error).is_none() {
-                    reading.show(show, now())?;
-                    reading.shown = false; // the next picture, when the queue answers again, takes this one back
-                }
+        let taken = match received {
+            Ok(messages) => reading.receive(inbox, keep, messages, show, &now).await,
+            Err(error) => Err(error),
+        };
+        match taken {
+            Err(error @ WatchError::Output(_)) => return Err(error),
+            Err(error @ (WatchError::Queue(_) | WatchError::Store(_))) if !answered || until == Until::Dry => {
+                return Err(error);
+            }
+            Err(error @ (WatchError::Queue(_) | WatchError::Store(_))) => {
+                reading.trouble(&error, failure.is_none(), show, now())?;
+                failure = Some(error);
                 tokio::select! { () = &mut stop => break, () = tokio::time::sleep(PAUSE) => {} }
                 continue;
             }
-            Ok(messages) if messages.is_empty() => {
-                reading.health.caught_up = Some(now());
-                if !reading.shown && until != Until::Dry {
-                    reading.show(show, now())?;
-                }
-            }
-            Ok(messages) => {
-                for news in reading.take(messages.iter().map(AsRef::as_ref), now()) {
-                    show.news(&news)?;
-                }
-                show.flush()?;
-                if let Err(error) = inbox.delete(&messages).await {
-                    tracing::warn!(%error, "messages stay on the queue and will come again");
-                }
-            }
+            Ok(()) => {}
         }
         (answered, failure, reading.health.trouble) = (true, None, None);
-        if until == Until::Dry && reading.health.caught_up.is_some() {
-            break;
+        if reading.health.caught_up.is_some() {
+            if until == Until::Dry {
+                break;
+            }
+            if !reading.shown {
+                reading.show(show, now())?;
+            }
         }
     }
     if !reading.shown {
         reading.show(show, now())?;
     }
-    failure.map_or(Ok(()), |error| Err(WatchError::Queue(error)))
+    failure.map_or(Ok(()), Err)
 }
 
 impl Until {
@@ -215,8 +170,11 @@ mod tests {
     use crate::{
         ingest::tests::{report, sns},
         queue::{Inbox, QueueError},
+        reading::replay,
         show::{Form, Show},
+        store::{Access, Keep, Nowhere, Store, StoreError},
     };
+    use fleet::fold::Fleet;
     use jiff::Timestamp;
     use serde_json::{Value, json};
     use std::{
@@ -264,7 +222,14 @@ mod tests {
 
     fn run(inbox: &List, form: Form, out: impl io::Write) -> Result<(), WatchError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(watch(inbox, &mut Show::new(out, form), Until::Dry, now, pending()))
+        runtime.block_on(watch(
+            inbox,
+            (&mut Nowhere, Fleet::default()),
+            &mut Show::new(out, form),
+            Until::Dry,
+            now,
+            pending(),
+        ))
     }
 
     fn documents(inbox: &List) -> Vec<Value> {
@@ -321,10 +286,11 @@ mod tests {
         let mut out = Vec::new();
         let mut show = Show::new(&mut out, Form::Json);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let result = runtime.block_on(watch(&inbox, &mut show, Until::Told, now, exhausted));
+        let result =
+            runtime.block_on(watch(&inbox, (&mut Nowhere, Fleet::default()), &mut show, Until::Told, now, exhausted));
         assert!(matches!(result, Err(WatchError::Queue(error)) if error == gone()));
         let last: Value = serde_json::from_str(String::from_utf8(out).unwrap().lines().last().unwrap()).unwrap();
-        assert_eq!(last["hub"]["trouble"], gone().to_string());
+        assert!(last["hub"]["trouble"].as_str().unwrap().ends_with(&gone().to_string()), "{last}");
         assert_eq!(last["hub"]["caughtUp"], Value::Null);
         assert_eq!(last["accounts"].as_array().unwrap().len(), 1);
     }
@@ -337,6 +303,56 @@ mod tests {
         assert_eq!(told[0]["hub"]["caughtUp"], "2026-05-01T12:00:02Z");
         assert_eq!(told[0]["accounts"], json!([]));
         assert_eq!(told[0]["senders"], "unproven");
+    }
+
+    /// A store that is full at its second batch.
+    struct Small(u32);
+
+    impl Keep for Small {
+        fn keep(&mut self, _: &[&str], _: Timestamp) -> Result<(), StoreError> {
+            self.0 += 1;
+            let full = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(13), None);
+            if self.0 > 1 { Err(StoreError::Full(full)) } else { Ok(()) }
+        }
+    }
+
+    #[test]
+    fn nothing_is_deleted_or_shown_that_is_not_on_disk() {
+        let (one, two) = (report(1, "in-sync").to_string(), report(2, "held").to_string());
+        let inbox = List::of([Ok(vec![one.clone()]), Ok(vec![two])]);
+        let mut out = Vec::new();
+        let mut show = Show::new(&mut out, Form::Json);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let kept = (&mut Small(0), Fleet::default());
+        let result = runtime.block_on(watch(&inbox, kept, &mut show, Until::Dry, now, pending()));
+        assert!(matches!(result, Err(WatchError::Store(StoreError::Full(_)))), "{result:?}");
+        assert_eq!(*inbox.deleted.borrow(), [one]);
+        let told = String::from_utf8(out).unwrap();
+        assert!(!told.contains("held"), "{told}");
+    }
+
+    #[test]
+    fn what_a_store_has_is_in_the_picture_from_the_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let run = |inbox: &List| {
+            let mut store = Store::open(&path, Access::Write(None)).unwrap();
+            let fleet = replay(&store, None).unwrap();
+            let mut out = Vec::new();
+            let mut show = Show::new(&mut out, Form::Json);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(watch(inbox, (&mut store, fleet), &mut show, Until::Dry, now, pending())).unwrap();
+            let last = String::from_utf8(out).unwrap().lines().last().unwrap().to_owned();
+            serde_json::from_str::<Value>(&last).unwrap()
+        };
+        run(&List::of([Ok(vec![report(1, "in-sync").to_string(), "hello".into()])]));
+        let picture = run(&List::of([Ok(vec![report(2, "held").to_string()])]));
+        assert_eq!(picture["accounts"][0]["state"], "held");
+        assert_eq!(
+            (picture["accounts"][0]["missing"].clone(), picture["hub"]["newest"].clone()),
+            (json!([]), json!(1))
+        );
+        assert_eq!(picture["quarantine"][0]["begins"], "hello");
     }
 
     #[test]

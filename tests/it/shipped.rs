@@ -12,6 +12,7 @@ mod failure;
 mod faults;
 mod forecast;
 mod health;
+mod hub;
 mod imports;
 mod insight;
 mod killed;

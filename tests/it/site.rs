@@ -191,7 +191,12 @@ impl Site {
 
     /// How often each call reached this account so far.
     pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
-        let traffic = self.server.traffic(&self.account);
+        self.calls_of(self.account.as_str())
+    }
+
+    /// How often each call reached an account so far.
+    pub(crate) fn calls_of(&self, account: &str) -> BTreeMap<String, u64> {
+        let traffic = self.server.traffic(&account.parse().unwrap());
         traffic.into_iter().map(|(call, traffic)| (call, traffic.calls)).collect()
     }
 

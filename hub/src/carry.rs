@@ -1,0 +1,176 @@
+//! A journal as text: a line of JSON for each entry and one for its end, so that what was cut off is seen to be.
+//!
+//! Not here: where it comes from and goes to.
+
+use crate::{
+    journal::{End, Entry},
+    store::{Store, StoreError},
+};
+use manifests::id::Digest;
+use serde::{Deserialize, Serialize};
+use std::io::{self, BufRead, Write};
+
+/// Why a journal can't be carried over.
+#[derive(Debug, thiserror::Error)]
+pub enum CarryError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The text could not be read or written.
+    #[error("the journal could not be read or written")]
+    Text(#[from] io::Error),
+    /// A line is no entry.
+    #[error("line {line} is no entry of a journal")]
+    Line {
+        /// Which, from 1.
+        line: u64,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// It ends without having said so.
+    #[error("it ends after {entries} entries without its last line: the rest is missing")]
+    Cut {
+        /// How many came; all of them are kept.
+        entries: u64,
+    },
+    /// It ends otherwise than it says.
+    #[error("its last line says that it has {said} entries, and {found} came, or they are others")]
+    End {
+        /// How many it says that it has.
+        said: u64,
+        /// How many came.
+        found: u64,
+    },
+}
+
+/// A line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Entry(Entry),
+    Last(Last),
+}
+
+/// The last one.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Last {
+    entries: u64,
+    chain: Digest,
+}
+
+/// Writes everything that the store has.
+///
+/// # Errors
+/// When it can't be read, or is not what was received.
+pub fn export(store: &Store, out: &mut impl Write) -> Result<End, CarryError> {
+    let mut end = End::NOTHING;
+    store.each(|entry| {
+        end = end.after(&entry).map_err(StoreError::from)?;
+        write(out, &Line::Entry(entry))
+    })?;
+    write(out, &Line::Last(Last { entries: end.entries, chain: end.chain }))?;
+    out.flush()?;
+    Ok(end)
+}
+
+fn write(out: &mut impl Write, line: &Line) -> Result<(), CarryError> {
+    serde_json::to_writer(&mut *out, line).map_err(io::Error::from)?;
+    Ok(out.write_all(b"\n")?)
+}
+
+/// Takes everything in that is written there. What the store has already may come again; what was taken in before something
+/// went wrong stays.
+///
+/// # Errors
+/// When it is not whole, was changed, or is another journal than the store's.
+pub fn import(store: &mut Store, from: impl BufRead) -> Result<End, CarryError> {
+    /// How many are written at once.
+    const BATCH: usize = 1_000;
+    let (mut batch, mut found) = (Vec::with_capacity(BATCH), End::NOTHING);
+    for (line, text) in (1..).zip(from.lines()) {
+        match serde_json::from_str(&text?).map_err(|source| CarryError::Line { line, source })? {
+            Line::Entry(entry) => {
+                // Also of what the store has already: another text under the same digest is another journal.
+                found = found.after(&entry).map_err(StoreError::from)?;
+                batch.push(entry);
+                if batch.len() == BATCH {
+                    store.take(&batch)?;
+                    batch.clear();
+                }
+            }
+            Line::Last(Last { entries, chain }) => {
+                store.take(&batch)?;
+                let said = End { entries, chain };
+                return if said == found {
+                    Ok(said)
+                } else {
+                    Err(CarryError::End { said: entries, found: found.entries })
+                };
+            }
+        }
+    }
+    store.take(&batch)?;
+    Err(CarryError::Cut { entries: found.entries })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        journal::tests::at,
+        store::{Access, Keep},
+    };
+    use tempfile::TempDir;
+
+    fn store(folder: &TempDir, name: &str) -> Store {
+        Store::open(&folder.path().join(name), Access::Write(None)).unwrap()
+    }
+
+    /// What a store of these texts exports.
+    fn exported(folder: &TempDir, bodies: &[&str]) -> String {
+        let mut store = store(folder, "source");
+        store.keep(bodies, at(1)).unwrap();
+        let mut out = Vec::new();
+        assert_eq!(export(&store, &mut out).unwrap(), store.end());
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_is_exported_is_what_is_imported_again_and_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = exported(&folder, &["{\"a\": 1}", "two\nlines", "\u{0}\u{202e}"]);
+        assert_eq!(text.lines().count(), 4);
+        let mut copy = store(&folder, "copy");
+        for _ in 0..2 {
+            import(&mut copy, text.as_bytes()).unwrap();
+        }
+        let mut again = Vec::new();
+        export(&copy, &mut again).unwrap();
+        assert_eq!(String::from_utf8(again).unwrap(), text);
+        let empty = "{\"entries\":0,\"chain\":\"".to_owned() + &Digest([0; 32]).to_string() + "\"}\n";
+        assert_eq!(import(&mut store(&folder, "empty"), empty.as_bytes()).unwrap(), End::NOTHING);
+    }
+
+    #[test]
+    fn a_text_that_was_cut_off_or_changed_says_where() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = exported(&folder, &["one", "two", "three"]);
+        let lines: Vec<&str> = text.lines().collect();
+        let mut number = 0;
+        let mut check = |text: String, words: &str| {
+            number += 1;
+            let error = import(&mut store(&folder, &format!("copy{number}")), text.as_bytes()).unwrap_err();
+            let error = crate::chain(&error);
+            assert!(error.contains(words), "{error}");
+        };
+        check(String::new(), "it ends after 0 entries");
+        check(lines[..2].join("\n"), "it ends after 2 entries");
+        check(lines[..1].join("\n") + "\n{\"n\": 2", "line 2 is no entry");
+        check([lines[0], lines[2], lines[3]].join("\n"), "entry 2 should come next, and it is 3");
+        check(text.replace("two", "zwei"), "entry 2 does not follow");
+        check([lines[0], lines[1], lines[3]].join("\n"), "says that it has 3 entries, and 2 came");
+        check("hello\n".into(), "line 1 is no entry");
+    }
+}

@@ -1,0 +1,150 @@
+//! Everything that was received, in order, as it was received: each entry is bound to all before it by a digest, so that
+//! nobody takes one out, changes one or puts one in between without the last digest being another.
+//!
+//! Whoever has noted a digest somewhere else can prove later that nothing before it was changed. Not here: where entries
+//! lie ([`crate::store`]), and what they say (`fleet`).
+
+use jiff::Timestamp;
+use manifests::id::Digest;
+use serde::{Deserialize, Serialize};
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Its place, from 1, without a gap.
+    pub n: u64,
+    /// When it was received first: whole milliseconds.
+    pub received: Timestamp,
+    /// What binds it to everything before it.
+    pub chain: Digest,
+    /// Its text, byte for byte.
+    pub body: String,
+}
+
+/// Where a journal ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct End {
+    /// How many entries it has.
+    pub entries: u64,
+    /// What binds the last one to all the others.
+    pub chain: Digest,
+}
+
+impl End {
+    /// The end of an empty journal.
+    pub const NOTHING: Self = Self { entries: 0, chain: Digest([0; 32]) };
+
+    /// The entry that comes next.
+    pub fn next(&self, received: Timestamp, body: &str) -> Entry {
+        let n = self.entries + 1;
+        Entry { n, received, chain: link(&self.chain, n, received, body), body: body.to_owned() }
+    }
+
+    /// The end after this entry, if it is the one that comes next and nothing of it was changed.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn after(&self, entry: &Entry) -> Result<Self, Broken> {
+        if entry.n != self.entries + 1 {
+            return Err(Broken::Place { expected: self.entries + 1, found: entry.n });
+        }
+        if link(&self.chain, entry.n, entry.received, &entry.body) != entry.chain {
+            return Err(Broken::Chain { n: entry.n });
+        }
+        Ok(Self { entries: entry.n, chain: entry.chain })
+    }
+}
+
+/// Why a journal is not what was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// An entry is missing, or there twice.
+    #[error("entry {expected} should come next, and it is {found}: something was taken out or put in")]
+    Place {
+        /// What should have come.
+        expected: u64,
+        /// What came.
+        found: u64,
+    },
+    /// It, or something before it, is not what it was.
+    #[error("entry {n} does not follow from what is before it: it was changed, or something before it was")]
+    Chain {
+        /// Which.
+        n: u64,
+    },
+}
+
+/// A time as it is kept: whole milliseconds, so that what is read again is what was written.
+pub fn whole(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+}
+
+/// SHA-256 of the digest before, the place, the time and the digest of the text: all of fixed length, so that no two
+/// journals read the same.
+fn link(before: &Digest, n: u64, received: Timestamp, body: &str) -> Digest {
+    let (n, received, body) = (n.to_be_bytes(), received.as_millisecond().to_be_bytes(), Digest::of(body.as_bytes()));
+    Digest::of(&[before.0.as_slice(), &n, &received, &body.0].concat())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn at(millisecond: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_777_636_800_000 + millisecond).unwrap()
+    }
+
+    /// A journal of these texts.
+    pub(crate) fn journal(bodies: &[&str]) -> Vec<Entry> {
+        let mut end = End::NOTHING;
+        let next = |(body, n): (&&str, i64)| {
+            let entry = end.next(at(n), body);
+            end = end.after(&entry).unwrap();
+            entry
+        };
+        bodies.iter().zip(0..).map(next).collect()
+    }
+
+    /// Reads a journal after somebody has been at it.
+    fn read(change: impl FnOnce(&mut Vec<Entry>)) -> Result<End, Broken> {
+        let mut all = journal(&["a", "b", "c", "d"]);
+        change(&mut all);
+        all.iter().try_fold(End::NOTHING, |end, entry| end.after(entry))
+    }
+
+    #[test]
+    fn what_was_written_is_what_is_read() {
+        let end = read(|_| ()).unwrap();
+        assert_eq!((end.entries, end.chain), (4, journal(&["a", "b", "c", "d"])[3].chain));
+        assert_ne!(end.chain, journal(&["a", "b", "d", "c"])[3].chain);
+    }
+
+    #[test]
+    fn whatever_somebody_does_to_it_is_found() {
+        let check = |change: fn(&mut Vec<Entry>), broken| assert_eq!(read(change), Err(broken));
+        check(|all| all[1].body.push('x'), Broken::Chain { n: 2 });
+        check(|all| all[1].received = at(99), Broken::Chain { n: 2 });
+        check(|all| drop(all.remove(1)), Broken::Place { expected: 2, found: 3 });
+        check(|all| all.swap(1, 2), Broken::Place { expected: 2, found: 3 });
+        check(|all| all.push(all[3].clone()), Broken::Place { expected: 5, found: 4 });
+        check(
+            |all| {
+                all.remove(1);
+                all.iter_mut().zip(1..).for_each(|(entry, n)| entry.n = n);
+            },
+            Broken::Chain { n: 2 },
+        );
+        // Whoever binds all of it anew has another end than the one that was noted.
+        let forged = read(|all| *all = journal(&["a", "x", "c", "d"])).unwrap();
+        assert_ne!(forged, read(|_| ()).unwrap());
+    }
+
+    #[test]
+    fn a_time_is_kept_as_it_is_written() {
+        let odd: Timestamp = "2026-05-01T12:00:00.123456789Z".parse().unwrap();
+        assert_eq!(whole(odd).to_string(), "2026-05-01T12:00:00.123Z");
+        let early: Timestamp = "1969-12-31T23:59:59.9995Z".parse().unwrap();
+        assert_eq!(whole(whole(early)), whole(early));
+    }
+}

@@ -1,0 +1,349 @@
+//! The journal in a file: SQLite, one writer, every batch on disk before anybody is told that it was kept.
+//!
+//! A batch is kept whole or not at all. What was kept before is recognised by the digest of its text and not kept again:
+//! queues deliver more than once. Triggers of the database itself refuse every change to what was kept; whoever goes round
+//! them is found by [`Store::verify`].
+//!
+//! Not here: what messages say, and PostgreSQL.
+
+use crate::journal::{Broken, End, Entry};
+use jiff::Timestamp;
+use manifests::id::Digest;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Where messages are kept before they are taken off the queue.
+pub trait Keep {
+    /// Keeps them, all or none; those that were kept before are not kept again.
+    ///
+    /// # Errors
+    /// When they are not on disk.
+    fn keep(&mut self, bodies: &[&str], received: Timestamp) -> Result<(), StoreError>;
+}
+
+/// Nothing is kept: the picture ends with the program.
+#[derive(Debug, Clone, Copy)]
+pub struct Nowhere;
+
+impl Keep for Nowhere {
+    fn keep(&mut self, _: &[&str], _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Why a store can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file, or the lock beside it.
+    #[error("`{path}` can't be opened")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another hub writes to it.
+    #[error("another hub has `{path}` open; there is one writer at a time")]
+    InUse {
+        /// Which.
+        path: PathBuf,
+    },
+    /// It is something else.
+    #[error("`{path}` is no store of a hub")]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A newer hub has changed its form.
+    #[error("`{path}` is of version {found}, and this hub knows {known}: use the newer hub")]
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest that is known.
+        known: u32,
+    },
+    /// There is no room left.
+    #[error(
+        "there is no room to keep more; messages stay on the queue until there is (a larger disk, or `--store-size`)"
+    )]
+    Full(#[source] rusqlite::Error),
+    /// Anything else that SQLite says.
+    #[error("the store failed")]
+    Sqlite(#[source] rusqlite::Error),
+    /// What is in it is not what was received.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+    /// It holds other messages than those that are to come in.
+    #[error("the store has {entries} entries already, and entry {n} is another one than that which comes in")]
+    Other {
+        /// How many.
+        entries: u64,
+        /// Which differs.
+        n: u64,
+    },
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full(error),
+            Some(_) | None => Self::Sqlite(error),
+        }
+    }
+}
+
+/// `HOLD`, so that other programs' databases are not taken for a store.
+const APPLICATION: u32 = 0x484f_4c44;
+
+/// What makes each version of the form out of the one before. What has shipped is never changed.
+const FORMS: [&str; 1] = ["
+    CREATE TABLE journal (
+        n        INTEGER PRIMARY KEY CHECK (n > 0), -- from 1, without a gap
+        received INTEGER NOT NULL,                  -- milliseconds since 1970
+        chain    BLOB NOT NULL CHECK (length(chain) = 32),
+        digest   BLOB NOT NULL UNIQUE CHECK (length(digest) = 32), -- SHA-256 of the text
+        body     BLOB NOT NULL                      -- as it was received
+    ) STRICT;
+    CREATE TRIGGER journal_is_not_changed BEFORE UPDATE ON journal
+        BEGIN SELECT RAISE(ABORT, 'what was received is not changed'); END;
+    CREATE TRIGGER journal_is_not_cut BEFORE DELETE ON journal
+        BEGIN SELECT RAISE(ABORT, 'what was received is not deleted'); END;
+"];
+
+fn newest() -> u32 {
+    u32::try_from(FORMS.len()).unwrap_or(u32::MAX)
+}
+
+/// How the store is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// To keep more; made if it is not there. With how large it may become, in bytes.
+    Write(Option<u64>),
+    /// To look at what is there, also while somebody else writes.
+    Read,
+}
+
+/// A store.
+#[derive(Debug)]
+pub struct Store {
+    database: Connection,
+    end: End,
+    /// Held as long as the store is open to be written to.
+    _lock: Option<File>,
+}
+
+impl Store {
+    /// The store in this file.
+    ///
+    /// # Errors
+    /// When there is none, it is something else, or another hub writes to it.
+    pub fn open(path: &Path, access: Access) -> Result<Self, StoreError> {
+        let lock = match access {
+            Access::Write(_) => Some(locked(path)?),
+            Access::Read => None,
+        };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut database = Connection::open_with_flags(path, flags).map_err(|error| unopened(path, error))?;
+        database.busy_timeout(Duration::from_secs(10))?;
+        prepare(&mut database, path, access)?;
+        let end = end(&database)?;
+        Ok(Self { database, end, _lock: lock })
+    }
+
+    /// Where the journal ends.
+    pub fn end(&self) -> End {
+        self.end
+    }
+
+    /// Shows every entry, in order, until one is refused.
+    ///
+    /// # Errors
+    /// When one can't be read, and what `each` says.
+    pub fn each<E: From<StoreError>>(&self, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<(), E> {
+        let read = |error: rusqlite::Error| StoreError::from(error);
+        let mut all = self.database.prepare("SELECT n, received, chain, body FROM journal ORDER BY n").map_err(read)?;
+        let mut rows = all.query([]).map_err(read)?;
+        while let Some(row) = rows.next().map_err(read)? {
+            each(entry(row).map_err(read)?)?;
+        }
+        Ok(())
+    }
+
+    /// Looks whether everything is as it was received.
+    ///
+    /// # Errors
+    /// Which entry is not.
+    pub fn verify(&self) -> Result<End, StoreError> {
+        let mut end = End::NOTHING;
+        self.each(|entry| {
+            end = end.after(&entry)?;
+            Ok::<_, StoreError>(())
+        })?;
+        Ok(end)
+    }
+
+    /// Takes in an entry of another store's journal; the same one again is no harm.
+    ///
+    /// # Errors
+    /// When it does not follow from what is here.
+    pub fn take(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        let mut end = self.end;
+        let transaction = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for entry in entries {
+            if entry.n <= end.entries {
+                let same: bool = transaction.query_row(
+                    "SELECT chain = ?2 FROM journal WHERE n = ?1",
+                    params![signed(entry.n), entry.chain.0],
+                    |row| row.get(0),
+                )?;
+                if !same {
+                    return Err(StoreError::Other { entries: end.entries, n: entry.n });
+                }
+            } else {
+                end = end.after(entry)?;
+                insert(&transaction, entry)?;
+            }
+        }
+        transaction.commit()?;
+        self.end = end;
+        Ok(())
+    }
+}
+
+impl Keep for Store {
+    fn keep(&mut self, bodies: &[&str], received: Timestamp) -> Result<(), StoreError> {
+        let mut end = self.end;
+        let transaction = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for body in bodies {
+            let known: bool = transaction.query_row(
+                "SELECT EXISTS (SELECT 1 FROM journal WHERE digest = ?1)",
+                [Digest::of(body.as_bytes()).0],
+                |row| row.get(0),
+            )?;
+            if !known {
+                let entry = end.next(received, body);
+                insert(&transaction, &entry)?;
+                end = End { entries: entry.n, chain: entry.chain };
+            }
+        }
+        transaction.commit()?;
+        self.end = end;
+        Ok(())
+    }
+}
+
+/// The one writer's lock, and the file itself: readable by nobody but its owner.
+fn locked(path: &Path) -> Result<File, StoreError> {
+    let file = |path: &Path| {
+        let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        opened.map_err(|source| StoreError::File { path: path.to_owned(), source })
+    };
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock = file(Path::new(&name))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => return Err(StoreError::File { path: PathBuf::from(name), source }),
+    }
+    file(path)?;
+    Ok(lock)
+}
+
+fn unopened(path: &Path, error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StoreError::Foreign { path: path.to_owned() },
+        Some(ErrorCode::CannotOpen) => {
+            StoreError::File { path: path.to_owned(), source: io::Error::other(crate::chain(&error)) }
+        }
+        Some(_) | None => error.into(),
+    }
+}
+
+/// Sees that it is a store, and brings it to the newest form.
+fn prepare(database: &mut Connection, path: &Path, access: Access) -> Result<(), StoreError> {
+    let number =
+        |database: &Connection, name: &str| database.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
+    let application = number(database, "application_id").map_err(|error| unopened(path, error))?;
+    let found = number(database, "user_version")?;
+    let tables: u32 = database.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let known = newest();
+    let is_new = (application, found, tables) == (0, 0, 0);
+    if !is_new && application != APPLICATION {
+        return Err(StoreError::Foreign { path: path.to_owned() });
+    }
+    if found > known {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+    }
+    match access {
+        // An older form is brought forward by whoever writes.
+        Access::Read if found < known => Err(StoreError::Foreign { path: path.to_owned() }),
+        Access::Read => Ok(database.pragma_update(None, "query_only", true)?),
+        Access::Write(size) => writable(database, found, size),
+    }
+}
+
+/// Brings the file from this form to the newest, and bounds it.
+fn writable(database: &mut Connection, found: u32, size: Option<u64>) -> Result<(), StoreError> {
+    database.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    // A commit that was answered for survives the machine.
+    database.pragma_update(None, "synchronous", "FULL")?;
+    let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for form in FORMS.iter().skip(found as usize) {
+        transaction.execute_batch(form)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", newest())?;
+    transaction.commit()?;
+    if let Some(size) = size {
+        let page: u32 = database.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        let pages = i64::try_from(size / u64::from(page.max(1))).unwrap_or(i64::MAX).max(1);
+        database.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+fn end(database: &Connection) -> Result<End, StoreError> {
+    let mut last = database.prepare("SELECT n, received, chain, body FROM journal ORDER BY n DESC LIMIT 1")?;
+    let mut rows = last.query([])?;
+    let last = rows.next()?.map(entry).transpose()?;
+    Ok(last.map_or(End::NOTHING, |entry| End { entries: entry.n, chain: entry.chain }))
+}
+
+fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
+    let (n, received): (i64, i64) = (row.get(0)?, row.get(1)?);
+    let body: Vec<u8> = row.get(3)?;
+    Ok(Entry {
+        n: n.unsigned_abs(),
+        // A time that nobody could have written is found by its chain.
+        received: Timestamp::from_millisecond(received).unwrap_or(Timestamp::MIN),
+        chain: Digest(row.get(2)?),
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
+}
+
+fn insert(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
+    let Entry { n, received, chain, body } = entry;
+    let digest = Digest::of(body.as_bytes());
+    let mut insert = transaction
+        .prepare_cached("INSERT INTO journal (n, received, chain, digest, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    insert.execute(params![signed(*n), received.as_millisecond(), chain.0, digest.0, body.as_bytes()])?;
+    Ok(())
+}
+
+/// SQLite's numbers have a sign; nobody gets so far.
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;
