@@ -8,7 +8,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done (the picture itself may be bad: look at `state`)
   1  the output could not be written
-  2  the command line is wrong
+  2  the command line is wrong, or a file that it names
   3  the queue could not be read, or not to the end
   4  the store can't be used, or there is no room in it
   5  a journal is not what was received
@@ -100,6 +100,10 @@ pub struct Replay {
     #[command(flatten)]
     pub stored: Stored,
 
+    /// Who is expected.
+    #[command(flatten)]
+    pub looking: Looking,
+
     /// As it was known at this time, as `2026-05-01T12:00:00Z`
     #[arg(long, value_name = "TIME")]
     pub until: Option<Timestamp>,
@@ -109,12 +113,33 @@ pub struct Replay {
     pub output: Output,
 }
 
+/// Who is expected to speak.
+#[derive(Debug, Args)]
+pub struct Looking {
+    /// File of the manifests repository that lists accounts (`kind: Fleet` or `kind: Accounts`), read anew for every
+    /// picture; several are one list [default: nobody is expected, and silence says nothing]
+    #[arg(long = "accounts", env = "HOLDFAST_HUB_ACCOUNTS", value_name = "FILE", value_delimiter = ',')]
+    pub accounts: Vec<PathBuf>,
+
+    /// How long an account may be quiet before it is late
+    #[arg(long, value_name = "TIME", default_value = "90m", value_parser = manifests::id::duration)]
+    pub late: Duration,
+
+    /// How long before it is silent
+    #[arg(long, value_name = "TIME", default_value = "4h", value_parser = manifests::id::duration)]
+    pub silent: Duration,
+}
+
 /// How to watch.
 #[derive(Debug, Args)]
 pub struct Watch {
     /// The SQS queue that is subscribed to the reports' topic (raw delivery or not)
     #[arg(long, env = "HOLDFAST_HUB_QUEUE", value_name = "URL")]
     pub queue: String,
+
+    /// Who is expected.
+    #[command(flatten)]
+    pub looking: Looking,
 
     /// End when the queue is empty
     #[arg(long, conflicts_with = "duration")]

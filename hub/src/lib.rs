@@ -1,16 +1,17 @@
 //! The shell in the middle: reads what the accounts say, and shows it to the people who answer for all of them.
 //!
 //! Read in this order: [`watch`] is the whole program on one screen; [`queue`] is where messages come from; [`store`] keeps
-//! them, as a [`journal`]; [`ingest`] makes reports of them; [`reading`] and `fleet` add them up; [`show`] prints;
+//! them, as a [`journal`]; [`ingest`] makes reports of them; [`reading`] and `fleet` add them up, beside who is [`expected`]; [`show`] prints;
 //! [`carry`] takes a journal from one store to another.
 //!
 //! What is deliberately not here: no way to make an agent do anything. And not here *yet*: proof of the sender (whoever may
-//! publish to the topic can speak for any account, and every picture says so), silence and expected accounts, quotas,
+//! publish to the topic can speak for any account, and every picture says so), quotas,
 //! retention, PostgreSQL, pages, alerts.
 
 pub mod cli;
 pub mod carry;
 pub mod clock;
+pub mod expected;
 pub mod ingest;
 pub mod journal;
 pub mod queue;

@@ -1,11 +1,12 @@
 //! `holdfast-hub`: arguments, log, runtime, exit code.
 
 use clap::Parser;
-use fleet::{fold::Fleet, page::Page};
+use fleet::{fold::Fleet, page::Page, presence::Patience};
 use hub::{
     carry::{CarryError, export, import},
-    cli::{Arguments, Command, Output, Replay, Run, Stored, Watch},
+    cli::{Arguments, Command, Looking, Output, Replay, Run, Stored, Watch},
     clock,
+    expected::{Expected, ExpectedError},
     journal::End,
     queue::Queue,
     reading::replay,
@@ -13,9 +14,11 @@ use hub::{
     store::{Access, Keep, Nowhere, Store, StoreError},
     watch::{Until, WatchError, watch},
 };
+use jiff::SignedDuration;
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
     process::ExitCode,
+    time::Duration,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{
@@ -33,8 +36,17 @@ enum HubError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Carry(#[from] CarryError),
+    #[error(transparent)]
+    Expected(#[from] ExpectedError),
     #[error("the output could not be written")]
     Output(#[from] io::Error),
+}
+
+/// What is shown beside what was heard.
+fn expected(looking: Looking) -> Result<Expected, ExpectedError> {
+    let span = |time: Duration| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    let Looking { accounts, late, silent } = looking;
+    Expected::of(accounts, Patience { late: span(late), silent: span(silent.max(late)) })
 }
 
 fn main() -> ExitCode {
@@ -51,16 +63,18 @@ fn main() -> ExitCode {
 
 fn execute(command: Command) -> Result<(), HubError> {
     match command {
-        Command::Watch(arguments) => Ok(run(&arguments, (&mut Nowhere, Fleet::default()))?),
+        Command::Watch(watch) => run(watch, (&mut Nowhere, Fleet::default())),
         Command::Run(Run { watch, stored, store_size }) => {
             let mut store = Store::open(&stored.store, Access::Write(store_size))?;
             let fleet = replay(&store, None)?;
-            Ok(run(&watch, (&mut store, fleet))?)
+            run(watch, (&mut store, fleet))
         }
-        Command::Replay(Replay { stored, until, output }) => {
+        Command::Replay(Replay { stored, looking, until, output }) => {
+            let expected = expected(looking)?;
             let fleet = replay(&Store::open(&stored.store, Access::Read)?, until)?;
+            let at = until.unwrap_or_else(clock::now);
             let mut show = Show::new(io::stdout().lock(), form(output));
-            Ok(show.replayed(&Page::of(&fleet), until.unwrap_or_else(clock::now))?)
+            Ok(show.replayed(&Page::of(&fleet, &expected.view(at)), at)?)
         }
         Command::Verify(Stored { store }) => {
             let End { entries, chain } = Store::open(&store, Access::Read)?.verify()?;
@@ -95,6 +109,7 @@ impl HubError {
                 }
             }
             Self::Carry(CarryError::Text(_)) => 1,
+            Self::Expected(_) => 2,
             Self::Carry(CarryError::Line { .. } | CarryError::Cut { .. } | CarryError::End { .. }) => 5,
         }
     }
@@ -105,7 +120,7 @@ impl HubError {
             Self::Output(cause) | Self::Watch(WatchError::Output(cause)) | Self::Carry(CarryError::Text(cause)) => {
                 cause.kind() == io::ErrorKind::BrokenPipe
             }
-            Self::Watch(_) | Self::Store(_) | Self::Carry(_) => false,
+            Self::Watch(_) | Self::Store(_) | Self::Carry(_) | Self::Expected(_) => false,
         }
     }
 }
@@ -118,7 +133,8 @@ fn log() {
     tracing_subscriber::registry().with(wanted.unwrap_or_else(usual)).with(log).init();
 }
 
-fn run(arguments: &Watch, kept: (&mut impl Keep, Fleet)) -> Result<(), WatchError> {
+fn run(arguments: Watch, kept: (&mut impl Keep, Fleet)) -> Result<(), HubError> {
+    let mut expected = expected(arguments.looking)?;
     let until = match arguments.duration {
         Some(time) => Until::After(time),
         None if arguments.once => Until::Dry,
@@ -131,7 +147,8 @@ fn run(arguments: &Watch, kept: (&mut impl Keep, Fleet)) -> Result<(), WatchErro
         let stop = async {
             tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
         };
-        watch(&Queue::open(&arguments.queue).await, kept, &mut show, until, clock::now, stop).await
+        let queue = Queue::open(&arguments.queue).await;
+        Ok(watch(&queue, kept, (&mut expected, &mut show), until, clock::now, stop).await?)
     })
 }
 

@@ -23,6 +23,8 @@ pub struct Health {
     pub caught_up: Option<Timestamp>,
     /// Why the queue can't be read, or what comes can't be kept, at the moment.
     pub trouble: Option<String>,
+    /// Why the list of those who are expected is an older one.
+    pub expected: Option<String>,
     /// Messages that made an account's newest report.
     pub newest: u64,
     /// Reports that came after a newer one.

@@ -3,7 +3,10 @@
 //! Whatever an account wrote is printed without its control characters: a report must not be able to steer a terminal.
 
 use crate::reading::Health;
-use fleet::page::{Page, Quarantined, Row};
+use fleet::{
+    page::{Page, Quarantined, Row},
+    presence::{Compliance, Freshness, NotReady},
+};
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
     id::AccountId,
@@ -122,8 +125,10 @@ impl<W: Write> Show<W> {
                 if let Some(trouble) = &health.trouble {
                     writeln!(self.out, "     {}", clean(trouble))?;
                 }
-                self.accounts(&page.accounts, colour, now)?;
-                page.quarantine.iter().try_for_each(|refused| self.refused(refused))?;
+                if let Some(expected) = &health.expected {
+                    writeln!(self.out, "     the list of expected accounts is an older one: {}", clean(expected))?;
+                }
+                self.page(page, colour, now)?;
                 writeln!(self.out)?;
             }
         }
@@ -147,8 +152,7 @@ impl<W: Write> Show<W> {
             Form::Json => self.json(&Replayed { at: now, senders: "unproven", page })?,
             Form::Table { colour } => {
                 writeln!(self.out, "as it was known at {now:.0}, senders unproven")?;
-                self.accounts(&page.accounts, colour, now)?;
-                page.quarantine.iter().try_for_each(|refused| self.refused(refused))?;
+                self.page(page, colour, now)?;
             }
         }
         self.flush()
@@ -157,6 +161,25 @@ impl<W: Write> Show<W> {
     fn json(&mut self, document: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.out, document)?;
         writeln!(self.out)
+    }
+
+    fn page(&mut self, page: &Page, colour: bool, now: Timestamp) -> io::Result<()> {
+        writeln!(self.out, "fleet  {}", fleet(page))?;
+        self.accounts(&page.accounts, colour, now)?;
+        self.not_ready(page.not_ready.as_deref().unwrap_or_default())?;
+        page.quarantine.iter().try_for_each(|refused| self.refused(refused))
+    }
+
+    fn not_ready(&mut self, all: &[NotReady]) -> io::Result<()> {
+        /// As many as a person reads.
+        const SHOWN: usize = 20;
+        for NotReady { account, name } in all.iter().take(SHOWN) {
+            writeln!(self.out, "not ready  {}", who(account, name.as_deref()))?;
+        }
+        match all.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => writeln!(self.out, "not ready  and {more} more"),
+        }
     }
 
     fn accounts(&mut self, rows: &[Row], colour: bool, now: Timestamp) -> io::Result<()> {
@@ -193,7 +216,7 @@ impl<W: Write> Show<W> {
 
 /// The hub on itself.
 fn hub(health: &Health, now: Timestamp) -> String {
-    let Health { lag, caught_up, trouble: _, newest, late, known, contested, refused } = health;
+    let Health { lag, caught_up, trouble: _, expected: _, newest, late, known, contested, refused } = health;
     let lag = match lag {
         None => "lag unknown".to_owned(),
         Some(lag) if lag.is_negative() => format!("lag unknown (a sender's clock is {} ahead)", span(lag.abs())),
@@ -206,6 +229,22 @@ fn hub(health: &Health, now: Timestamp) -> String {
     )
 }
 
+/// The fleet in one line: shares with what they are of, and who is missing.
+fn fleet(page: &Page) -> String {
+    let Compliance { accounts, accounts_good, stacks, stacks_good, resources, compared } = page.compliance;
+    let of = |good, all, what: &str| (all > 0).then(|| format!("{good} of {all} {what}"));
+    let mut words = vec![format!("{accounts_good} of {accounts} accounts in sync")];
+    words.extend(of(stacks_good, stacks, "stacks"));
+    words.extend(of(compared, resources, "resources compared for drift"));
+    let quiet = [Freshness::Late, Freshness::Silent].map(|word| (page.freshness.get(&word).copied(), word.as_str()));
+    let unexpected = page.accounts.iter().filter(|row| row.unexpected).count() as u64;
+    let missing = page.not_ready.as_ref().map_or(0, Vec::len) as u64;
+    let others = [(Some(missing), "not ready"), (Some(unexpected), "unexpected")];
+    let counted = quiet.into_iter().chain(others).filter_map(|(count, word)| Some((count.filter(|n| *n > 0)?, word)));
+    words.extend(counted.map(|(count, word)| format!("{count} {word}")));
+    words.join(", ")
+}
+
 fn cells(row: &Row, now: Timestamp) -> [String; 6] {
     let commit = match (row.applied.as_deref().map(short), row.attempted.as_deref().map(short)) {
         (None, None) => "none".to_owned(),
@@ -215,7 +254,10 @@ fn cells(row: &Row, now: Timestamp) -> [String; 6] {
     };
     let name = row.name.as_deref().map(clean).unwrap_or_default();
     let state = row.state.as_str().to_owned();
-    [row.account.to_string(), name, state, commit, counts(&row.stacks), ago(row.seen, now)]
+    let seen = ago(row.seen, now);
+    let seen = if row.freshness == Freshness::Fresh { seen } else { format!("{seen} ({})", row.freshness.as_str()) };
+    let seen = if row.unexpected { seen + " (unexpected)" } else { seen };
+    [row.account.to_string(), name, state, commit, counts(&row.stacks), seen]
 }
 
 /// Worst first, as the eye looks for it.

@@ -4,6 +4,7 @@
 //! is recognised by `fleet` and printed once.
 
 use crate::{
+    expected::Expected,
     journal::whole,
     queue::{Inbox, QueueError},
     reading::Reading,
@@ -71,22 +72,23 @@ impl Reading {
         &mut self,
         error: &WatchError,
         is_new: bool,
-        show: &mut Show<impl io::Write>,
+        (expected, show): (&mut Expected, &mut Show<impl io::Write>),
         now: Timestamp,
     ) -> io::Result<()> {
         let error = crate::chain(error);
         tracing::warn!(error, "trying again");
         (self.health.trouble, self.health.caught_up) = (Some(error), None);
         if is_new {
-            self.show(show, now)?;
+            self.show(expected, show, now)?;
             self.shown = false;
         }
         Ok(())
     }
 
-    fn show(&mut self, show: &mut Show<impl io::Write>, now: Timestamp) -> io::Result<()> {
+    fn show(&mut self, expected: &mut Expected, show: &mut Show<impl io::Write>, now: Timestamp) -> io::Result<()> {
         self.shown = true;
-        show.picture(&self.health, &Page::of(&self.fleet), now)
+        self.health.expected = expected.read().err().map(|error| crate::chain(&error));
+        show.picture(&self.health, &Page::of(&self.fleet, &expected.view(now)), now)
     }
 }
 
@@ -98,7 +100,7 @@ impl Reading {
 pub async fn watch(
     inbox: &impl Inbox,
     (keep, fleet): (&mut impl Keep, Fleet),
-    show: &mut Show<impl io::Write>,
+    (expected, show): (&mut Expected, &mut Show<impl io::Write>),
     until: Until,
     now: impl Fn() -> Timestamp,
     stop: impl Future<Output = ()>,
@@ -128,7 +130,7 @@ pub async fn watch(
                 return Err(error);
             }
             Err(error @ (WatchError::Queue(_) | WatchError::Store(_))) => {
-                reading.trouble(&error, failure.is_none(), show, now())?;
+                reading.trouble(&error, failure.is_none(), (expected, show), now())?;
                 failure = Some(error);
                 tokio::select! { () = &mut stop => break, () = tokio::time::sleep(PAUSE) => {} }
                 continue;
@@ -141,12 +143,12 @@ pub async fn watch(
                 break;
             }
             if !reading.shown {
-                reading.show(show, now())?;
+                reading.show(expected, show, now())?;
             }
         }
     }
     if !reading.shown {
-        reading.show(show, now())?;
+        reading.show(expected, show, now())?;
     }
     failure.map_or(Ok(()), Err)
 }
@@ -168,6 +170,7 @@ impl Until {
 mod tests {
     use super::{Until, WatchError, watch};
     use crate::{
+        expected::Expected,
         ingest::tests::{report, sns},
         queue::{Inbox, QueueError},
         reading::replay,
@@ -225,7 +228,7 @@ mod tests {
         runtime.block_on(watch(
             inbox,
             (&mut Nowhere, Fleet::default()),
-            &mut Show::new(out, form),
+            (&mut Expected::default(), &mut Show::new(out, form)),
             Until::Dry,
             now,
             pending(),
@@ -286,8 +289,14 @@ mod tests {
         let mut out = Vec::new();
         let mut show = Show::new(&mut out, Form::Json);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let result =
-            runtime.block_on(watch(&inbox, (&mut Nowhere, Fleet::default()), &mut show, Until::Told, now, exhausted));
+        let result = runtime.block_on(watch(
+            &inbox,
+            (&mut Nowhere, Fleet::default()),
+            (&mut Expected::default(), &mut show),
+            Until::Told,
+            now,
+            exhausted,
+        ));
         assert!(matches!(result, Err(WatchError::Queue(error)) if error == gone()));
         let last: Value = serde_json::from_str(String::from_utf8(out).unwrap().lines().last().unwrap()).unwrap();
         assert!(last["hub"]["trouble"].as_str().unwrap().ends_with(&gone().to_string()), "{last}");
@@ -324,7 +333,8 @@ mod tests {
         let mut show = Show::new(&mut out, Form::Json);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let kept = (&mut Small(0), Fleet::default());
-        let result = runtime.block_on(watch(&inbox, kept, &mut show, Until::Dry, now, pending()));
+        let result =
+            runtime.block_on(watch(&inbox, kept, (&mut Expected::default(), &mut show), Until::Dry, now, pending()));
         assert!(matches!(result, Err(WatchError::Store(StoreError::Full(_)))), "{result:?}");
         assert_eq!(*inbox.deleted.borrow(), [one]);
         let told = String::from_utf8(out).unwrap();
@@ -341,7 +351,16 @@ mod tests {
             let mut out = Vec::new();
             let mut show = Show::new(&mut out, Form::Json);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(watch(inbox, (&mut store, fleet), &mut show, Until::Dry, now, pending())).unwrap();
+            runtime
+                .block_on(watch(
+                    inbox,
+                    (&mut store, fleet),
+                    (&mut Expected::default(), &mut show),
+                    Until::Dry,
+                    now,
+                    pending(),
+                ))
+                .unwrap();
             let last = String::from_utf8(out).unwrap().lines().last().unwrap().to_owned();
             serde_json::from_str::<Value>(&last).unwrap()
         };
@@ -390,6 +409,7 @@ mod tests {
 2026-05-01T12:00:02Z  refused  the message is not a report: expected value at line 1 column 1
 
 hub  lag 2.0 s, caught up 0.0 s ago, 1 newest, 0 late, 0 known, 0 contested, 1 refused, senders unproven
+fleet  0 of 1 accounts in sync
 ACCOUNT       NAME     STATE  COMMIT             STACKS  LAST SEEN
 111111111111  sandbox  held   0f3c2aa / 9d1e77b  none    2.0 s ago
     why: it would replace Uses\u{fffd}[2J; `holdfast approve` releases it

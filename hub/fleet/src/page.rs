@@ -2,22 +2,43 @@
 //!
 //! Deliberately not here: colours, columns and relative times.
 
-use crate::fold::{Account, Fleet, Refused};
+use crate::{
+    fold::{Account, Fleet, Refused},
+    presence::{self, Compliance, Freshness, NotReady, Patience, seen},
+};
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 use jiff::Timestamp;
 use manifests::{
+    fleet,
     id::{AccountId, Digest},
     report::State,
 };
 use serde::Serialize;
 
+/// How a fleet is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// Who should speak; `None` when nobody has said.
+    pub expected: Option<&'a fleet::Fleet>,
+    /// After how long an account is late.
+    pub patience: Patience,
+    /// Now.
+    pub now: Timestamp,
+}
+
 /// What there is to show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Page {
+    /// Shares of what is expected.
+    pub compliance: Compliance,
     /// How many accounts stand how.
     pub states: BTreeMap<State, u64>,
-    /// The accounts that spoke: worst state first, then by id.
+    /// How many of those that spoke are how fresh.
+    pub freshness: BTreeMap<Freshness, u64>,
+    /// The accounts that should have spoken and never did, by id; `None` when nobody has said who should.
+    pub not_ready: Option<Vec<NotReady>>,
+    /// The accounts that spoke: worst state first, of those the one that has been quiet for longest, then by id.
     pub accounts: Vec<Row>,
     /// What was refused, oldest first.
     pub quarantine: Vec<Quarantined>,
@@ -41,9 +62,12 @@ pub struct Row {
     pub attempted: Option<String>,
     /// How many stacks stand how.
     pub stacks: BTreeMap<State, u64>,
-    /// When it last gave a sign of life: its newest report's own time, or the hub's time of receipt if that is earlier.
-    /// An account whose clock is fast can't make itself look fresher, nor can a queue that was read late.
+    /// When it last gave a sign of life: [`seen`].
     pub seen: Timestamp,
+    /// How fresh that is.
+    pub freshness: Freshness,
+    /// Whether it speaks although nobody expects it.
+    pub unexpected: bool,
     /// Report numbers that never came, as `3-4` or `7`.
     pub missing: Vec<String>,
     /// The number of its newest report, `<epoch>-<sequence>`.
@@ -68,17 +92,24 @@ pub struct Quarantined {
 
 impl Page {
     /// The page of this fleet.
-    pub fn of(fleet: &Fleet) -> Self {
-        let mut accounts: Vec<Row> = fleet.accounts.iter().map(|(id, account)| Row::of(id, account)).collect();
-        accounts.sort_by_key(|row| core::cmp::Reverse(row.state));
+    pub fn of(fleet: &Fleet, view: &View<'_>) -> Self {
+        let mut accounts: Vec<Row> = fleet.accounts.iter().map(|(id, account)| Row::of(id, account, view)).collect();
+        accounts.sort_by_key(|row| core::cmp::Reverse((row.state, row.freshness)));
         let mut quarantine: Vec<Quarantined> = fleet.quarantine.iter().map(Quarantined::of).collect();
         quarantine.sort_by_key(|refused| refused.received);
-        Self { states: count(accounts.iter().map(|row| row.state)), accounts, quarantine }
+        Self {
+            compliance: presence::compliance(fleet, view.expected, view.patience, view.now),
+            states: count(accounts.iter().map(|row| row.state)),
+            freshness: presence::count(accounts.iter().map(|row| row.freshness)),
+            not_ready: view.expected.map(|expected| presence::not_ready(fleet, expected)),
+            accounts,
+            quarantine,
+        }
     }
 }
 
 impl Row {
-    fn of(id: &AccountId, account: &Account) -> Self {
+    fn of(id: &AccountId, account: &Account, view: &View<'_>) -> Self {
         let event = &account.newest;
         let report = &event.data;
         let worst = report.stacks.iter().max_by_key(|stack| stack.state).filter(|stack| stack.state > report.state);
@@ -90,7 +121,9 @@ impl Row {
             applied: report.source.applied.clone(),
             attempted: report.source.attempted.clone(),
             stacks: count(report.stacks.iter().map(|stack| stack.state)),
-            seen: event.time.min(account.received),
+            seen: seen(account),
+            freshness: view.patience.judge(seen(account), view.now),
+            unexpected: view.expected.is_some_and(|expected| !expected.accounts.contains_key(id)),
             missing: account.missing(),
             report: format!("{}-{}", report.epoch, report.sequence),
             agent: report.agent.version.clone(),
@@ -114,17 +147,24 @@ fn count(states: impl Iterator<Item = State>) -> BTreeMap<State, u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::Page;
-    use crate::fold::{
-        Fleet, fold, refuse,
-        tests::{report, second},
+    use super::{Page, View};
+    use crate::{
+        fold::{
+            Fleet, fold, refuse,
+            tests::{report, second},
+        },
+        presence::Patience,
     };
     use alloc::{string::ToString, vec, vec::Vec};
     use manifests::report::State;
 
+    fn page(fleet: &Fleet, now: i64) -> Page {
+        Page::of(fleet, &View { expected: None, patience: Patience::default(), now: second(now) })
+    }
+
     fn check(state: &str, stacks: &[&str], expect: State) {
         let (fleet, _) = fold(Fleet::default(), report(1, "a", 1, state, stacks), second(0));
-        let page = Page::of(&fleet);
+        let page = page(&fleet, 0);
         assert_eq!(page.accounts[0].state, expect, "{state} {stacks:?}");
         assert_eq!(page.states, [(expect, 1)].into());
     }
@@ -148,7 +188,7 @@ mod tests {
         let fleet = reports.into_iter().zip(1..).fold(Fleet::default(), |fleet, ((state, stack), account)| {
             fold(fleet, report(account, "a", 1, state, &[stack]), second(0)).0
         });
-        let page = Page::of(&fleet);
+        let page = page(&fleet, 0);
         let rows: Vec<_> = page.accounts.iter().map(|row| (&row.account.as_str()[..1], row.why.as_deref())).collect();
         assert_eq!(rows, [("2", None), ("4", None), ("3", Some("stack0 says held")), ("1", None)]);
         assert_eq!(page.states, [(State::InSync, 1), (State::Held, 1), (State::Failed, 2)].into());
@@ -156,11 +196,23 @@ mod tests {
     }
 
     #[test]
+    fn of_those_that_stand_alike_the_silent_come_first() {
+        let fleet = [(1, 0), (2, -20_000), (3, -6_000)].into_iter().fold(Fleet::default(), |fleet, (account, at)| {
+            fold(fleet, report(account, "a", 1, "in-sync", &[]), second(at)).0
+        });
+        let page = page(&fleet, 0);
+        let rows: Vec<_> =
+            page.accounts.iter().map(|row| (&row.account.as_str()[..1], row.freshness.as_str())).collect();
+        assert_eq!(rows, [("2", "silent"), ("3", "late"), ("1", "fresh")]);
+        assert_eq!((page.compliance.accounts_good, page.not_ready), (2, None));
+    }
+
+    #[test]
     fn neither_a_fast_clock_nor_a_late_reader_makes_an_account_look_fresher() {
         let spoke = report(1, "a", 1, "in-sync", &[]).time;
         for (received, seen) in [(second(-30), second(-30)), (second(7200), spoke)] {
             let (fleet, _) = fold(Fleet::default(), report(1, "a", 1, "in-sync", &[]), received);
-            assert_eq!(Page::of(&fleet).accounts[0].seen, seen);
+            assert_eq!(page(&fleet, 7200).accounts[0].seen, seen);
         }
     }
 
@@ -169,7 +221,7 @@ mod tests {
         let fleet = [(3, "late"), (1, "early"), (2, "between")]
             .iter()
             .fold(Fleet::default(), |fleet, (at, why)| refuse(fleet, why.as_bytes(), why.to_string(), second(*at)));
-        let reasons: Vec<_> = Page::of(&fleet).quarantine.into_iter().map(|refused| refused.reason).collect();
+        let reasons: Vec<_> = page(&fleet, 0).quarantine.into_iter().map(|refused| refused.reason).collect();
         assert_eq!(reasons, vec!["early", "between", "late"]);
     }
 }

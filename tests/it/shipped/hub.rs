@@ -128,11 +128,12 @@ fn a_journal_goes_from_one_store_to_another_and_says_what_was_done_to_it() {
     (1..=3).for_each(|sequence| reports(&site, 1, sequence));
     sends(&site, "no report");
     assert_eq!(run(&site, &["run", "--once"]).code, Some(0));
+    let before = called(&site, "sqs:ReceiveMessage");
     let other = Running::start(&mut hub(&site, &["run"]));
-    until("another hub to have it open", || {
-        let ran = run(&site, &["run", "--once"]);
-        ran.code == Some(4) && ran.stderr.contains("another hub has")
-    });
+    until("another hub to listen", || called(&site, "sqs:ReceiveMessage") > before);
+    let second = run(&site, &["run", "--once"]);
+    assert_eq!(second.code, Some(4), "{second:#?}");
+    assert!(second.stderr.contains("another hub has"), "{second:#?}");
     let exported = run(&site, &["export"]);
     assert_eq!((exported.code, exported.stdout.lines().count()), (Some(0), 5), "while the other one runs");
     drop(other.terminate());
@@ -159,4 +160,38 @@ fn a_journal_goes_from_one_store_to_another_and_says_what_was_done_to_it() {
     let nowhere = Ran::of(hub(&site, &["verify"]).env("HOLDFAST_HUB_STORE", site.file("nowhere")));
     assert_eq!(nowhere.code, Some(4), "{nowhere:#?}");
     assert!(!site.file("nowhere").exists());
+}
+
+#[test]
+fn who_should_speak_and_does_not_is_said() {
+    let site = place();
+    let list = |accounts: &[usize]| {
+        let line = |account: &usize| format!("    - {{id: '{:012}', name: a{account}}}\n", 100_000_000_000 + account);
+        let head = "apiVersion: holdfast/v1\nkind: Accounts\nmetadata: {name: all}\nspec:\n  accounts:\n";
+        std::fs::write(site.file("accounts.yaml"), head.to_owned() + &accounts.iter().map(line).collect::<String>())
+            .unwrap();
+    };
+    // What they report is of last year.
+    reports(&site, 1, 1);
+    reports(&site, 3, 1);
+    list(&[1, 2]);
+    let file = site.file("accounts.yaml");
+    let with = |arguments: &[&str]| Ran::of(hub(&site, arguments).env("HOLDFAST_HUB_ACCOUNTS", &file));
+    let ran = with(&["run", "--once"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    for text in [
+        "fleet  0 of 2 accounts in sync, 0 of ",
+        ", 2 silent, 1 not ready, 1 unexpected\n",
+        " d ago (silent) (unexpected)\n",
+        "not ready  100000000002 a2\n",
+    ] {
+        assert!(ran.stdout.contains(text), "{text:?} is missing in\n{}", ran.stdout);
+    }
+    let picture = with(&["replay", "-o", "json", "--late", "3000d", "--silent", "3000d"]).json();
+    assert_eq!(picture["compliance"]["accountsGood"], json!(1));
+    assert_eq!(picture["notReady"][0], json!({"account": "100000000002", "name": "a2"}));
+    assert_eq!(picture["freshness"], json!({"fresh": 2}));
+    list(&[]);
+    let nobody = with(&["replay"]);
+    assert_eq!(nobody.code, Some(2), "{nobody:#?}");
 }

@@ -1,0 +1,218 @@
+//! Who should speak, and whether they do: an account that is not there is no account that is in sync.
+//!
+//! Freshness is an axis of its own: what a silent account said last stays what it said. Deliberately not here: who is
+//! expected (the repository says so), and what an organization knows of suspended accounts.
+
+use crate::fold::{Account, Fleet};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use jiff::{SignedDuration, Timestamp};
+use manifests::{fleet, id::AccountId, report::State};
+use serde::Serialize;
+
+/// How long ago an account last gave a sign of life, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Freshness {
+    /// As it should be.
+    Fresh,
+    /// It should have spoken by now.
+    Late,
+    /// It has stopped.
+    Silent,
+}
+
+impl Freshness {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Late => "late",
+            Self::Silent => "silent",
+        }
+    }
+}
+
+/// After how long an account is late, and silent. Agents speak when something changes, and once in their heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Longer without a sign of life is late.
+    pub late: SignedDuration,
+    /// Longer is silent.
+    pub silent: SignedDuration,
+}
+
+impl Default for Patience {
+    /// Of agents whose heartbeat is an hour.
+    fn default() -> Self {
+        Self { late: SignedDuration::from_mins(90), silent: SignedDuration::from_hours(4) }
+    }
+}
+
+impl Patience {
+    /// How fresh an account is that was last seen then. What lies in the future is fresh: its clock may be ahead.
+    pub fn judge(self, seen: Timestamp, now: Timestamp) -> Freshness {
+        match now.duration_since(seen) {
+            quiet if quiet > self.silent => Freshness::Silent,
+            quiet if quiet > self.late => Freshness::Late,
+            _ => Freshness::Fresh,
+        }
+    }
+}
+
+/// When an account last gave a sign of life: its newest report's own time, or the hub's time of receipt if that is earlier. An
+/// account whose clock is fast can't make itself look fresher, nor can a queue that was read late.
+pub fn seen(account: &Account) -> Timestamp {
+    account.newest.time.min(account.received)
+}
+
+/// An account that should have spoken and never did: not ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotReady {
+    /// Its id.
+    pub account: AccountId,
+    /// What the fleet file calls it.
+    pub name: Option<String>,
+}
+
+/// The expected accounts that never spoke, by id.
+pub fn not_ready(fleet: &Fleet, expected: &fleet::Fleet) -> Vec<NotReady> {
+    let silent = expected.accounts.iter().filter(|(id, _)| !fleet.accounts.contains_key(*id));
+    silent.map(|(id, account)| NotReady { account: id.clone(), name: account.name.clone() }).collect()
+}
+
+/// Shares of what is expected, each with its denominator: a share without one can be made to look like anything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Compliance {
+    /// Accounts that are expected; without a list of them, those that spoke.
+    pub accounts: u64,
+    /// Of those, the ones in sync in every stack, that are not silent.
+    pub accounts_good: u64,
+    /// Stacks of those that spoke.
+    pub stacks: u64,
+    /// Of those, the ones in sync, or healed, in an account that is not silent.
+    pub stacks_good: u64,
+    /// Resources of the stacks that are looked at for drift.
+    pub resources: u64,
+    /// Of those, the ones that drift detection could compare.
+    pub compared: u64,
+}
+
+/// More stacks than any account has (2,000 in a region): whoever says so must not make everybody else's share look small.
+const MOST: u64 = 100_000;
+
+/// The shares of this fleet.
+pub fn compliance(fleet: &Fleet, expected: Option<&fleet::Fleet>, patience: Patience, now: Timestamp) -> Compliance {
+    let meant = |id: &AccountId| expected.is_none_or(|expected| expected.accounts.contains_key(id));
+    let mut sum = Compliance::default();
+    for (_, account) in fleet.accounts.iter().filter(|(id, _)| meant(id)) {
+        let report = &account.newest.data;
+        let speaks = patience.judge(seen(account), now) != Freshness::Silent;
+        let good = |state: State| speaks && matches!(state, State::InSync | State::Healed);
+        let shown = report.stacks.iter().filter(|stack| good(stack.state)).count() as u64;
+        // A report that would not fit leaves out stacks in sync, and says how many there are.
+        let listed = report.stacks.len() as u64;
+        let total = report.stacks_total.min(MOST).max(listed);
+        let left_out = if speaks { total - listed } else { 0 };
+        sum.stacks += total;
+        sum.stacks_good += shown + left_out;
+        sum.accounts += 1;
+        sum.accounts_good += u64::from(good(report.state) && shown + left_out == total);
+        for drift in report.stacks.iter().filter_map(|stack| stack.drift.as_ref()) {
+            sum.resources += u64::from(drift.resources);
+            sum.compared += u64::from(drift.compared.min(drift.resources));
+        }
+    }
+    sum.accounts += expected.map_or(0, |expected| not_ready(fleet, expected).len() as u64);
+    sum
+}
+
+/// How many accounts are how fresh.
+pub fn count(all: impl Iterator<Item = Freshness>) -> BTreeMap<Freshness, u64> {
+    all.fold(BTreeMap::new(), |mut counts, freshness| {
+        *counts.entry(freshness).or_default() += 1;
+        counts
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fold::{
+        fold,
+        tests::{report, second},
+    };
+    use alloc::{format, string::ToString, vec};
+    use manifests::stack::Location;
+
+    fn id(n: u8) -> AccountId {
+        format!("{n}").repeat(12).parse().unwrap()
+    }
+
+    fn expected(all: &[u8]) -> fleet::Fleet {
+        let at = || Location { file: "fleet.yaml".parse().unwrap(), line: 1 };
+        let account = |n: &u8| {
+            let account = fleet::Account { id: id(*n), name: Some(format!("a{n}")), labels: BTreeMap::new(), at: at() };
+            (id(*n), account)
+        };
+        fleet::Fleet { accounts: all.iter().map(account).collect() }
+    }
+
+    /// A fleet of accounts, each by its number, its state and those of its stacks, all seen at second 0.
+    fn heard(all: &[(u8, &str, &[&str])]) -> Fleet {
+        all.iter().fold(Fleet::default(), |fleet, (n, state, stacks)| {
+            fold(fleet, report(*n, "a", 1, state, stacks), second(0)).0
+        })
+    }
+
+    #[test]
+    fn an_account_is_late_and_then_silent() {
+        let patience = Patience::default();
+        for (minutes, expect) in
+            [(-5, "fresh"), (0, "fresh"), (90, "fresh"), (91, "late"), (240, "late"), (241, "silent")]
+        {
+            assert_eq!(patience.judge(second(0), second(minutes * 60)).as_str(), expect, "{minutes}");
+        }
+    }
+
+    #[test]
+    fn whoever_should_have_spoken_and_never_did_is_not_ready() {
+        let fleet = heard(&[(1, "in-sync", &[]), (4, "in-sync", &[])]);
+        let names: Vec<String> =
+            not_ready(&fleet, &expected(&[1, 2, 3])).iter().map(|one| one.account.to_string()).collect();
+        assert_eq!(names, [id(2).to_string(), id(3).to_string()]);
+    }
+
+    #[test]
+    fn shares_are_of_what_is_expected_and_count_nobody_as_good_who_is_silent() {
+        let fleet = heard(&[
+            (1, "in-sync", &["in-sync", "healed"]),
+            (2, "drifted", &["in-sync", "drifted"]),
+            (4, "in-sync", &["in-sync"]),
+        ]);
+        let all = |expected: Option<&fleet::Fleet>, minutes: i64| {
+            let sum = compliance(&fleet, expected, Patience::default(), second(minutes * 60));
+            vec![sum.accounts_good, sum.accounts, sum.stacks_good, sum.stacks]
+        };
+        assert_eq!(all(None, 0), [2, 3, 4, 5]);
+        assert_eq!(all(Some(&expected(&[1, 2, 3])), 0), [1, 3, 3, 4], "4 is nobody's, and 3 is not there");
+        assert_eq!(all(Some(&expected(&[1, 2, 3])), 300), [0, 3, 0, 4]);
+        assert_eq!(all(Some(&expected(&[])), 0), [0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_stack_that_a_report_left_out_is_in_sync_and_an_account_that_says_otherwise_is_not_good() {
+        let mut event = report(1, "a", 1, "held", &["in-sync"]);
+        event.data.stacks_total = 7;
+        let (fleet, _) = fold(Fleet::default(), event, second(0));
+        let sum = compliance(&fleet, None, Patience::default(), second(0));
+        assert_eq!((sum.stacks_good, sum.stacks, sum.accounts_good), (7, 7, 0));
+        let liars = (1..4).fold(fleet, |fleet, n| {
+            let mut event = report(n, "b", 1, "in-sync", &[]);
+            event.data.stacks_total = u64::MAX;
+            fold(fleet, event, second(0)).0
+        });
+        assert_eq!(compliance(&liars, None, Patience::default(), second(0)).stacks, 3 * MOST);
+    }
+}
