@@ -7,9 +7,13 @@ use crate::{
     show::News,
     store::{Store, StoreError},
 };
-use fleet::fold::{Fleet, Outcome, fold, refuse};
+use fleet::{
+    fold::{Fleet, Outcome, fold, refuse},
+    presence::Freshness,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
 
 /// How well the hub itself is doing: the first thing to know about any picture.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -63,6 +67,8 @@ pub(crate) struct Reading {
     pub(crate) health: Health,
     /// Whether the last picture shows all of it.
     pub(crate) shown: bool,
+    /// How fresh the accounts were in it.
+    pub(crate) freshness: BTreeMap<Freshness, u64>,
 }
 
 impl Reading {

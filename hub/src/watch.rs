@@ -88,7 +88,15 @@ impl Reading {
     fn show(&mut self, expected: &mut Expected, show: &mut Show<impl io::Write>, now: Timestamp) -> io::Result<()> {
         self.shown = true;
         self.health.expected = expected.read().err().map(|error| crate::chain(&error));
-        show.picture(&self.health, &Page::of(&self.fleet, &expected.view(now)), now)
+        let page = Page::of(&self.fleet, &expected.view(now));
+        show.picture(&self.health, &page, now)?;
+        self.freshness = page.freshness;
+        Ok(())
+    }
+
+    /// Whether an account has gone quiet since the last picture: that is news which nobody sends.
+    fn has_faded(&self, expected: &Expected, now: Timestamp) -> bool {
+        self.shown && Page::of(&self.fleet, &expected.view(now)).freshness != self.freshness
     }
 }
 
@@ -142,7 +150,7 @@ pub async fn watch(
             if until == Until::Dry {
                 break;
             }
-            if !reading.shown {
+            if !reading.shown || reading.has_faded(expected, now()) {
                 reading.show(expected, show, now())?;
             }
         }
@@ -178,10 +186,10 @@ mod tests {
         store::{Access, Keep, Nowhere, Store, StoreError},
     };
     use fleet::fold::Fleet;
-    use jiff::Timestamp;
+    use jiff::{SignedDuration, Timestamp};
     use serde_json::{Value, json};
     use std::{
-        cell::RefCell,
+        cell::{Cell, RefCell},
         collections::VecDeque,
         future::{pending, poll_fn},
         io,
@@ -305,6 +313,26 @@ mod tests {
     }
 
     #[test]
+    fn an_account_that_goes_quiet_makes_a_new_picture() {
+        let inbox = List::of([Ok(vec![report(1, "in-sync").to_string()])]);
+        let (mut out, clock) = (Vec::new(), Cell::new(now()));
+        let ticking = || {
+            let at = clock.get();
+            clock.set(at + SignedDuration::from_mins(5));
+            at
+        };
+        let mut show = Show::new(&mut out, Form::Json);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (kept, mut expected) = ((&mut Nowhere, Fleet::default()), Expected::default());
+        let until = Until::After(Duration::from_secs(6 * 3_600));
+        runtime.block_on(watch(&inbox, kept, (&mut expected, &mut show), until, ticking, pending())).unwrap();
+        let told = String::from_utf8(out).unwrap();
+        let pictures = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let fresh: Vec<String> = pictures.filter_map(|it| Some(it.get("freshness")?.to_string())).collect();
+        assert_eq!(fresh, [r#"{"fresh":1}"#, r#"{"late":1}"#, r#"{"silent":1}"#]);
+    }
+
+    #[test]
     fn an_empty_queue_is_an_empty_picture() {
         let told = documents(&List::default());
         assert_eq!(told.len(), 1);
@@ -388,7 +416,7 @@ mod tests {
     #[test]
     fn watching_for_a_time_polls_no_longer_than_what_is_left() {
         let check = |watched, expect: Option<u64>| {
-            let next = Until::After(Duration::from_secs(30)).next_poll(jiff::SignedDuration::from_secs(watched));
+            let next = Until::After(Duration::from_secs(30)).next_poll(SignedDuration::from_secs(watched));
             assert_eq!(next, expect.map(Duration::from_secs), "after {watched} s");
         };
         check(0, Some(20));
