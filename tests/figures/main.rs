@@ -14,6 +14,7 @@ mod git_bombs;
 mod git_server;
 mod history;
 mod hostile;
+mod hub;
 mod machine;
 mod own_time;
 mod peers;
@@ -54,6 +55,9 @@ struct Arguments {
     /// Measure nothing but drift
     #[arg(long, conflicts_with = "reading")]
     drift: bool,
+    /// Measure nothing but the hub, for which no agent is built
+    #[arg(long, conflicts_with = "holdfast")]
+    hub: bool,
     /// Measure this agent, instead of one that is built now as it ships
     #[arg(long, value_name = "PATH")]
     holdfast: Option<PathBuf>,
@@ -92,12 +96,15 @@ Own time: told from when calls arrive at an account that does everything at once
 The program that ships: the size of the file, and the memory of `holdfast run` after ten turns, from /proc.
 
 Drift: everything else is measured while nobody looks for it. One resource of an account of 50 stacks is changed by hand, \
-an event about it is in the queue, and `holdfast run` puts it back; told from when calls arrive, the median of 7. A day is \
+an event about it is in the queue, and `holdfast run` puts it back; told from when calls arrive, the median of 5. A day is \
 288 turns of `holdfast once` while the account's clock goes five minutes further after each.
 
 A hostile repository: one turn of an account of ten stacks that is in sync, after somebody pushed what is small on the wire \
 and large behind it, or while the git server lies. Each has to end with an exit code that says so and without one write to \
 CloudFormation; the limit beside the amount is the agent's own, as it is set or as it ships.
+
+The hub: reports of 50 stacks, kept in batches of 10, every batch on disk before the next; then all of them read again and \
+added up. Processor time of this process; the median of 3.
 
 Deploying: first deploy, settled pass and one change, of 20 stacks (the median of 3 rounds) and of 200. With --peers \
 every tool does the same at the same endpoint, taking turns; its amount stands beside Holdfast's, with the ratio.
@@ -106,7 +113,7 @@ every tool does the same at the same endpoint, taking turns; its amount stands b
 so no exit code does: 0 is measured, 1 is a count that misses its goal, 2 is could not be measured.
 
 To repeat: `cargo figures` on a machine that is otherwise idle. It needs Rust and git, and takes about two minutes after \
-the build; `cargo figures --reading` and `--drift` take half a minute each, `--hostile` one.";
+the build; `cargo figures --reading`, `--drift` and `--hub` take half a minute each, `--hostile` one.";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -129,7 +136,7 @@ fn main() -> ExitCode {
 fn figures(arguments: &Arguments) -> Result<Vec<Chapter>, MeasureError> {
     let holdfast = match &arguments.holdfast {
         Some(path) => path.canonicalize().map_err(|error| MeasureError::File(path.clone(), error))?,
-        None if arguments.reading => PathBuf::new(),
+        None if arguments.reading || arguments.hub => PathBuf::new(),
         None => {
             complain("building the agent as it ships");
             shipped::built()?
@@ -141,6 +148,7 @@ fn figures(arguments: &Arguments) -> Result<Vec<Chapter>, MeasureError> {
     let chapters = match arguments {
         Arguments { reading: true, .. } => vec![reading::reading(&stage, &peers)?],
         Arguments { drift: true, .. } => drift::drift(&stage)?,
+        Arguments { hub: true, .. } => vec![hub::hub()?],
         Arguments { hostile: true, .. } => vec![hostile::hostile(&stage)?],
         Arguments { .. } => chapters(&stage, &peers, &holdfast)?,
     };
@@ -167,6 +175,8 @@ fn chapters(stage: &stage::Stage, peers: &Peers, holdfast: &Path) -> Result<Vec<
     chapters.extend(drift::drift(stage)?);
     complain("hostile repositories");
     chapters.push(hostile::hostile(stage)?);
+    complain("the hub");
+    chapters.push(hub::hub()?);
     chapters.extend(deployed.chapters);
     Ok(chapters)
 }
