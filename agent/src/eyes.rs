@@ -3,7 +3,8 @@
 //! Not here: anything that is not found out again when the process begins anew.
 
 use crate::wake::{Hints, event::Hint};
-use manifests::id::StackKey;
+use jiff::Timestamp;
+use manifests::id::{Region, StackKey};
 use plan::{
     asked::Fingerprint,
     drift::{
@@ -22,8 +23,8 @@ pub struct Eyes {
     pub(crate) budget: Budget,
     /// Whether the last turn left something to look at, or to read, soon.
     pub(crate) more: bool,
-    /// Whether CloudTrail may not be asked.
-    pub(crate) blind: bool,
+    /// Where CloudTrail may not be asked, and when it said so.
+    pub(crate) blind: BTreeMap<Region, Timestamp>,
     /// The stacks that the last turn was about; before it, nobody knows.
     ours: Option<BTreeSet<StackKey>>,
     members: BTreeMap<String, BTreeSet<Member>>,

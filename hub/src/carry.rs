@@ -16,9 +16,18 @@ pub enum CarryError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The text could not be read or written.
-    #[error("the journal could not be read or written")]
+    /// The text could not be written.
+    #[error("the output could not be written")]
     Text(#[from] io::Error),
+    /// The text could not be read.
+    #[error("the journal could not be read from standard input")]
+    Input(#[source] io::Error),
+    /// Something comes after its end.
+    #[error("line {line} comes after the last one: that is another journal, or none")]
+    After {
+        /// Which, from 1.
+        line: u64,
+    },
     /// A line is no entry.
     #[error("line {line} is no entry of a journal")]
     Line {
@@ -44,15 +53,7 @@ pub enum CarryError {
     },
 }
 
-/// A line.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-enum Line {
-    Entry(Entry),
-    Last(Last),
-}
-
-/// The last one.
+/// The last line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Last {
@@ -65,17 +66,13 @@ struct Last {
 /// # Errors
 /// When it can't be read, or is not what was received.
 pub fn export(store: &Store, out: &mut impl Write) -> Result<End, CarryError> {
-    let mut end = End::NOTHING;
-    store.each(|entry| {
-        end = end.after(&entry).map_err(StoreError::from)?;
-        write(out, &Line::Entry(entry))
-    })?;
-    write(out, &Line::Last(Last { entries: end.entries, chain: end.chain }))?;
+    let end = store.each_sound(|entry| write(out, &entry))?;
+    write(out, &Last { entries: end.entries, chain: end.chain })?;
     out.flush()?;
     Ok(end)
 }
 
-fn write(out: &mut impl Write, line: &Line) -> Result<(), CarryError> {
+fn write(out: &mut impl Write, line: &impl Serialize) -> Result<(), CarryError> {
     serde_json::to_writer(&mut *out, line).map_err(io::Error::from)?;
     Ok(out.write_all(b"\n")?)
 }
@@ -88,9 +85,16 @@ fn write(out: &mut impl Write, line: &Line) -> Result<(), CarryError> {
 pub fn import(store: &mut Store, from: impl BufRead) -> Result<End, CarryError> {
     /// How many are written at once.
     const BATCH: usize = 1_000;
-    let (mut batch, mut found) = (Vec::with_capacity(BATCH), End::NOTHING);
-    for (line, text) in (1..).zip(from.lines()) {
-        match serde_json::from_str(&text?).map_err(|source| CarryError::Line { line, source })? {
+    let (mut batch, mut found, mut last) = (Vec::with_capacity(BATCH), End::NOTHING, None);
+    for (line, text) in (1..).zip(from.split(b'\n')) {
+        let text = text.map_err(CarryError::Input)?;
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        if last.is_some() {
+            return Err(CarryError::After { line });
+        }
+        match read(&text).map_err(|source| CarryError::Line { line, source })? {
             Line::Entry(entry) => {
                 // Also of what the store has already: another text under the same digest is another journal.
                 found = found.after(&entry).map_err(StoreError::from)?;
@@ -100,19 +104,33 @@ pub fn import(store: &mut Store, from: impl BufRead) -> Result<End, CarryError> 
                     batch.clear();
                 }
             }
-            Line::Last(Last { entries, chain }) => {
-                store.take(&batch)?;
-                let said = End { entries, chain };
-                return if said == found {
-                    Ok(said)
-                } else {
-                    Err(CarryError::End { said: entries, found: found.entries })
-                };
-            }
+            Line::Last(Last { entries, chain }) => last = Some(End { entries, chain }),
         }
     }
     store.take(&batch)?;
-    Err(CarryError::Cut { entries: found.entries })
+    match last {
+        None => Err(CarryError::Cut { entries: found.entries }),
+        Some(said) if said != found => Err(CarryError::End { said: said.entries, found: found.entries }),
+        Some(_) => Ok(store.end()),
+    }
+}
+
+/// A line.
+enum Line {
+    Entry(Entry),
+    Last(Last),
+}
+
+/// What stands in a line. Which of the two it is meant to be is told by its fields, so that what is wrong with it can be said.
+fn read(text: &[u8]) -> Result<Line, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Kind {
+        entries: Option<serde::de::IgnoredAny>,
+    }
+    match serde_json::from_slice::<Kind>(text)?.entries {
+        Some(_) => serde_json::from_slice(text).map(Line::Last),
+        None => serde_json::from_slice(text).map(Line::Entry),
+    }
 }
 
 #[cfg(test)]
@@ -144,7 +162,7 @@ mod tests {
         assert_eq!(text.lines().count(), 4);
         let mut copy = store(&folder, "copy");
         for _ in 0..2 {
-            import(&mut copy, text.as_bytes()).unwrap();
+            import(&mut copy, (text.clone() + "\n\n").as_bytes()).unwrap();
         }
         let mut again = Vec::new();
         export(&copy, &mut again).unwrap();
@@ -172,5 +190,9 @@ mod tests {
         check(text.replace("two", "zwei"), "entry 2 does not follow");
         check([lines[0], lines[1], lines[3]].join("\n"), "says that it has 3 entries, and 2 came");
         check("hello\n".into(), "line 1 is no entry");
+        check(text.clone() + lines[0], "line 5 comes after the last one");
+        check(lines[0].replace("\"n\":1", "\"n\":-1"), "invalid value");
+        check(lines[0].replace("\"n\":1", "\"n\":1,\"n\":1"), "duplicate field `n`");
+        check(lines[0].replace(".001Z", ".001999Z"), "parts of a millisecond");
     }
 }

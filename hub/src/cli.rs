@@ -1,5 +1,6 @@
 //! The command line, as it is documented by `--help`.
 
+use crate::journal::End;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use std::{path::PathBuf, time::Duration};
@@ -52,12 +53,12 @@ pub enum Command {
     #[command(after_long_help = EXIT_CODES)]
     Replay(Replay),
 
-    /// See whether a store still has what was received, all of it and unchanged.
+    /// See whether what a store has is what was received.
     ///
-    /// Prints how many entries there are and the digest that binds them. Note it somewhere else: as long as a later look
-    /// finds it at the same number, nothing before it was changed.
+    /// Prints how many entries there are, and a line to note somewhere else: with it as `--noted`, a later look finds out
+    /// whether anything up to there was changed or taken out. Without one, nobody can tell whether there was more.
     #[command(after_long_help = EXIT_CODES)]
-    Verify(Stored),
+    Verify(Verify),
 
     /// Print everything that a store has, one JSON document a line.
     #[command(after_long_help = EXIT_CODES)]
@@ -76,6 +77,25 @@ pub struct Stored {
     /// The store's file
     #[arg(long, env = "HOLDFAST_HUB_STORE", value_name = "FILE")]
     pub store: PathBuf,
+}
+
+/// What to verify.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Which store.
+    #[command(flatten)]
+    pub stored: Stored,
+
+    /// What an earlier look printed, as `1234:9f86d0…`
+    #[arg(long, value_name = "N:DIGEST", value_parser = noted)]
+    pub noted: Option<End>,
+}
+
+/// The end of a journal, as `verify` prints it.
+fn noted(text: &str) -> Result<End, String> {
+    let parsed = text.split_once(':').and_then(|(n, chain)| Some((n.parse().ok()?, chain.parse().ok()?)));
+    let (entries, chain) = parsed.ok_or("it is a number, a colon and 64 hexadecimal digits")?;
+    Ok(End { entries, chain })
 }
 
 /// How to run.

@@ -12,7 +12,8 @@ use manifests::{
 };
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -92,11 +93,16 @@ fn read(files: &[PathBuf]) -> Result<Fleet, ExpectedError> {
 
 fn text(file: &Path) -> Result<Vec<u8>, ExpectedError> {
     let unread = |source| ExpectedError::File { file: file.to_owned(), source };
-    let length = fs::metadata(file).map_err(unread)?.len();
-    if length > MAX_FILE {
-        return Err(unread(io::Error::other(format!("it has {length} bytes, and at most {MAX_FILE} are read"))));
+    // A pipe would be waited for, and a device never ends.
+    if !fs::metadata(file).map_err(unread)?.is_file() {
+        return Err(unread(io::Error::other("it is no regular file")));
     }
-    fs::read(file).map_err(unread)
+    let (mut bytes, opened) = (Vec::new(), fs::File::open(file).map_err(unread)?);
+    opened.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unread)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(unread(io::Error::other(format!("it has more than {MAX_FILE} bytes"))));
+    }
+    Ok(bytes)
 }
 
 /// What diagnostics call it: its own name, which is a path of a repository, or its number where it is not.
@@ -143,7 +149,9 @@ mod tests {
         check(&[&FLEET.replace("111111111111", "1111")], Err("0.yaml:6:"));
         check(&[&FLEET.replace("accounts", "acounts")], Err("0.yaml"));
         check(&[FLEET, FLEET], Err("1.yaml"));
-        check(&[&" ".repeat(2 << 20)], Err("bytes, and at most"));
+        check(&[&" ".repeat(2 << 20)], Err("it has more than 1048576 bytes"));
+        let endless = Expected::of(vec!["/dev/zero".into()], Patience::default()).unwrap_err();
+        assert!(crate::chain(&endless).contains("it is no regular file"));
         let nowhere = Expected::of(vec!["/no/such/file".into()], Patience::default()).unwrap_err();
         assert!(
             crate::chain(&nowhere).contains("`/no/such/file`, which says who is expected, can't be read: No such file")

@@ -49,6 +49,9 @@ impl End {
         if entry.n != self.entries + 1 {
             return Err(Broken::Place { expected: self.entries + 1, found: entry.n });
         }
+        if entry.received != whole(entry.received) {
+            return Err(Broken::Odd { n: entry.n, what: "its time has parts of a millisecond" });
+        }
         if link(&self.chain, entry.n, entry.received, &entry.body) != entry.chain {
             return Err(Broken::Chain { n: entry.n });
         }
@@ -66,6 +69,20 @@ pub enum Broken {
         expected: u64,
         /// What came.
         found: u64,
+    },
+    /// What stands in an entry's place is nothing that could have been received.
+    #[error("entry {n} is nothing that was received: {what}")]
+    Odd {
+        /// Which, as far as that can be told.
+        n: u64,
+        /// What of it.
+        what: &'static str,
+    },
+    /// The entry that somebody has noted is another one, or is not there.
+    #[error("entry {n} is not the one that was noted: it, or something before it, was changed or taken out")]
+    Noted {
+        /// Which.
+        n: u64,
     },
     /// It, or something before it, is not what it was.
     #[error("entry {n} does not follow from what is before it: it was changed, or something before it was")]
@@ -125,6 +142,10 @@ pub(crate) mod tests {
         let check = |change: fn(&mut Vec<Entry>), broken| assert_eq!(read(change), Err(broken));
         check(|all| all[1].body.push('x'), Broken::Chain { n: 2 });
         check(|all| all[1].received = at(99), Broken::Chain { n: 2 });
+        check(
+            |all| all[1].received += jiff::SignedDuration::from_nanos(1),
+            Broken::Odd { n: 2, what: "its time has parts of a millisecond" },
+        );
         check(|all| drop(all.remove(1)), Broken::Place { expected: 2, found: 3 });
         check(|all| all.swap(1, 2), Broken::Place { expected: 2, found: 3 });
         check(|all| all.push(all[3].clone()), Broken::Place { expected: 5, found: 4 });

@@ -4,7 +4,7 @@ use clap::Parser;
 use fleet::{fold::Fleet, page::Page, presence::Patience};
 use hub::{
     carry::{CarryError, export, import},
-    cli::{Arguments, Command, Looking, Output, Replay, Run, Stored, Watch},
+    cli::{Arguments, Command, Looking, Output, Replay, Run, Stored, Verify, Watch},
     clock,
     expected::{Expected, ExpectedError},
     journal::End,
@@ -76,9 +76,10 @@ fn execute(command: Command) -> Result<(), HubError> {
             let mut show = Show::new(io::stdout().lock(), form(output));
             Ok(show.replayed(&Page::of(&fleet, &expected.view(at)), at)?)
         }
-        Command::Verify(Stored { store }) => {
-            let End { entries, chain } = Store::open(&store, Access::Read)?.verify()?;
-            Ok(writeln!(io::stdout(), "{entries} entries, as they were received; {chain}")?)
+        Command::Verify(Verify { stored, noted }) => {
+            let End { entries, chain } = Store::open(&stored.store, Access::Read)?.verify(noted)?;
+            let since = noted.map(|noted| format!(", the noted {} among them", noted.entries)).unwrap_or_default();
+            Ok(writeln!(io::stdout(), "{entries} entries, as they were received{since}\n{entries}:{chain}")?)
         }
         Command::Export(Stored { store }) => {
             let mut out = BufWriter::new(io::stdout().lock());
@@ -99,18 +100,21 @@ impl HubError {
             Self::Watch(WatchError::Queue(_)) => 3,
             Self::Watch(WatchError::Store(error)) | Self::Store(error) | Self::Carry(CarryError::Store(error)) => {
                 match error {
-                    StoreError::Broken(_) | StoreError::Other { .. } => 5,
+                    StoreError::Broken(_) | StoreError::Damaged(_) | StoreError::Other { .. } => 5,
                     StoreError::File { .. }
                     | StoreError::InUse { .. }
                     | StoreError::Foreign { .. }
                     | StoreError::Newer { .. }
                     | StoreError::Full(_)
+                    | StoreError::ReadOnly(_)
                     | StoreError::Sqlite(_) => 4,
                 }
             }
             Self::Carry(CarryError::Text(_)) => 1,
-            Self::Expected(_) => 2,
-            Self::Carry(CarryError::Line { .. } | CarryError::Cut { .. } | CarryError::End { .. }) => 5,
+            Self::Expected(_) | Self::Carry(CarryError::Input(_)) => 2,
+            Self::Carry(
+                CarryError::Line { .. } | CarryError::Cut { .. } | CarryError::End { .. } | CarryError::After { .. },
+            ) => 5,
         }
     }
 

@@ -48,10 +48,10 @@ fn seconds<S: Serializer>(time: &Option<SignedDuration>, serializer: S) -> Resul
 /// The fleet as a store has it, up to this moment.
 ///
 /// # Errors
-/// When the store can't be read.
+/// When the store can't be read, or is not what was received: nobody is shown a picture of that.
 pub fn replay(store: &Store, until: Option<Timestamp>) -> Result<Fleet, StoreError> {
     let mut reading = Reading::default();
-    store.each(|entry| {
+    store.each_sound(|entry| {
         if until.is_none_or(|until| entry.received <= until) {
             drop(reading.take_one(&entry.body, entry.received));
         }

@@ -9,7 +9,7 @@
 use crate::journal::{Broken, End, Entry};
 use jiff::Timestamp;
 use manifests::id::Digest;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
@@ -76,12 +76,20 @@ pub enum StoreError {
         "there is no room to keep more; messages stay on the queue until there is (a larger disk, or `--store-size`)"
     )]
     Full(#[source] rusqlite::Error),
+    /// SQLite keeps files beside it even to read it.
+    #[error(
+        "the store's folder can't be written to, which SQLite needs even to read it: copy it, with its `-wal`, to one that can"
+    )]
+    ReadOnly(#[source] rusqlite::Error),
     /// Anything else that SQLite says.
     #[error("the store failed")]
     Sqlite(#[source] rusqlite::Error),
     /// What is in it is not what was received.
     #[error(transparent)]
     Broken(#[from] Broken),
+    /// The file itself is damaged.
+    #[error("the store is damaged: {0}; take in what can be read of it into a new one, with `export` and `import`")]
+    Damaged(String),
     /// It holds other messages than those that are to come in.
     #[error("the store has {entries} entries already, and entry {n} is another one than that which comes in")]
     Other {
@@ -96,6 +104,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full(error),
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly(error),
             Some(_) | None => Self::Sqlite(error),
         }
     }
@@ -147,6 +156,7 @@ impl Store {
     /// # Errors
     /// When there is none, it is something else, or another hub writes to it.
     pub fn open(path: &Path, access: Access) -> Result<Self, StoreError> {
+        let path = &itself(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
         let lock = match access {
             Access::Write(_) => Some(locked(path)?),
             Access::Read => None,
@@ -170,24 +180,44 @@ impl Store {
     /// When one can't be read, and what `each` says.
     pub fn each<E: From<StoreError>>(&self, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<(), E> {
         let read = |error: rusqlite::Error| StoreError::from(error);
-        let mut all = self.database.prepare("SELECT n, received, chain, body FROM journal ORDER BY n").map_err(read)?;
+        let mut all = self.database.prepare(&format!("{ENTRIES} ORDER BY n")).map_err(read)?;
         let mut rows = all.query([]).map_err(read)?;
         while let Some(row) = rows.next().map_err(read)? {
-            each(entry(row).map_err(read)?)?;
+            each(entry(row)?)?;
         }
         Ok(())
     }
 
-    /// Looks whether everything is as it was received.
+    /// The same; the journal has to be what was received, and end where the store does.
     ///
     /// # Errors
-    /// Which entry is not.
-    pub fn verify(&self) -> Result<End, StoreError> {
+    /// Also at the first entry that is not.
+    pub fn each_sound<E: From<StoreError>>(&self, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<End, E> {
         let mut end = End::NOTHING;
         self.each(|entry| {
-            end = end.after(&entry)?;
+            end = end.after(&entry).map_err(StoreError::from)?;
+            each(entry)
+        })?;
+        Ok(end)
+    }
+
+    /// Looks whether everything is as it was received, and the entry that somebody has noted is still the same.
+    ///
+    /// # Errors
+    /// Which entry is not; or that SQLite's own structures are damaged.
+    pub fn verify(&self, noted: Option<End>) -> Result<End, StoreError> {
+        let mut found = noted.is_none_or(|noted| noted == End::NOTHING);
+        let end = self.each_sound(|entry| {
+            found |= noted == Some(End { entries: entry.n, chain: entry.chain });
             Ok::<_, StoreError>(())
         })?;
+        if let Some(noted) = noted.filter(|_| !found) {
+            return Err(Broken::Noted { n: noted.entries }.into());
+        }
+        let whole: String = self.database.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        if whole != "ok" {
+            return Err(StoreError::Damaged(whole));
+        }
         Ok(end)
     }
 
@@ -196,20 +226,23 @@ impl Store {
     /// # Errors
     /// When it does not follow from what is here.
     pub fn take(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
-        let mut end = self.end;
         let transaction = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut end = end(&transaction)?;
         for entry in entries {
             if entry.n <= end.entries {
-                let same: bool = transaction.query_row(
+                let same = transaction.query_row(
                     "SELECT chain = ?2 FROM journal WHERE n = ?1",
                     params![signed(entry.n), entry.chain.0],
                     |row| row.get(0),
-                )?;
-                if !same {
+                );
+                if !same.optional()?.unwrap_or(false) {
                     return Err(StoreError::Other { entries: end.entries, n: entry.n });
                 }
             } else {
                 end = end.after(entry)?;
+                if is_known(&transaction, &entry.body)? {
+                    return Err(Broken::Odd { n: entry.n, what: "an entry before it has the same text" }.into());
+                }
                 insert(&transaction, entry)?;
             }
         }
@@ -221,15 +254,10 @@ impl Store {
 
 impl Keep for Store {
     fn keep(&mut self, bodies: &[&str], received: Timestamp) -> Result<(), StoreError> {
-        let mut end = self.end;
         let transaction = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut end = end(&transaction)?;
         for body in bodies {
-            let known: bool = transaction.query_row(
-                "SELECT EXISTS (SELECT 1 FROM journal WHERE digest = ?1)",
-                [Digest::of(body.as_bytes()).0],
-                |row| row.get(0),
-            )?;
-            if !known {
+            if !is_known(&transaction, body)? {
                 let entry = end.next(received, body);
                 insert(&transaction, &entry)?;
                 end = End { entries: entry.n, chain: entry.chain };
@@ -238,6 +266,15 @@ impl Keep for Store {
         transaction.commit()?;
         self.end = end;
         Ok(())
+    }
+}
+
+/// The file that is meant, whatever leads to it: there is one lock for it. To SQLite `:memory:` and `file:…` are no files, and
+/// what is kept there is kept nowhere.
+fn itself(path: &Path) -> io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => std::path::absolute(path),
+        found => found,
     }
 }
 
@@ -312,23 +349,38 @@ fn writable(database: &mut Connection, found: u32, size: Option<u64>) -> Result<
     Ok(())
 }
 
+/// Everything of an entry.
+const ENTRIES: &str = "SELECT n, received, chain, digest, body FROM journal";
+
 fn end(database: &Connection) -> Result<End, StoreError> {
-    let mut last = database.prepare("SELECT n, received, chain, body FROM journal ORDER BY n DESC LIMIT 1")?;
-    let mut rows = last.query([])?;
-    let last = rows.next()?.map(entry).transpose()?;
-    Ok(last.map_or(End::NOTHING, |entry| End { entries: entry.n, chain: entry.chain }))
+    let mut last = database.prepare_cached("SELECT n, chain FROM journal ORDER BY n DESC LIMIT 1")?;
+    let last = last.query_row([], |row| Ok((row.get::<_, i64>(0)?, Digest(row.get(1)?)))).optional()?;
+    Ok(last.map_or(End::NOTHING, |(n, chain)| End { entries: n.unsigned_abs(), chain }))
 }
 
-fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
+/// An entry as it stands there. Nothing is made to fit: what does not is not what was received.
+fn entry(row: &rusqlite::Row<'_>) -> Result<Entry, StoreError> {
     let (n, received): (i64, i64) = (row.get(0)?, row.get(1)?);
-    let body: Vec<u8> = row.get(3)?;
+    let (digest, body): (Digest, Vec<u8>) = (Digest(row.get(3)?), row.get(4)?);
+    let odd = |what| Broken::Odd { n: n.unsigned_abs(), what };
+    let is_own = digest == Digest::of(&body);
     Ok(Entry {
-        n: n.unsigned_abs(),
-        // A time that nobody could have written is found by its chain.
-        received: Timestamp::from_millisecond(received).unwrap_or(Timestamp::MIN),
+        n: u64::try_from(n).map_err(|_| odd("its place is below zero"))?,
+        received: Timestamp::from_millisecond(received).map_err(|_| odd("its time is none"))?,
         chain: Digest(row.get(2)?),
-        body: String::from_utf8_lossy(&body).into_owned(),
+        body: String::from_utf8(body).ok().filter(|_| is_own).ok_or_else(|| odd("its text is another than it was"))?,
     })
+}
+
+/// Whether this very text is there.
+fn is_known(transaction: &Transaction<'_>, body: &str) -> Result<bool, StoreError> {
+    let mut known = transaction.prepare_cached("SELECT body = ?2 FROM journal WHERE digest = ?1")?;
+    let same = known.query_row(params![Digest::of(body.as_bytes()).0, body.as_bytes()], |row| row.get(0));
+    match same.optional()? {
+        None => Ok(false),
+        Some(true) => Ok(true),
+        Some(false) => Err(StoreError::Damaged("an entry has the digest of another text".into())),
+    }
 }
 
 fn insert(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {

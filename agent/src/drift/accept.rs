@@ -8,7 +8,7 @@
 
 use super::{
     Meant, named, nobody_looks,
-    proof::{Proof, proof},
+    proof::{self, Proof, proof},
 };
 use crate::{
     error::{CommandError, Exit},
@@ -85,7 +85,13 @@ pub(crate) async fn accept<W: World>(
     if all.is_empty() {
         return Err(nobody_looks(&stack));
     }
+    let found = all.clone();
     let all = super::only(all, meant)?;
+    if let (None, Some(why)) = (&meant.resource, all.iter().find_map(StackDrift::doubt)) {
+        return Err(CommandError::Refused(format!(
+            "what drifted in `{stack}` is not known in whole ({why}): say which resource is meant"
+        )));
+    }
     if let Some(stack) = all.iter().find(|stack| !stack.settled) {
         return Err(CommandError::Refused(format!(
             "`{}` is not yet what commit {} asks for, so nobody can say what accepting it comes to; `holdfast status` says why",
@@ -100,10 +106,12 @@ pub(crate) async fn accept<W: World>(
     let keys = selected.wanted.iter().filter(|(_, wanted)| wanted.manifest.name == site.manifest.name);
     let (mut stop, mut proofs) = (pin!(stop), Vec::new());
     for (key, _) in keys {
-        let drifted = all.iter().find(|stack| stack.key == *key);
-        let accepted = drifted.into_iter().flat_map(|stack| &stack.resources);
-        let accepted: Vec<&str> = accepted.map(|one| one.finding.logical.as_str()).collect();
-        proofs.push(proof(world, settings, &site, &written.patched, (key, &accepted), stop.as_mut()).await?);
+        let of = |all: &'_ [StackDrift]| all.iter().position(|stack| stack.key == *key);
+        let accepted = of(&all).into_iter().flat_map(|at| &all[at].resources);
+        let accepted = accepted.map(|one| one.finding.logical.as_str()).collect();
+        let drifted = of(&found).map_or(&[][..], |at| &found[at].resources);
+        let stack = proof::Stack { key, accepted, drifted };
+        proofs.push(proof(world, settings, &site, &written.patched, &stack, stop.as_mut()).await?);
     }
     let shared = shared(world, &site, &written).await;
     Ok(Accepted { commit: reading.commit.to_string(), patch: written.patch, proofs, shared })

@@ -11,11 +11,12 @@ use crate::{
     patch::Patched,
     preview::{Made, as_it_is, sent, shelved, waited_for},
     refusal,
+    rounds::ResourceDrift,
     world::{Settings, World, now},
 };
 use manifests::id::{Digest, StackKey};
 use plan::{
-    facts::{Action, Change, ChangeSet, Seen},
+    facts::{Action, Change, ChangeSet, Detail, Seen},
     guard::{Harm, harm},
     preview::{Outcome, outcome},
 };
@@ -43,12 +44,12 @@ impl Proof {
     }
 
     /// What a change set says of what was accepted, of what the patch does besides, and of what is none of its business.
-    fn read(&mut self, set: &ChangeSet, accepted: &[&str]) {
+    fn read(&mut self, set: &ChangeSet, meant: &Stack<'_>) {
         let mut still = Vec::new();
         for change in set.changes.iter().filter(|change| change.action != Some(Action::SyncWithActual)) {
-            if accepted.contains(&change.logical.as_str()) {
+            if meant.accepted.contains(&change.logical.as_str()) {
                 still.push(told(change));
-            } else if matches!(change.drift, Some(Seen::Modified | Seen::Deleted)) && harm(change) == Harm::Nothing {
+            } else if is_beside(change, meant.drifted) {
                 self.beside.push(name(change));
             } else {
                 self.follows.push(told(change));
@@ -58,6 +59,30 @@ impl Proof {
             self.doubt = Some(format!("CloudFormation would still {}", still.join(", ")));
         }
     }
+}
+
+/// A stack of the manifest.
+pub(super) struct Stack<'a> {
+    /// Which.
+    pub(super) key: &'a StackKey,
+    /// The resources of it that git is to agree with.
+    pub(super) accepted: Vec<&'a str>,
+    /// Everything that somebody changed in it.
+    pub(super) drifted: &'a [ResourceDrift],
+}
+
+/// Whether a change only undoes what somebody did to a resource, and the patch has no part in it.
+fn is_beside(change: &Change, drifted: &[ResourceDrift]) -> bool {
+    if !matches!(change.drift, Some(Seen::Modified | Seen::Deleted)) || harm(change) != Harm::Nothing {
+        return false;
+    }
+    // What is noise here, or ignored, is no finding, and nobody can tell.
+    let Some(found) = drifted.iter().find(|one| one.finding.logical.as_str() == change.logical.as_str()) else {
+        return true;
+    };
+    let differs = |place: &str| found.differences.iter().any(|one| one.path.split('/').nth(1) == Some(place));
+    let own = |detail: &Detail| differs(detail.name.as_deref().unwrap_or(&detail.attribute));
+    found.finding.gone || change.details.iter().all(own)
 }
 
 fn name(change: &Change) -> String {
@@ -79,17 +104,20 @@ pub(super) async fn proof<W: World>(
     settings: &Settings,
     site: &Site<'_>,
     patched: &Patched,
-    (key, accepted): (&StackKey, &[&str]),
+    stack: &Stack<'_>,
     stop: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Proof, CommandError> {
+    let key = stack.key;
     // One that stayed behind was made of what was there at another time, and shows nothing now.
     let name = format!(
         "holdfast-accept-{}-{}",
         Digest::of(patched.template.as_bytes()).short(16),
         now(world).as_millisecond()
     );
+    // A request that is on its way is not called back: a delete that overtakes it would find nothing.
+    let asked = asked(world, settings, site, (patched, key), &name).await;
     let set = tokio::select! {
-        set = asked(world, settings, site, (patched, key), &name) => Some(set),
+        set = come(world, settings, key, (&name, asked)) => Some(set),
         // What was asked for and not waited for is deleted all the same.
         () = stop => None,
     };
@@ -102,7 +130,7 @@ pub(super) async fn proof<W: World>(
     };
     let mut proof = Proof { stack: key.to_string(), left, ..Proof::default() };
     match set {
-        Ok(set) => proof.read(&set, accepted),
+        Ok(set) => proof.read(&set, stack),
         Err(why) => proof.doubt = Some(why),
     }
     Ok(proof)
@@ -125,14 +153,14 @@ async fn delete<W: World>(world: &W, settings: &Settings, key: &StackKey, name: 
     tried
 }
 
-/// The change set, described.
+/// Asks for the change set.
 async fn asked<W: World>(
     world: &W,
     settings: &Settings,
     site: &Site<'_>,
     (patched, key): (&Patched, &StackKey),
     name: &str,
-) -> Result<ChangeSet, String> {
+) -> Result<(), String> {
     let cloud = world.cloud();
     let template = &site.manifest.template;
     let package = site.reading.package_with(world.source(), template, Some((template, &patched.template))).await?;
@@ -155,7 +183,18 @@ async fn asked<W: World>(
         kept: &kept,
         description: "shows that git would say what is there; never executed",
     };
-    cloud.create_change_set(&request).await.map_err(|error| error.said())?;
+    cloud.create_change_set(&request).await.map_err(|error| error.said())
+}
+
+/// The change set, once it is made.
+async fn come<W: World>(
+    world: &W,
+    settings: &Settings,
+    key: &StackKey,
+    (name, asked): (&str, Result<(), String>),
+) -> Result<ChangeSet, String> {
+    asked?;
+    let cloud = world.cloud();
     let set = waited_for(cloud, world.clock(), settings.poll, key, name).await.map_err(|error| error.said())?;
     match outcome(&set) {
         Outcome::Ready if !set.reverts => {

@@ -15,6 +15,7 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use manifests::{drift::Mode, id::StackKey, report::DriftReport};
 use plan::{
+    asked::Fingerprint,
     drift::{
         agenda::lookable,
         author::Told,
@@ -130,32 +131,35 @@ impl<W: World> Rounds<'_, W> {
                 "CloudFormation looks at a stack of ours that is at rest, and this one is {status}, or somebody else's"
             ));
         };
-        let since = now(self.world);
-        let id = self.detection(&place).await.map_err(|error| error.said())?;
-        let running = Running { id, since, generation: generation(found), first: None };
-        let failed = self.detected(key, &running).await?;
+        let generation = generation(found);
+        let running = match self.begun(&place, generation).await {
+            // Somebody looks already, perhaps since before what is asked about: it is waited for, and looked at again.
+            Err(error) if error.problem == Kind::Busy => {
+                let theirs = self.drifts.of(key).and_then(|known| known.running.clone()).ok_or_else(|| error.said())?;
+                self.detected(key, &theirs.id).await?;
+                self.begun(&place, generation).await
+            }
+            begun => begun,
+        };
+        let running = running.map_err(|error| error.said())?;
+        let failed = self.detected(key, &running.id).await?;
         let read = self.read(on, &place, (&running, failed), &Named::new()).await;
         read.map_err(|error| error.said())
     }
 
-    /// A detection of a whole stack: begun, or the one that goes on.
-    async fn detection(&self, place: &Place) -> Result<String, CloudError> {
-        match self.world.cloud().detect(place).await {
-            // Somebody looks already: that one is as good, if we know it.
-            Err(error) if error.problem == Kind::Busy => {
-                let running = self.drifts.of(&place.key).and_then(|known| known.running.as_ref());
-                running.map(|running| running.id.clone()).ok_or(error)
-            }
-            begun => begun,
-        }
+    /// A look at a whole stack, begun now.
+    async fn begun(&self, place: &Place, generation: Fingerprint) -> Result<Running, CloudError> {
+        let since = now(self.world);
+        let id = self.world.cloud().detect(place).await?;
+        Ok(Running { id, since, generation, first: None })
     }
 
-    /// Waits for a detection. Answers why it is not whole, if it is not.
-    async fn detected(&self, key: &StackKey, running: &Running) -> Result<Option<String>, String> {
-        let until = running.since.checked_add(LONGEST).unwrap_or(Timestamp::MAX);
+    /// Waits for a look. Answers why it is not whole, if it is not.
+    async fn detected(&self, key: &StackKey, id: &str) -> Result<Option<String>, String> {
+        let until = now(self.world).checked_add(LONGEST).unwrap_or(Timestamp::MAX);
         let mut pace = Pace::new(self.settings.poll);
         loop {
-            let come = self.world.cloud().detection(&key.region, &running.id).await;
+            let come = self.world.cloud().detection(&key.region, id).await;
             match come.map_err(|error| error.said())? {
                 Detection::Done => return Ok(None),
                 Detection::Failed(why) => return Ok(Some(why)),

@@ -20,8 +20,27 @@ use serde_json::Value;
 const LOOKUPS: usize = 4;
 /// How soon CloudTrail is asked again, and for how long: it tells of a call within a quarter of an hour or so.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
+/// How long CloudTrail is left alone where it may not be asked: somebody may give the permission.
+const BLIND: SignedDuration = SignedDuration::from_hours(1);
 /// See [`AGAIN`].
 const TOLD: SignedDuration = SignedDuration::from_mins(40);
+
+/// Where CloudTrail tells of a change: in the stack's own region, but for services that are the same in every region (user
+/// guide, "Global service events"), which each partition tells of in one.
+fn told_in(key: &StackKey, finding: &Finding) -> Region {
+    const GLOBAL: [&str; 3] = ["AWS::IAM::", "AWS::Route53::", "AWS::CloudFront::"];
+    const PARTITIONS: [(&str, &str); 5] = [
+        ("cn-", "cn-north-1"),
+        ("us-gov-", "us-gov-west-1"),
+        ("us-isob-", "us-isob-east-1"),
+        ("us-iso-", "us-iso-east-1"),
+        ("", "us-east-1"),
+    ];
+    let is_global = GLOBAL.iter().any(|kind| finding.kind.starts_with(kind));
+    let first = PARTITIONS.iter().find(|(prefix, _)| key.region.as_str().starts_with(prefix));
+    let first = first.filter(|_| is_global).and_then(|(_, first)| first.parse().ok());
+    first.unwrap_or_else(|| key.region.clone())
+}
 
 impl<W: World> Rounds<'_, W> {
     /// Asks CloudTrail about findings of which nobody knows whose they are.
@@ -38,10 +57,15 @@ impl<W: World> Rounds<'_, W> {
         };
         let all: Vec<(StackKey, Finding)> = self.drifts.stacks().iter().flat_map(of).take(LOOKUPS).collect();
         for (key, finding) in all {
-            if self.eyes.borrow().blind || !self.spend(1) {
+            let region = told_in(&key, &finding);
+            let denied = self.eyes.borrow().blind.get(&region).copied();
+            if denied.is_some_and(|denied| now.duration_since(denied) < BLIND) {
+                continue;
+            }
+            if !self.spend(1) {
                 return;
             }
-            let author = self.who(&key, &finding).await;
+            let author = self.who(&key, &finding, &region).await;
             self.drifts.change(&key, |known| {
                 for known in known.findings.iter_mut().filter(|known| known.logical == finding.logical) {
                     known.asked = Some(now);
@@ -52,12 +76,7 @@ impl<W: World> Rounds<'_, W> {
     }
 
     /// Who CloudTrail says it was, if it says so yet.
-    async fn who(&mut self, key: &StackKey, finding: &Finding) -> Option<Author> {
-        // What is the same in every region is told of in one.
-        let global =
-            ["AWS::IAM::", "AWS::Route53::", "AWS::CloudFront::"].iter().any(|kind| finding.kind.starts_with(kind));
-        let first = "us-east-1".parse().ok().filter(|_| global && !key.region.as_str().starts_with("cn-"));
-        let region = first.unwrap_or_else(|| key.region.clone());
+    async fn who(&mut self, key: &StackKey, finding: &Finding, region: &Region) -> Option<Author> {
         let looked = self.drifts.looked(key).map_or(finding.since, |quiet| quiet.at.min(finding.since));
         let since = looked.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
         let physical = finding.physical.as_deref()?;
@@ -65,14 +84,14 @@ impl<W: World> Rounds<'_, W> {
         let about = |record: &&Value| event::is_about(record, physical);
         let claimed = finding.author.as_ref().map(|author| author.event.clone());
         if let Some(claimed) = claimed {
-            let records = self.trail(&region, &Lookup::Event(&claimed)).await?;
+            let records = self.trail(region, &Lookup::Event(&claimed)).await?;
             // Whoever may send to the queue could have named another's doing.
             let said = records.iter().filter(about).find_map(author);
             if said.is_some() || !self.spend(1) {
                 return said.map(|author| Author { sure: true, ..author });
             }
         }
-        let records = self.trail(&region, &Lookup::Resource(physical, since)).await?;
+        let records = self.trail(region, &Lookup::Resource(physical, since)).await?;
         let said = records.iter().filter_map(author);
         said.max_by_key(|author| author.at).map(|author| Author { sure: true, ..author })
     }
@@ -84,7 +103,7 @@ impl<W: World> Rounds<'_, W> {
             Err(error) => {
                 if error.problem == Kind::Denied {
                     tracing::warn!(error = %error.said(), "who changes things can't be told");
-                    self.eyes.borrow_mut().blind = true;
+                    self.eyes.borrow_mut().blind.insert(region.clone(), now(self.world));
                 }
                 None
             }

@@ -42,7 +42,7 @@ fn what_is_kept_is_there_when_it_is_opened_again() {
     let end = store.end();
     drop(store);
     let store = write(&path);
-    assert_eq!((store.end(), store.verify().unwrap()), (end, end));
+    assert_eq!((store.end(), store.verify(None).unwrap()), (end, end));
     assert_eq!(bodies(&store), ["one", "two", "three"]);
     assert_eq!(entries(&store).iter().map(|entry| entry.received).collect::<Vec<_>>(), [at(1), at(1), at(2)]);
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -56,7 +56,7 @@ fn what_is_delivered_again_is_kept_once_and_keeps_its_time() {
     store.keep(&["two", "odd \u{0} text", "one"], at(2)).unwrap();
     assert_eq!(bodies(&store), ["one", "two", "odd \u{0} text"]);
     assert_eq!(entries(&store)[1].received, at(1));
-    store.verify().unwrap();
+    store.verify(None).unwrap();
 }
 
 #[test]
@@ -69,13 +69,13 @@ fn a_batch_for_which_there_is_no_room_is_not_kept_and_costs_nothing_that_was() {
     let batch: Vec<String> = (0..5).map(|n| format!("{n}{large}")).collect();
     let batch: Vec<&str> = batch.iter().map(String::as_str).collect();
     assert!(matches!(store.keep(&batch, at(2)), Err(StoreError::Full(_))));
-    assert_eq!((store.end(), store.verify().unwrap()), (end, end));
+    assert_eq!((store.end(), store.verify(None).unwrap()), (end, end));
     store.keep(&["another"], at(3)).unwrap();
     drop(store);
     // With more room the same batch, which comes again, is kept.
     let mut store = write(&path);
     store.keep(&batch, at(4)).unwrap();
-    assert_eq!(store.verify().unwrap().entries, 7);
+    assert_eq!(store.verify(None).unwrap().entries, 7);
 }
 
 #[test]
@@ -87,12 +87,50 @@ fn the_database_itself_refuses_to_change_what_was_received() {
         assert!(refused.contains("what was received is not"), "{refused}");
     }
     // Whoever goes round that is found.
-    let verify = || Store::open(&path, Access::Read).unwrap().verify().map_err(|error| error.to_string());
+    let verify = || Store::open(&path, Access::Read).unwrap().verify(None).map_err(|error| error.to_string());
     verify().unwrap();
     meddle(&path, "DROP TRIGGER journal_is_not_changed; UPDATE journal SET body = x'78' WHERE n = 1").unwrap();
+    assert!(verify().unwrap_err().contains("entry 1 is nothing that was received: its text is another than it was"));
+    let digest: String = Digest::of(b"x").to_string();
+    meddle(&path, &format!("UPDATE journal SET digest = x'{digest}' WHERE n = 1")).unwrap();
     assert!(verify().unwrap_err().contains("entry 1 does not follow"));
     meddle(&path, "DROP TRIGGER journal_is_not_cut; DELETE FROM journal WHERE n = 1").unwrap();
     assert!(verify().unwrap_err().contains("entry 1 should come next, and it is 2"));
+}
+
+#[test]
+fn what_only_looks_the_same_is_not_the_same() {
+    let (_folder, path) = folder();
+    write(&path).keep(&["a\u{fffd}b", "two"], at(1)).unwrap();
+    let check = |sql: &str, words: &str| {
+        let copy = path.with_extension("copy");
+        std::fs::copy(&path, &copy).unwrap();
+        let go_round = "DROP TRIGGER journal_is_not_changed; PRAGMA ignore_check_constraints = on;";
+        meddle(&copy, &format!("{go_round} {sql}")).unwrap();
+        let error = Store::open(&copy, Access::Read).unwrap().verify(None).unwrap_err().to_string();
+        assert!(error.contains(words), "{sql}: {error}");
+    };
+    check("UPDATE journal SET body = x'61ff62' WHERE n = 1", "its text is another");
+    check("UPDATE journal SET n = -1 WHERE n = 1", "its place is below zero");
+    check("UPDATE journal SET received = 9223372036854775807 WHERE n = 1", "its time is none");
+    let other = Digest::of(b"elsewhere").to_string();
+    check(&format!("UPDATE journal SET digest = x'{other}' WHERE n = 2"), "its text is another");
+}
+
+#[test]
+fn what_was_noted_is_found_again_or_missed() {
+    let (_folder, path) = folder();
+    let mut store = write(&path);
+    assert_eq!(store.verify(Some(End::NOTHING)).unwrap(), End::NOTHING);
+    store.keep(&["one", "two"], at(1)).unwrap();
+    let noted = store.end();
+    store.keep(&["three"], at(2)).unwrap();
+    assert_eq!(store.verify(Some(noted)).unwrap().entries, 3);
+    drop(store);
+    meddle(&path, "DROP TRIGGER journal_is_not_cut; DELETE FROM journal WHERE n > 1").unwrap();
+    let cut = Store::open(&path, Access::Read).unwrap();
+    assert_eq!(cut.verify(None).unwrap().entries, 1, "nobody can tell that there was more");
+    assert!(matches!(cut.verify(Some(noted)), Err(StoreError::Broken(Broken::Noted { n: 2 }))));
 }
 
 #[test]
@@ -100,6 +138,9 @@ fn there_is_one_writer_and_any_number_of_readers() {
     let (_folder, path) = folder();
     let mut store = write(&path);
     assert!(matches!(Store::open(&path, Access::Write(None)), Err(StoreError::InUse { .. })));
+    let link = path.with_extension("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    assert!(matches!(Store::open(&link, Access::Write(None)), Err(StoreError::InUse { .. })), "by another name too");
     store.keep(&["one"], at(1)).unwrap();
     let reader = Store::open(&path, Access::Read).unwrap();
     assert_eq!(bodies(&reader), ["one"]);
@@ -133,6 +174,19 @@ fn what_is_no_store_is_not_touched() {
 }
 
 #[test]
+fn whatever_its_name_a_store_is_a_file() {
+    let (folder, _) = folder();
+    for name in [":memory:", "file::memory:?mode=memory", "a?mode=ro", "%41", "ü b"] {
+        let path = folder.path().join(name);
+        write(&path).keep(&["one"], at(1)).unwrap();
+        assert_eq!(bodies(&write(&path)), ["one"], "{name}");
+        assert!(std::fs::metadata(&path).unwrap().len() > 0, "{name}");
+    }
+    // An empty path is none.
+    assert!(matches!(Store::open(Path::new(""), Access::Write(None)), Err(StoreError::File { .. })));
+}
+
+#[test]
 fn entries_of_another_store_are_taken_only_if_they_follow() {
     let (folder, path) = folder();
     let mut store = write(&path);
@@ -142,7 +196,7 @@ fn entries_of_another_store_are_taken_only_if_they_follow() {
     let mut copy = other("copy");
     copy.take(&all[..2]).unwrap();
     copy.take(&all).unwrap();
-    assert_eq!(copy.verify().unwrap(), store.end());
+    assert_eq!(copy.verify(None).unwrap(), store.end());
     let mut theirs = other("theirs");
     theirs.keep(&["one", "elsewhere"], at(1)).unwrap();
     assert!(matches!(theirs.take(&all), Err(StoreError::Other { entries: 2, n: 2 })));

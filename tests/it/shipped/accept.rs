@@ -267,3 +267,18 @@ fn a_change_set_that_stays_behind_is_named() {
     assert!(ran.stderr.contains("the change set `holdfast-accept-"), "{ran:#?}");
     assert!(ran.stderr.contains("stays behind, and harms nobody: "), "{ran:#?}");
 }
+
+#[test]
+fn what_drifted_and_changes_with_the_patch_too_is_not_beside_it() {
+    let site = Site::of(&[("stack", "")]);
+    let template = "Resources:\n  A:\n    Type: AWS::SSM::Parameter\n    Properties: {Name: /a, Type: String, Value: one}\n  B:\n    \
+                    Type: AWS::SSM::Parameter\n    Properties: {Name: /b, Type: String, Value: one, Description: !GetAtt A.Value}\n";
+    site.template("stack", template);
+    site.repository.commit();
+    runs(&site, &["once"]);
+    changes(&site, "A", "tampered");
+    changes(&site, "B", "tampered");
+    let ran = runs(&site, &["drift", "accept", "stack", "A"]);
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    assert!(ran.stderr.contains("because of this patch, CloudFormation would Modify B"), "{ran:#?}");
+}

@@ -153,6 +153,15 @@ fn a_journal_goes_from_one_store_to_another_and_says_what_was_done_to_it() {
     assert_eq!((ran.code, copy.stdout), (Some(0), run(&site, &["verify"]).stdout), "{ran:#?}");
     let (changed, _) = import(&exported.stdout.replace("no report", "a report"));
     assert_eq!(changed.code, Some(5), "{changed:#?}");
+    let noted = run(&site, &["verify"]).stdout.lines().nth(1).unwrap().to_owned();
+    assert_eq!(run(&site, &["verify", "--noted", &noted]).code, Some(0));
+    let other = run(&site, &["verify", "--noted", &format!("2{}", &noted[1..])]);
+    assert_eq!(
+        (other.code, other.stderr.contains("entry 2 is not the one that was noted")),
+        (Some(5), true),
+        "{other:#?}"
+    );
+    assert_eq!(run(&site, &["verify", "--noted", "2"]).code, Some(2));
     let table = run(&site, &["replay"]).stdout;
     assert!(table.contains("100000000001") && table.contains("quarantine"), "{table}");
     let before = run(&site, &["replay", "--until", "2020-01-01T00:00:00Z"]).stdout;
