@@ -105,6 +105,8 @@ pub(crate) struct Rounds<'a, W> {
     tried: BTreeSet<StackKey>,
     /// Whether this turn has looked at what was due.
     looked: bool,
+    /// What this turn has looked at, in whole stacks or alone.
+    seen_now: BTreeSet<(StackKey, String)>,
     /// The mode of each stack towards drift, as the last plan had it.
     modes: BTreeMap<StackKey, Mode>,
 }
@@ -134,6 +136,7 @@ impl<'a, W: World> Rounds<'a, W> {
             reasons: BTreeMap::new(),
             tried: BTreeSet::new(),
             looked: false,
+            seen_now: BTreeSet::new(),
             modes: BTreeMap::new(),
         }
     }
@@ -267,15 +270,16 @@ impl<'a, W: World> Rounds<'a, W> {
 
     /// Writes what is remembered, if it has changed. Only one agent at a time does.
     async fn keep(&mut self) -> Result<(), Stopped> {
-        if self.drifts != self.kept_drifts {
-            self.take().await?;
-            self.world.store().save_drifts(&self.drifts).await?;
-            self.kept_drifts = self.drifts.clone();
-        }
+        // First what is pending: a heal that is counted, and of which nobody knows that it began, would be judged.
         if self.memory != self.kept {
             self.take().await?;
             self.world.store().save(&self.memory).await?;
             self.kept = self.memory.clone();
+        }
+        if self.drifts != self.kept_drifts {
+            self.take().await?;
+            self.world.store().save_drifts(&self.drifts).await?;
+            self.kept_drifts = self.drifts.clone();
         }
         Ok(())
     }

@@ -95,6 +95,10 @@ fn end(pending: &Pending, found: Option<&FoundStack>, now: Timestamp) -> Option<
         (Stance::Undone | Stance::Ready, Started::Continue | Started::RollBack) => Some(End::done(None)),
         _ if untouched => unseen(),
         (Stance::Ready, _) if removal => unseen(),
+        // A heal leaves its name on the stack: without one, somebody else has changed it, and nothing of it is ours.
+        (Stance::Ready, Started::Heal) if !found.change_set.as_deref().is_some_and(Fingerprint::is_heal) => {
+            Some(End::Never)
+        }
         // Another's name says that somebody changed it since: then it is not taken for what we asked.
         // After a heal it is named by the heal, and is still what it was.
         (Stance::Ready, act) => Some(End::Done {

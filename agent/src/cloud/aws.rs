@@ -160,7 +160,8 @@ impl Cloud for Aws {
         match call.send().await {
             Ok(_) => Ok(()),
             Err(error) => match trouble(CALL, &error) {
-                error if error.problem == Trouble::AlreadyExists => Ok(()),
+                // A request's name is its fingerprint; what one goes by that reverts may have changed since.
+                error if error.problem == Trouble::AlreadyExists && !request.revert => Ok(()),
                 error => Err(error),
             },
         }

@@ -41,7 +41,8 @@ pub trait Cloud {
     fn template(&self, key: &StackKey, stack_id: &str) -> impl Future<Output = Result<String, CloudError>>;
 
     /// Asks for a change set. One of the same name that exists already is the same request: its name is its
-    /// fingerprint (`cloudformation:CreateChangeSet`).
+    /// fingerprint (`cloudformation:CreateChangeSet`). One that reverts goes by what was there when it was made, so that
+    /// there is one already is an error.
     fn create_change_set(&self, request: &ChangeSetRequest<'_>) -> impl Future<Output = Result<(), CloudError>>;
 
     /// A change set by name, all pages. With `values`, property values before and after are asked for too: for people

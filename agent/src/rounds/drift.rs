@@ -59,18 +59,21 @@ impl<W: World> Rounds<'_, W> {
     /// begun.
     pub(super) async fn look_after(&mut self, on: Ground<'_>, reading: &Reading) -> Result<bool, Stopped> {
         self.verify(on).await;
-        if self.settings.heal.is_none() {
-            if !std::mem::replace(&mut self.looked, true) {
-                self.eyes.borrow_mut().more = false;
-                let hints = self.hinted(on).await;
-                self.collect(on, &hints).await;
-                self.follow(on, hints).await;
-            }
+        let scheduled = self.settings.heal.is_none();
+        if scheduled && !std::mem::replace(&mut self.looked, true) {
+            self.eyes.borrow_mut().more = false;
+            let hints = self.hinted(on).await;
+            self.collect(on, &hints).await;
+            self.follow(on, hints).await;
+        }
+        self.ask_who().await;
+        let started = self.heal(on, reading).await?;
+        // Afterwards: while all of a stack is looked at, none of its resources can be.
+        if scheduled {
             self.begin_looks(on).await;
             self.list(on).await;
         }
-        self.ask_who().await;
-        self.heal(on, reading).await
+        Ok(started)
     }
 
     /// Reads the looks that are done.
@@ -149,6 +152,11 @@ impl<W: World> Rounds<'_, W> {
         self.drifts.change(key, |known| known.running = None);
         self.drifts.look(key, running.since, &covered);
         self.learn_of(on, key, running.first, &look, named);
+        // A look that began before this turn has not seen what was done since.
+        if running.since >= self.began {
+            let found = self.drifts.findings(key).iter().map(|finding| (key.clone(), finding.logical.to_string()));
+            self.seen_now.extend(found.collect::<Vec<_>>());
+        }
         Ok(())
     }
 
@@ -247,6 +255,7 @@ impl<W: World> Rounds<'_, W> {
     ) -> Result<News, CloudError> {
         let at = now(self.world);
         let deviation = self.world.cloud().detect_resource(place, logical).await?;
+        self.seen_now.insert((place.key.clone(), logical.to_owned()));
         let look = Look {
             at,
             resources: Vec::new(),

@@ -10,6 +10,7 @@ use crate::{
     reading::Reading,
     refusal,
     stop::Stopped,
+    template,
     world::{World, now},
 };
 use futures_util::future::join_all;
@@ -17,6 +18,7 @@ use manifests::{
     drift::Drift,
     id::{LogicalId, StackKey},
     report::What,
+    stack::Stack,
 };
 use plan::{
     drift::{
@@ -53,7 +55,10 @@ enum Made {
 impl<W: World> Rounds<'_, W> {
     /// Puts back what may be put back. Answers whether anything was begun.
     pub(super) async fn heal(&mut self, on: Ground<'_>, reading: &Reading) -> Result<bool, Stopped> {
-        let steps = self.due_heals(on);
+        let mut steps = self.due_heals(on);
+        if self.look_again(on, &steps).await {
+            steps = self.due_heals(on);
+        }
         if steps.is_empty() {
             return Ok(false);
         }
@@ -64,7 +69,7 @@ impl<W: World> Rounds<'_, W> {
         }
         self.tried.extend(steps.iter().map(|step| step.key.clone()));
         for (step, made) in steps.iter().zip(made) {
-            if let Some((permit, cost)) = self.judged(on, step, made).await {
+            if let Some((permit, cost)) = self.judged(on, step, made, reading).await {
                 self.about_to(step, &permit, &cost, reading);
                 permits.push(permit);
             }
@@ -83,6 +88,45 @@ impl<W: World> Rounds<'_, W> {
             started |= begun;
         }
         Ok(started)
+    }
+
+    /// Looks again at everything that is about to be put back and was not looked at in this turn: what somebody has changed
+    /// since may be ignored, or theirs. Answers whether anything was.
+    async fn look_again(&mut self, on: Ground<'_>, steps: &[Step]) -> bool {
+        let mut again = false;
+        for step in steps {
+            let Some(place) = self.with_facts(on, |facts| lookable(facts, &step.key)) else { continue };
+            let findings: Vec<LogicalId> =
+                self.drifts.findings(&step.key).iter().map(|finding| finding.logical.clone()).collect();
+            for logical in findings {
+                if self.seen_now.contains(&(step.key.clone(), logical.to_string())) {
+                    continue;
+                }
+                again = true;
+                self.spend(1);
+                if let Err(error) = self.look_at(on, &place, logical.as_str(), &Named::new()).await {
+                    tracing::warn!(stack = %step.key, error = %error.said(), "what is to be put back could not be looked at");
+                    // What is not known is not put back; another turn tries again.
+                    self.tried.insert(step.key.clone());
+                }
+            }
+        }
+        again
+    }
+
+    /// What rewrites the template that the stack has, where that matters.
+    async fn transforms(&self, step: &Step, manifest: &Stack, reading: &Reading) -> Result<Vec<String>, String> {
+        if self.law.policy.guardrails.may.macros {
+            return Ok(Vec::new());
+        }
+        // What is settled has the template of the commit.
+        if self.plan.rows.get(&step.key).is_some_and(|row| row.stand == Stand::Settled) {
+            let package = reading.package(self.world.source(), &manifest.template).await?;
+            return Ok(package.transforms());
+        }
+        let id = step.stack_id.as_deref().unwrap_or_default();
+        let text = self.world.cloud().template(&step.key, id).await.map_err(|error| error.said())?;
+        Ok(template::transforms(&text))
     }
 
     /// Whether what was to be put back is.
@@ -113,7 +157,8 @@ impl<W: World> Rounds<'_, W> {
             }
             let rules = on.0.wanted.get(&key).map_or_else(Drift::default, |wanted| wanted.manifest.drift.clone());
             let scene = Scene { found, rules: &rules, guardrails: &self.law.policy.guardrails };
-            let verdict = self.drifts.change(&key, |known| verdict::judge(known, scene, &looks));
+            let at = now(self.world);
+            let verdict = self.drifts.change(&key, |known| verdict::judge(known, scene, &looks, at));
             if let Some(healed) = verdict.healed {
                 self.note_for(&key, What::Healed, healed);
             }
@@ -194,7 +239,15 @@ impl<W: World> Rounds<'_, W> {
             kept: &kept,
             description: "puts back what was changed behind CloudFormation's back",
         };
-        cloud.create_change_set(&request).await?;
+        if let Err(error) = cloud.create_change_set(&request).await {
+            // One that stayed behind was made of what was there at another time, and would undo what nobody judged.
+            if error.problem == Kind::AlreadyExists {
+                return trouble(
+                    "a change set of its name was left over; it goes, and another is made in the next turn",
+                );
+            }
+            return Err(error);
+        }
         let set = waited_for(cloud, self.world.clock(), self.settings.poll, &step.key, &heal.change_set).await?;
         Ok(match outcome(&set) {
             Outcome::Ready => Made::Ready(set),
@@ -206,13 +259,16 @@ impl<W: World> Rounds<'_, W> {
     }
 
     /// What the guard says; what is not permitted is remembered, and its change set goes.
-    async fn judged(&mut self, on: Ground<'_>, step: &Step, made: Made) -> Option<(Permit, Cost)> {
+    async fn judged(&mut self, on: Ground<'_>, step: &Step, made: Made, reading: &Reading) -> Option<(Permit, Cost)> {
         let wanted = on.0.wanted.get(&step.key)?;
         let judgement = match made {
-            Made::Ready(set) => {
-                let law = self.law.judges((&self.memory, on.0), None, now(self.world));
-                judge_heal(&Preview { step, manifest: &wanted.manifest, set, transforms: Vec::new() }, &law)
-            }
+            Made::Ready(set) => match self.transforms(step, &wanted.manifest, reading).await {
+                Ok(transforms) => {
+                    let law = self.law.judges((&self.memory, on.0), None, now(self.world));
+                    judge_heal(&Preview { step, manifest: &wanted.manifest, set, transforms }, &law)
+                }
+                Err(why) => Judgement::Later(Why::Trouble(why)),
+            },
             Made::Never(why) => {
                 let why = format!(
                     "{why}; ends with a commit that changes the stack, when a person puts it back, or with a newer agent"
@@ -255,15 +311,14 @@ impl<W: World> Rounds<'_, W> {
         }
         match &ended.end {
             End::Done { .. } => {}
+            // What is not remembered to be healing was never counted, or is no longer.
             End::Never => self.drifts.change(&ended.key, |known| {
-                known.healing.clear();
-                known.heals.pop();
+                if !std::mem::take(&mut known.healing).is_empty() {
+                    known.heals.pop();
+                }
             }),
             End::Failed { status, .. } => {
-                self.drifts.change(&ended.key, |known| {
-                    known.healing.clear();
-                    known.heals.pop();
-                });
+                self.drifts.change(&ended.key, |known| known.healing.clear());
                 // What it was asked to be it still is: CloudFormation has undone the heal, and nothing else.
                 let undone = found.stacks.get(&ended.key).filter(|found| found.stance() == Some(Stance::Undone));
                 if let (Some(fingerprint), Some(found)) = (ended.pending.fingerprint, undone) {

@@ -1,3 +1,5 @@
+//! A store under whatever can happen to its file.
+
 use super::*;
 use crate::journal::tests::at;
 use std::os::unix::fs::PermissionsExt;

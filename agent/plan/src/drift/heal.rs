@@ -48,6 +48,8 @@ pub struct Heal {
     pub change_set: String,
     /// What detection named, and how it found it.
     pub findings: BTreeMap<LogicalId, Seen>,
+    /// Which properties of those it named, where that is known in whole.
+    pub places: BTreeMap<LogicalId, BTreeSet<String>>,
     /// What else detection named, of which nothing matters here.
     pub noisy: BTreeSet<LogicalId>,
     /// What differs where the manifest says that it may.
@@ -130,6 +132,9 @@ fn bar(
     {
         return Some(Reason::Stopped(Why::Fenced(fenced)));
     }
+    if !known.healing.is_empty() {
+        return Some(Reason::Stopped(Why::Trouble("whether the last time helped could not be looked at yet".into())));
+    }
     if known.findings.iter().all(|finding| super::kinds::is_never_reverted(&finding.kind)) {
         return Some(Reason::Kinds(known.findings.iter().map(|finding| finding.kind.clone()).collect()));
     }
@@ -205,16 +210,21 @@ fn unfit(facts: &Facts<'_>, found: &FoundStack) -> Option<Reason> {
     }
 }
 
-/// What the account's rules say of who changed it. A rule is about who CloudTrail says it was; whom an event only names is
-/// waited for to be confirmed, but not for ever.
+/// What the account's rules say of who changed it. A rule is about who CloudTrail says it was: where there are rules, it is
+/// waited for, whatever an event says, but not for ever.
 fn left_alone(facts: &Facts<'_>, known: &Drifted) -> Option<Reason> {
     let rules = &facts.policy.guardrails.drift;
-    let later = |at: Timestamp, by| at.checked_add(by).unwrap_or(at);
+    if rules.people.is_empty() {
+        return None;
+    }
     let of = |finding: &Finding| {
-        let author = finding.author.as_ref()?;
-        let until = author.left_alone(rules)?;
-        let until = if author.sure { until } else { until.min(later(finding.since, CONFIRMED)) };
-        (until > facts.now).then(|| (until, author.told(rules.who).by, author.sure))
+        let sure = finding.author.as_ref().filter(|author| author.sure);
+        let until = match sure {
+            Some(author) => author.left_alone(rules)?,
+            None => finding.since.checked_add(CONFIRMED).unwrap_or(finding.since),
+        };
+        let by = || finding.author.as_ref().and_then(|author| author.told(rules.who).by);
+        (until > facts.now).then(|| (until, by(), sure.is_some()))
     };
     let (until, by, sure) = known.findings.iter().filter_map(of).max_by_key(|(until, ..)| *until)?;
     Some(if sure { Reason::Rule { by, until } } else { Reason::Unconfirmed { by, until } })
@@ -279,7 +289,10 @@ fn case(known: &Drifted, found: &FoundStack) -> Fingerprint {
 /// The step that puts back everything that was found.
 fn step(key: &StackKey, row: &Row, found: &FoundStack, known: &Drifted) -> Step {
     let findings = known.findings.iter().map(|finding| (finding.logical.clone(), finding.seen())).collect();
+    let whole = known.findings.iter().filter(|one| !one.gone && (1..Finding::PATHS).contains(&one.paths.len()));
+    let top = |path: &String| path.split('/').nth(1).map(String::from);
     let heal = Heal {
+        places: whole.map(|one| (one.logical.clone(), one.paths.iter().filter_map(top).collect())).collect(),
         change_set: name(found, case(known, found)),
         findings,
         noisy: known.noisy.clone(),

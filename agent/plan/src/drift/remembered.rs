@@ -62,9 +62,12 @@ pub struct Drifted {
     /// What somebody changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
-    /// When something was put back last.
+    /// When it was tried to put something back, whatever came of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heals: Vec<Timestamp>,
+    /// When something was put back last, and seen to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put_back: Option<Timestamp>,
     /// Why it is not put back any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Stop>,

@@ -48,7 +48,7 @@ pub fn report(drifts: &Drifts, telling: &Telling<'_>) -> Option<(DriftReport, St
     let known = drifts.of(key);
     let findings = drifts.findings(key);
     let looked = drifts.looked(key);
-    let healed = known.and_then(|known| known.heals.iter().max().copied());
+    let healed = known.and_then(|known| known.put_back);
     let recently = healed.is_some_and(|at| now.duration_since(at) < HEALED);
     let state = match (findings.is_empty(), recently) {
         (false, _) => State::Drifted,

@@ -15,7 +15,11 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
+use jiff::{SignedDuration, Timestamp};
 use manifests::{guardrails::Who, id::LogicalId};
+
+/// How long one tries to look whether a heal helped.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// What came of a heal, in words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,24 +33,28 @@ pub struct Verdict {
 /// Judges a heal by what was found before and what each look since found. `looks` has what is new by resource; a resource
 /// that could not be looked at is not in it. What could not be compared, or is of a type that CloudFormation never puts back,
 /// says nothing of the heal.
-pub fn judge(known: &mut Drifted, scene: Scene<'_>, looks: &BTreeMap<LogicalId, News>) -> Verdict {
+pub fn judge(known: &mut Drifted, scene: Scene<'_>, looks: &BTreeMap<LogicalId, News>, now: Timestamp) -> Verdict {
     let healing = core::mem::take(&mut known.healing);
+    // What could not be looked at is looked at in another turn, but not for ever.
+    let recent = known.heals.last().is_some_and(|at| now.duration_since(*at) < PATIENCE);
+    let (again, healing): (Vec<LogicalId>, Vec<LogicalId>) =
+        healing.into_iter().partition(|logical| recent && !looks.contains_key(logical));
+    known.healing = again;
     let back: Vec<&Finding> =
         looks.values().flat_map(|news| &news.back).filter(|finding| healing.contains(&finding.logical)).collect();
     let seen = |logical: &LogicalId| looks.get(logical).is_some_and(|news| !news.unseen.contains(logical.as_str()));
     let unseen: Vec<&LogicalId> = healing.iter().filter(|logical| !seen(logical)).collect();
     let was_healed = |one: &&Finding| healing.contains(&one.logical) && !is_never_reverted(&one.kind);
-    let (healed, others): (Vec<&Finding>, Vec<&Finding>) = known.findings.iter().partition(was_healed);
+    let (healed, others): (Vec<&Finding>, Vec<&Finding>) =
+        known.findings.iter().filter(|one| !known.healing.contains(&one.logical)).partition(was_healed);
     let still: Vec<&Finding> = healed.into_iter().filter(|one| seen(&one.logical)).collect();
     let verdict = Verdict {
         healed: (!back.is_empty()).then(|| format!("put back {}", names(&back, Some(scene.guardrails.drift.who)))),
         left: left(&still, &others, &unseen),
     };
-    if back.is_empty() {
-        // Nothing was put back that could be counted.
-        known.heals.pop();
-    } else {
+    if !back.is_empty() {
         known.stopped = None;
+        known.put_back = known.heals.last().copied();
     }
     if !still.is_empty() {
         let why = format!(
@@ -56,10 +64,8 @@ pub fn judge(known: &mut Drifted, scene: Scene<'_>, looks: &BTreeMap<LogicalId, 
         );
         known.stopped = Some(scene.stop(known, why, None));
     }
-    if !back.is_empty() || !still.is_empty() {
-        let over = known.heals.len().saturating_sub(7);
-        known.heals.drain(..over);
-    }
+    let over = known.heals.len().saturating_sub(7);
+    known.heals.drain(..over);
     verdict
 }
 

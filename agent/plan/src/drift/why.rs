@@ -35,7 +35,7 @@ pub enum Reason {
         /// Until when.
         until: Timestamp,
     },
-    /// The account would leave alone what this author changes, and only an event says that it was.
+    /// The account leaves alone what some authors change, and CloudTrail has not said yet who it was.
     Unconfirmed {
         /// Who, as far as that may be said.
         by: Option<String>,
@@ -91,11 +91,15 @@ impl fmt::Display for Reason {
                 "is left alone until {until:.0}, because this account's guardrails say so of what {} changes (`drift.people`)",
                 by.as_deref().unwrap_or("the one who did it")
             ),
-            Self::Unconfirmed { by, until } => write!(
+            Self::Unconfirmed { by: Some(by), until } => write!(
                 f,
-                "waits for CloudTrail to confirm that it was {}, whose changes this account leaves alone; put back at {until:.0} \
-                 if it does not",
-                by.as_deref().unwrap_or("one")
+                "waits for CloudTrail to say whether it was {by}, because this account leaves alone what some change \
+                 (`drift.people`); put back at {until:.0} if it says nothing"
+            ),
+            Self::Unconfirmed { by: None, until } => write!(
+                f,
+                "waits for CloudTrail to say who it was, because this account leaves alone what some change (`drift.people`); put \
+                 back at {until:.0} if it says nothing"
             ),
             Self::Flapping { times, authors, until } => {
                 let who: Vec<String> = authors.iter().cloned().collect();

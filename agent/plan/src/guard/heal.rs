@@ -134,10 +134,19 @@ fn is_witnessed(change: &Change, heal: &Heal) -> bool {
     let is_modified = change.drift == Some(Seen::Modified) && change.action == Some(Action::Modify);
     match found {
         Some(Seen::Deleted) => change.drift == Some(Seen::Deleted),
-        Some(Seen::Modified) => is_modified,
+        Some(Seen::Modified) => is_modified && is_named(change, heal),
         Some(Seen::InSync | Seen::NotChecked | Seen::Unknown | Seen::Unsupported) => false,
         None => is_among(&heal.noisy, logical) && is_modified,
     }
+}
+
+/// Whether detection named every property that it changes: a parameter that is looked up anew, or a macro that runs again,
+/// may change others of the same resource.
+fn is_named(change: &Change, heal: &Heal) -> bool {
+    let places =
+        heal.places.iter().find(|(name, _)| name.as_str() == change.logical.as_str()).map(|(_, places)| places);
+    let named = |place: &str| places.is_none_or(|places| places.contains(place));
+    change.details.iter().all(|detail| named(detail.name.as_deref().unwrap_or(&detail.attribute)))
 }
 
 /// Whether it destroys something. A resource that is gone is not replaced by being made again.

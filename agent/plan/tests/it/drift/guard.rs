@@ -381,3 +381,25 @@ fn what_was_put_back_is_remembered_beside_what_was_destroyed() {
         assert!(read(broken).is_err(), "{broken}");
     }
 }
+
+#[test]
+fn what_of_a_named_resource_only_the_change_set_names_is_held() {
+    let says = |found: &str, places: &[&str]| {
+        let mut hearing = hearing(found, BACK);
+        let detail = |name: &&str| Detail {
+            attribute: "Properties".into(),
+            name: Some((*name).into()),
+            before: None,
+            after: None,
+            recreation: None,
+        };
+        hearing.set.changes[0].details = places.iter().map(detail).collect();
+        hearing.says()
+    };
+    assert!(says(TOPIC, &["DisplayName"]).starts_with("permitted"));
+    // A parameter that is looked up anew, for one, changes another property of the same resource.
+    assert!(says(TOPIC, &["DisplayName", "KmsMasterKeyId"]).starts_with(BESIDE));
+    assert!(says("Topic MODIFIED /Tags/0/Value=b", &["Tags"]).starts_with("permitted"));
+    // Where detection does not say in what it differs, nobody can tell.
+    assert!(says("Topic MODIFIED", &["DisplayName"]).starts_with("permitted"));
+}

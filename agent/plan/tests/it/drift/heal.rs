@@ -243,16 +243,19 @@ fn what_some_people_change_is_left_alone_for_a_while() {
     let left = "is left alone until 2025-06-15T20:03:20Z, because this account's guardrails say so of what \
                 arn:aws:sts::111122223333:assumed-role/break-glass/jane changes (`drift.people`)";
     is(&world, &by("break-glass", true), left, "due");
-    let waits = "waits for CloudTrail to confirm that it was arn:aws:sts::111122223333:assumed-role/break-glass/jane, whose \
-                 changes this account leaves alone; put back at 2025-06-15T16:20:00Z if it does not";
+    let waits = "waits for CloudTrail to say whether it was arn:aws:sts::111122223333:assumed-role/break-glass/jane, because \
+                 this account leaves alone what some change (`drift.people`); put back at 2025-06-15T16:20:00Z if it says nothing";
     is(&world, &by("break-glass", false), waits, "due");
     is(&world, &by("deploy", true), "due", "due");
-    is(&world, &drifts(3_500, TOPIC), "due", "due");
+    // What an event says decides nothing, and neither does that there was none.
+    is(&world, &by("deploy", false), "waits for CloudTrail to say whether it was arn:", "due");
+    is(&world, &drifts(3_500, TOPIC), "waits for CloudTrail to say who it was, because this account", "due");
     world.policy.guardrails.drift.who = Who::None;
     is(&world, &by("break-glass", true), "of what the one who did it changes", "due");
-    is(&world, &by("break-glass", false), "confirm that it was one, whose", "due");
+    is(&world, &by("break-glass", false), "to say who it was, because", "due");
     world.now = at(3_500) + SignedDuration::from_mins(15);
     is(&world, &by("break-glass", false), "due", "due");
+    is(&world, &drifts(3_500, TOPIC), "due", "due");
     is(&world, &by("break-glass", true), "is left alone until", "due");
     world.now = at(3_400) + SignedDuration::from_hours(4);
     is(&world, &by("break-glass", true), "due", "due");

@@ -23,6 +23,7 @@ fn heal(stack: &str) -> Step {
     let heal = Heal {
         change_set: "holdfast-heal-1".into(),
         findings: [].into(),
+        places: [].into(),
         noisy: BTreeSet::new(),
         ignoring: BTreeSet::new(),
     };

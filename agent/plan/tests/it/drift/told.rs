@@ -36,13 +36,13 @@ fn where_nobody_looks_nothing_is_told() {
 fn a_stack_is_drifted_then_healed_then_in_sync() {
     let mut drifts = drifts(0, "Topic DELETED");
     assert_eq!(full(&drifts).1, State::Drifted);
-    drifts.change(&key("app"), |known| known.heals = vec![at(0), at(-9)]);
+    drifts.change(&key("app"), |known| (known.heals, known.put_back) = (vec![at(0), at(-9)], Some(at(0))));
     assert_eq!((full(&drifts).1, full(&drifts).0.healed), (State::Drifted, Some(at(0))));
     drifts.change(&key("app"), |known| known.findings.clear());
     assert_eq!(full(&drifts).1, State::Healed);
-    drifts.change(&key("app"), |known| known.heals = vec![at(3_600) - HEALED]);
+    drifts.change(&key("app"), |known| known.put_back = Some(at(3_600) - HEALED));
     assert_eq!(full(&drifts).1, State::InSync);
-    drifts.change(&key("app"), |known| known.heals = vec![at(3_600) - HEALED + SignedDuration::from_secs(1)]);
+    drifts.change(&key("app"), |known| known.put_back = Some(at(3_600) - HEALED + SignedDuration::from_secs(1)));
     assert_eq!(full(&drifts).1, State::Healed);
     assert_eq!(full(&Drifts::default()).1, State::InSync);
 }

@@ -32,12 +32,17 @@ fn within<T>(ask: impl FnOnce(Scene<'_>) -> T) -> T {
 
 /// What comes of it when each of these resources looks like that again; one that is not named could not be looked at.
 fn after(eye: &mut Eye, looks: &[&str]) -> Verdict {
+    // So late that nobody tries to look any more.
+    after_at(eye, looks, 4_000)
+}
+
+fn after_at(eye: &mut Eye, looks: &[&str], now: i64) -> Verdict {
     let one = |text: &&str| -> (LogicalId, News) {
         let logical = text.split_whitespace().next().expect(text);
         (word(logical), eye.sees_one(20, logical, text))
     };
     let looks: BTreeMap<LogicalId, News> = looks.iter().map(one).collect();
-    within(|scene| judge(&mut eye.known, scene, &looks))
+    within(|scene| judge(&mut eye.known, scene, &looks, at(now)))
 }
 
 const BOTH: &str = "Topic MODIFIED /DisplayName=canary-hunter2, Queue AWS::SQS::Queue DELETED";
@@ -83,6 +88,24 @@ fn what_could_not_be_looked_at_says_nothing() {
     let mut eye = healing(BOTH);
     let verdict = after(&mut eye, &[]);
     assert_eq!((verdict.healed, verdict.left.as_deref()), (None, Some("Queue, Topic could not be looked at again")));
+}
+
+#[test]
+fn what_could_not_be_looked_at_is_looked_at_in_another_turn() {
+    let mut eye = healing(BOTH);
+    let verdict = after_at(&mut eye, &["Queue AWS::SQS::Queue IN_SYNC"], 60);
+    assert_eq!(verdict.healed.as_deref(), Some("put back Queue (AWS::SQS::Queue, deleted)"));
+    assert_eq!((verdict.left, &eye.known.healing), (None, &vec![word("Topic")]));
+    let verdict = after_at(&mut eye, &["Topic IN_SYNC"], 120);
+    assert_eq!(verdict.healed.as_deref(), Some("put back Topic (AWS::SNS::Topic /DisplayName)"));
+    assert_eq!((eye.known.healing.len(), eye.known.put_back), (0, Some(at(10))));
+}
+
+#[test]
+fn what_did_not_help_is_counted_and_nothing_is_called_put_back() {
+    let mut eye = healing("Topic MODIFIED /DisplayName=b");
+    after(&mut eye, &["Topic MODIFIED /DisplayName=c"]);
+    assert_eq!((eye.known.heals.len(), eye.known.put_back), (1, None), "another value each time is the same fight");
 }
 
 #[test]
