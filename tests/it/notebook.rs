@@ -45,6 +45,21 @@ pub(crate) struct Notebook {
     pub(crate) past_a_hold: RefCell<Option<String>>,
     pub(crate) past_the_rails: RefCell<Option<String>>,
     bug: Option<Bug>,
+    /// How many more documents whoever writes lives to write; then it dies, with that one not written.
+    pub(crate) dies: Cell<Option<u64>>,
+}
+
+impl Notebook {
+    async fn lives(&self) {
+        match self.dies.get() {
+            None => {}
+            Some(0) => {
+                self.dies.set(None);
+                std::future::pending().await
+            }
+            Some(left) => self.dies.set(Some(left - 1)),
+        }
+    }
 }
 
 /// One agent's place at the notebook.
@@ -62,6 +77,7 @@ impl Notebook {
         let (text, drifts, guardrails, orders, lease, leases) = Default::default();
         let (saves, acted, together, past_a_hold, past_the_rails) = Default::default();
         Self {
+            dies: Cell::default(),
             text,
             drifts,
             guardrails,
@@ -173,6 +189,7 @@ impl Store for Desk {
     }
 
     async fn save_drifts(&self, drifts: &Drifts) -> Result<(), StoreError> {
+        self.lives().await;
         *self.drifts.borrow_mut() = Some(serde_json::to_string(drifts).unwrap());
         Ok(())
     }
@@ -192,6 +209,7 @@ impl Store for Desk {
     }
 
     async fn save(&self, memory: &Memory) -> Result<(), StoreError> {
+        self.lives().await;
         if self.saves.get() != self.seen.get() {
             self.note(format!("agent {} writes over what another one wrote", self.agent));
         }

@@ -17,7 +17,7 @@
 //! forged STACK LOGICAL STACK LOGICAL (what happened to the second is said of the first, and nothing else reaches the agent)
 //! quirk STACK LOGICAL NAME (what CloudFormation gets wrong about drift)      quirk calm
 //! bucket (the artifact bucket is there)      write FILE "text"
-//! turn      dies before|after N
+//! turn      dies before|after N (calls)      dies writing N (more documents of its own)
 //! expect STATE      expect STACK STATE      expect STACK says "text"      expect happened WHAT STACK
 //! expect nothing happened      expect call ACTION N      expect writes N      expect gone STACK      expect value STACK "text"
 //! expect refused "text"      expect reports N      expect objects N
@@ -117,8 +117,8 @@ fn a_heal_that_is_killed_at_any_call_is_put_back_in_the_end() {
     let after = "pass 3m\nturn\npass 7h\nturn\npass 1m\nturn\npass 1m\nturn\n\
                  expect value app \"one\"\nexpect drift app none\nexpect app healed\n";
     let mut died = 0;
-    for call in 1..40 {
-        for when in ["before", "after"] {
+    for call in 0..40 {
+        for when in ["before", "after", "writing"] {
             match script(&format!("{when} call {call}"), &format!("{before}dies {when} {call}\n{after}")) {
                 Ok(()) => died += 1,
                 Err(why) if why.contains("the agent lived") => {}
@@ -206,6 +206,10 @@ impl Scene {
                 return self.order(&words);
             }
             ["turn"] => return self.turn(),
+            ["dies", "writing", document] => {
+                self.all.here(ME).store.dies.set(Some(number(document)?));
+                return ensure(self.all.turn(ME).is_none(), "the agent lived: it wrote fewer documents");
+            }
             ["dies", when, call] => return self.dies(*when == "after", number(call)?),
             ["expect", rest @ ..] => return self.expect(rest),
             other => return Err(format!("there is no such line: {other:?}")),
