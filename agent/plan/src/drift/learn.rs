@@ -208,9 +208,13 @@ fn replace(known: &mut Drifted, look: &Look, findings: Vec<Finding>) -> News {
     news
 }
 
-/// What a look could not compare.
+/// What a look could not compare. Whoever asks about one resource, and hears that it was not looked at, has heard nothing of it.
 fn unseen(look: &Look) -> BTreeSet<String> {
-    let doubtful = |seen: Option<Seen>| matches!(seen, Some(Seen::Unknown) | None);
+    let doubtful = |seen: Option<Seen>| match seen {
+        Some(Seen::Unknown) | None => true,
+        Some(Seen::NotChecked | Seen::Unsupported) => look.only.is_some(),
+        Some(Seen::InSync | Seen::Modified | Seen::Deleted) => false,
+    };
     let deviations = look.deviations.iter().filter(|one| doubtful(one.seen)).map(|one| &one.logical);
     let resources = look.resources.iter().filter(|one| doubtful(one.seen)).map(|one| &one.logical);
     deviations.chain(resources).cloned().collect()

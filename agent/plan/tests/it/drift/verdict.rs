@@ -85,6 +85,9 @@ fn what_could_not_be_looked_at_says_nothing() {
         assert_eq!(verdict.left.as_deref(), Some("Topic could not be looked at again"));
         assert_eq!((eye.found().as_str(), &eye.known.stopped), ("Topic /DisplayName", &None));
     }
+    let mut eye = healing("Topic MODIFIED /DisplayName=b");
+    let verdict = after(&mut eye, &["Topic NOT_CHECKED"]);
+    assert_eq!((verdict.healed, verdict.left.as_deref()), (None, Some("Topic could not be looked at again")));
     let mut eye = healing(BOTH);
     let verdict = after(&mut eye, &[]);
     assert_eq!((verdict.healed, verdict.left.as_deref()), (None, Some("Queue, Topic could not be looked at again")));
