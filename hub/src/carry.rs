@@ -6,7 +6,6 @@ use crate::{
     journal::{End, Entry},
     store::{Store, StoreError},
 };
-use manifests::id::Digest;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Write};
 
@@ -53,21 +52,13 @@ pub enum CarryError {
     },
 }
 
-/// The last line.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Last {
-    entries: u64,
-    chain: Digest,
-}
-
 /// Writes everything that the store has.
 ///
 /// # Errors
 /// When it can't be read, or is not what was received.
 pub fn export(store: &Store, out: &mut impl Write) -> Result<End, CarryError> {
     let end = store.each_sound(|entry| write(out, &entry))?;
-    write(out, &Last { entries: end.entries, chain: end.chain })?;
+    write(out, &end)?;
     out.flush()?;
     Ok(end)
 }
@@ -104,7 +95,7 @@ pub fn import(store: &mut Store, from: impl BufRead) -> Result<End, CarryError> 
                     batch.clear();
                 }
             }
-            Line::Last(Last { entries, chain }) => last = Some(End { entries, chain }),
+            Line::Last(end) => last = Some(end),
         }
     }
     store.take(&batch)?;
@@ -118,7 +109,7 @@ pub fn import(store: &mut Store, from: impl BufRead) -> Result<End, CarryError> 
 /// A line.
 enum Line {
     Entry(Entry),
-    Last(Last),
+    Last(End),
 }
 
 /// What stands in a line. Which of the two it is meant to be is told by its fields, so that what is wrong with it can be said.
@@ -140,6 +131,7 @@ mod tests {
         journal::tests::at,
         store::{Access, Keep},
     };
+    use manifests::id::Digest;
     use tempfile::TempDir;
 
     fn store(folder: &TempDir, name: &str) -> Store {

@@ -23,7 +23,8 @@ pub struct Entry {
 }
 
 /// Where a journal ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct End {
     /// How many entries it has.
     pub entries: u64,

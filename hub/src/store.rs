@@ -175,10 +175,7 @@ impl Store {
     }
 
     /// Shows every entry, in order, until one is refused.
-    ///
-    /// # Errors
-    /// When one can't be read, and what `each` says.
-    pub fn each<E: From<StoreError>>(&self, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<(), E> {
+    fn each<E: From<StoreError>>(&self, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<(), E> {
         let read = |error: rusqlite::Error| StoreError::from(error);
         let mut all = self.database.prepare(&format!("{ENTRIES} ORDER BY n")).map_err(read)?;
         let mut rows = all.query([]).map_err(read)?;
@@ -188,10 +185,10 @@ impl Store {
         Ok(())
     }
 
-    /// The same; the journal has to be what was received, and end where the store does.
+    /// Shows every entry, in order, as long as each follows from what is before it.
     ///
     /// # Errors
-    /// Also at the first entry that is not.
+    /// At the first that does not, or can't be read; and what `each` says.
     pub fn each_sound<E: From<StoreError>>(&self, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<End, E> {
         let mut end = End::NOTHING;
         self.each(|entry| {
@@ -221,7 +218,7 @@ impl Store {
         Ok(end)
     }
 
-    /// Takes in an entry of another store's journal; the same one again is no harm.
+    /// Takes in entries of another store's journal, all or none; the same ones again are no harm.
     ///
     /// # Errors
     /// When it does not follow from what is here.

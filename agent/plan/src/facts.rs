@@ -190,6 +190,13 @@ pub struct Detail {
     pub recreation: Option<String>,
 }
 
+impl Detail {
+    /// Which property it is, or what else of the resource.
+    pub fn place(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.attribute)
+    }
+}
+
 /// How far a change set has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeSetStatus {

@@ -20,11 +20,7 @@ use crate::{
     turn::{Standing, Start, start},
     world::{Settings, World},
 };
-use manifests::{
-    id::{RepoPath, StackKey},
-    parse::MAX_FILE,
-    stack::Stack,
-};
+use manifests::{id::RepoPath, parse::MAX_FILE, stack::Stack};
 use plan::select::{Account, Selected};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -125,7 +121,7 @@ fn one_manifest<'s>(all: &[StackDrift], selected: &'s Selected) -> Result<&'s St
     match manifests.first() {
         Some(first) if names.len() == 1 => Ok(first),
         Some(_) | None => {
-            let places = all.iter().map(|stack| format!("`{}` of {}", place(&stack.key), stack.manifest));
+            let places = all.iter().map(|stack| format!("`{}` of {}", stack.key, stack.manifest));
             let places: Vec<String> = places.collect();
             Err(CommandError::Refused(format!(
                 "several manifests ask for a stack of this name: say which is meant, {}",
@@ -133,11 +129,6 @@ fn one_manifest<'s>(all: &[StackDrift], selected: &'s Selected) -> Result<&'s St
             )))
         }
     }
-}
-
-/// As it is said on the command line.
-fn place(key: &StackKey) -> String {
-    format!("{}/{}", key.region, key.stack)
 }
 
 /// Other manifests whose templates change with this one, because theirs is the same or has it nested in it.

@@ -81,8 +81,7 @@ fn is_beside(change: &Change, drifted: &[ResourceDrift]) -> bool {
         return true;
     };
     let differs = |place: &str| found.differences.iter().any(|one| one.path.split('/').nth(1) == Some(place));
-    let own = |detail: &Detail| differs(detail.name.as_deref().unwrap_or(&detail.attribute));
-    found.finding.gone || change.details.iter().all(own)
+    found.finding.gone || change.details.iter().map(Detail::place).all(differs)
 }
 
 fn name(change: &Change) -> String {

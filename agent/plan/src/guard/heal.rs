@@ -102,7 +102,7 @@ fn forbidden(preview: &Preview<'_>, heal: &Heal, law: &Law<'_>) -> Option<String
 /// Whether it says itself that it changes what is ignored: that may differ only since detection looked.
 fn names_ignored(change: &Change, rules: &Drift) -> bool {
     let ignored = |place: &str| rules.ignores(change.logical.as_str(), &change.kind, &format!("/{place}"));
-    change.details.iter().any(|detail| ignored(detail.name.as_deref().unwrap_or(&detail.attribute)))
+    change.details.iter().any(|detail| ignored(detail.place()))
 }
 
 /// What it changes beside what detection named.
@@ -146,7 +146,7 @@ fn is_named(change: &Change, heal: &Heal) -> bool {
     let places =
         heal.places.iter().find(|(name, _)| name.as_str() == change.logical.as_str()).map(|(_, places)| places);
     let named = |place: &str| places.is_none_or(|places| places.contains(place));
-    change.details.iter().all(|detail| named(detail.name.as_deref().unwrap_or(&detail.attribute)))
+    change.details.iter().all(|detail| named(detail.place()))
 }
 
 /// Whether it destroys something. A resource that is gone is not replaced by being made again.
