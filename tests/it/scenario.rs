@@ -107,28 +107,6 @@ fn script(name: &str, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whatever was written, made or begun when the agent died: a heal is found and seen to its end, and nobody says of one that
-/// never ran that it did not help.
-#[test]
-fn a_heal_that_is_killed_at_any_call_is_put_back_in_the_end() {
-    let before = "watchful\nstack app value=one\nhealing app \"{mode: heal}\"\ncommit\nturn\npass 1m\nturn\npass 5m\nturn\n\
-                  changes app P \"two\"\nevents\n";
-    // What the events said died with the agent: at the latest its schedule finds it.
-    let after = "pass 3m\nturn\npass 7h\nturn\npass 1m\nturn\npass 1m\nturn\n\
-                 expect value app \"one\"\nexpect drift app none\nexpect app healed\n";
-    let mut died = 0;
-    for call in 0..40 {
-        for when in ["before", "after", "writing"] {
-            match script(&format!("{when} call {call}"), &format!("{before}dies {when} {call}\n{after}")) {
-                Ok(()) => died += 1,
-                Err(why) if why.contains("the agent lived") => {}
-                Err(why) => panic!("{why}"),
-            }
-        }
-    }
-    assert!(died >= 20, "a heal takes more calls than {died}");
-}
-
 /// Words, of which those in quotes may hold spaces.
 fn words(line: &str) -> Vec<String> {
     let parts = line.split('"').enumerate();

@@ -1,6 +1,6 @@
 //! The lines of a scenario in which somebody changes a resource behind CloudFormation's back.
 
-use super::{ME, Scene, ensure, home, me, number};
+use super::{ME, Scene, ensure, home, me, number, script};
 use manifests::report::{DriftReport, StackReport};
 use sim::{
     cfn::quirk::{Quirk, Quirky},
@@ -146,4 +146,26 @@ fn listen(scene: &mut Scene) {
     let name = [("QueueName".to_owned(), serde_json::Value::from(QUEUE))].into_iter().collect();
     world.place_resource(&me(), Key::new(&home(), "AWS::SQS::Queue", &address.url()), name);
     world.deliver_events(&me(), &home(), QUEUE).expect("it was just put there");
+}
+
+/// Whatever was written, made or begun when the agent died: a heal is found and seen to its end, and nobody says of one that
+/// never ran that it did not help.
+#[test]
+fn a_heal_that_is_killed_at_any_call_is_put_back_in_the_end() {
+    let before = "watchful\nstack app value=one\nhealing app \"{mode: heal}\"\ncommit\nturn\npass 1m\nturn\npass 5m\nturn\n\
+                  changes app P \"two\"\nevents\n";
+    // What the events said died with the agent: at the latest its schedule finds it.
+    let after = "pass 3m\nturn\npass 7h\nturn\npass 1m\nturn\npass 1m\nturn\n\
+                 expect value app \"one\"\nexpect drift app none\nexpect app healed\n";
+    let mut died = 0;
+    for call in 0..40 {
+        for when in ["before", "after", "writing"] {
+            match script(&format!("{when} call {call}"), &format!("{before}dies {when} {call}\n{after}")) {
+                Ok(()) => died += 1,
+                Err(why) if why.contains("the agent lived") => {}
+                Err(why) => panic!("{why}"),
+            }
+        }
+    }
+    assert!(died >= 20, "a heal takes more calls than {died}");
 }
