@@ -11,6 +11,7 @@ use crate::{
     drift,
     error::{CommandError, Exit, chain},
     forecast::{self, Verdict, forecast},
+    lambda,
     people::Order,
     run::run,
     shipped::{Shipped, Watcher, aws, configuration},
@@ -59,7 +60,11 @@ impl Cli {
     /// # Errors
     /// When it makes no sense, or asks for help.
     pub fn read() -> Result<Self, clap::Error> {
-        let matches = Self::command().try_get_matches()?;
+        let matches = match lambda::is_here() && std::env::args_os().len() <= 1 {
+            // A function is started without a word.
+            true => Self::command().try_get_matches_from(["holdfast", "run"])?,
+            false => Self::command().try_get_matches()?,
+        };
         let command = matches.subcommand().map_or(&matches, |(_, command)| command);
         let names_guardrails = command.value_source("guardrails") == Some(ValueSource::CommandLine);
         Ok(Self { names_guardrails, ..Self::from_arg_matches(&matches)? })
@@ -144,10 +149,21 @@ fn version(output: Output) -> Exit {
 }
 
 async fn daemon(flags: Flags) -> Result<Exit, CommandError> {
+    if lambda::is_here() {
+        return lambda::serve(&flags, function).await;
+    }
     let (config, aws) = configured(flags).await?;
     let (world, settings) = Shipped::new(&config, &aws, Calls::default(), Log)?;
     run(&world, &settings, config.interval, stop()).await?;
     Ok(Exit::Done)
+}
+
+/// The agent as a function makes it: how often its schedule comes is the interval that it tells.
+async fn function(flags: Flags) -> Result<(Shipped<Log>, Settings), CommandError> {
+    let (config, aws) = configured(flags).await?;
+    let (world, mut settings) = Shipped::new(&config, &aws, Calls::default(), Log)?;
+    settings.rest = config.interval.try_into().ok();
+    Ok((world, settings))
 }
 
 async fn once(flags: Flags, output: Output) -> Result<Exit, CommandError> {

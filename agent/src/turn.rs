@@ -51,6 +51,11 @@ impl Standing {
         self.account.as_ref().is_some_and(|account| hear(&mut self.eyes.borrow_mut(), events, account))
     }
 
+    /// Whether something that woke it has not been followed yet.
+    pub fn has_hints(&self) -> bool {
+        !self.eyes.borrow().hints.is_empty()
+    }
+
     /// Whether the last turn left something to look at, or to read, soon.
     pub fn has_more(&self) -> bool {
         self.eyes.borrow().more
@@ -160,6 +165,14 @@ pub(crate) async fn start<'s, W: World>(
     let new = found.memory.is_none() && !found.lost;
     let begin = Begin { memory, kept, law, lease: found.lease, began, calls, new, drifts: found.drifts, eyes };
     Ok((Start { account, begin, reading }, trouble))
+}
+
+/// Asks whose account this is, without which no event can be understood.
+///
+/// # Errors
+/// When it can't be told, or is not the one that it was configured for.
+pub async fn meet<W: World>(world: &W, settings: &Settings, standing: &mut Standing) -> Result<(), Stopped> {
+    identity(world, settings, standing).await.map(drop)
 }
 
 /// Whose account this is: asked once in the life of a process.

@@ -36,6 +36,11 @@ pub(crate) fn path() -> std::ffi::OsString {
     std::env::var_os("PATH").unwrap_or_default()
 }
 
+/// Where a program that ships is.
+pub(crate) fn program_at(name: &str) -> &'static Path {
+    built(name)
+}
+
 /// Where cargo put a program. Cargo is asked, so that no target folder, triple or profile is guessed.
 fn built(name: &str) -> &'static Path {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();

@@ -26,6 +26,7 @@ mod notebook;
 mod openpgp;
 mod proxy;
 mod readme;
+mod runtime;
 mod scenario;
 mod shipped;
 mod signatures;

@@ -9,6 +9,7 @@
 mod account;
 mod contract;
 mod drift;
+mod lambda;
 mod strict;
 
 use crate::{

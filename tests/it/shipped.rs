@@ -16,6 +16,7 @@ mod hub;
 mod imports;
 mod insight;
 mod killed;
+mod lambda;
 mod lease;
 mod people;
 mod proxies;

@@ -12,7 +12,8 @@ use std::path::PathBuf;
 /// What there is to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Turn after turn, until stopped (SIGINT or SIGTERM); what CloudFormation is at work on then goes on by itself
+    /// Turn after turn, until stopped (SIGINT or SIGTERM); what CloudFormation is at work on then goes on by itself. In AWS
+    /// Lambda: a turn for each event
     Run,
     /// Make one turn: look, decide, act, tell
     Once,

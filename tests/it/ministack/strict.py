@@ -8,6 +8,7 @@ private names, so this file knows one version and runs with no other. (`--check`
    puts it back when it is executed, and is undone to the drift when it fails.
  * A change set is also found by its name and the ARN of its stack.
  * Drift detection has happened when somebody has asked once whether it has.
+ * Whose a resource is can be asked by its name in the account (`DescribeStackResources`).
  * `DescribeStacks` names the change set that was executed last, and the role.
 
 Not here, though AWS has it: a difference is one of a whole property, and its values are not told; what refers to a
@@ -33,7 +34,7 @@ try:
         end(f"this is {version}")
     from ministack.app import main
     from ministack.core.responses import new_uuid, now_iso
-    from ministack.services.cloudformation import _ACTION_HANDLERS, _change_sets, changesets
+    from ministack.services.cloudformation import _ACTION_HANDLERS, _change_sets, _stacks, changesets
     from ministack.services.cloudformation.changesets import _find_change_set
     from ministack.services.cloudformation.drift import detect_resource_drift, supports_drift
     from ministack.services.cloudformation.handlers import _drift_target, _resolve_stack
@@ -234,6 +235,17 @@ def describe_stacks(inner, params):
 
     status, headers, body = inner(params)
     return status, headers, re.sub("<StackId>(.+?)</StackId>", told, body.decode()).encode()
+
+
+@around("DescribeStackResources")
+def describe_stack_resources(inner, params):
+    if not (physical := _p(params, "PhysicalResourceId")):
+        return inner(params)
+    for stack in list(_stacks.values()):
+        for logical, resource in stack.get("_resources", {}).items():
+            if resource.get("PhysicalResourceId") == physical:
+                return inner({"StackName": [stack["StackName"]], "LogicalResourceId": [logical]})
+    return _error("ValidationError", f"Stack for {physical} does not exist")
 
 
 # Drift detection. What was begun and nobody has asked about: its stack, and what looks at it.
