@@ -127,10 +127,7 @@ fn read(text: &[u8]) -> Result<Line, serde_json::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        journal::tests::at,
-        store::{Access, Keep},
-    };
+    use crate::{journal::tests::at, keep::Keep, store::Access};
     use manifests::id::Digest;
     use tempfile::TempDir;
 

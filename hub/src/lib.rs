@@ -14,6 +14,7 @@ pub mod clock;
 pub mod expected;
 pub mod ingest;
 pub mod journal;
+pub mod keep;
 pub mod queue;
 pub mod reading;
 pub mod show;

@@ -1,17 +1,18 @@
 //! `holdfast-hub`: arguments, log, runtime, exit code.
 
 use clap::Parser;
-use fleet::{fold::Fleet, page::Page, presence::Patience};
+use fleet::{page::Page, presence::Patience};
 use hub::{
     carry::{CarryError, export, import},
     cli::{Arguments, Command, Looking, Output, Replay, Run, Stored, Verify, Watch},
     clock,
     expected::{Expected, ExpectedError},
     journal::End,
+    keep::{Keep, Memory},
     queue::Queue,
     reading::replay,
     show::{Form, Show},
-    store::{Access, Keep, Nowhere, Store, StoreError},
+    store::{Access, Store, StoreError},
     watch::{Until, WatchError, watch},
 };
 use jiff::SignedDuration;
@@ -63,11 +64,10 @@ fn main() -> ExitCode {
 
 fn execute(command: Command) -> Result<(), HubError> {
     match command {
-        Command::Watch(watch) => run(watch, (&mut Nowhere, Fleet::default())),
+        Command::Watch(watch) => run(watch, &mut Memory::default()),
         Command::Run(Run { watch, stored, store_size }) => {
             let mut store = Store::open(&stored.store, Access::Write(store_size))?;
-            let fleet = replay(&store, None)?;
-            run(watch, (&mut store, fleet))
+            run(watch, &mut store)
         }
         Command::Replay(Replay { stored, looking, until, output }) => {
             let expected = expected(looking)?;
@@ -137,7 +137,7 @@ fn log() {
     tracing_subscriber::registry().with(wanted.unwrap_or_else(usual)).with(log).init();
 }
 
-fn run(arguments: Watch, kept: (&mut impl Keep, Fleet)) -> Result<(), HubError> {
+fn run(arguments: Watch, kept: &mut impl Keep) -> Result<(), HubError> {
     let mut expected = expected(arguments.looking)?;
     let until = match arguments.duration {
         Some(time) => Until::After(time),

@@ -3,12 +3,12 @@
 //! Not here: where messages come from, and where they are kept.
 
 use crate::{
-    ingest,
+    keep::{Heard, Memory},
     show::News,
     store::{Store, StoreError},
 };
 use fleet::{
-    fold::{Fleet, Outcome, fold, refuse},
+    fold::{Fleet, Outcome},
     presence::Freshness,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -50,20 +50,19 @@ fn seconds<S: Serializer>(time: &Option<SignedDuration>, serializer: S) -> Resul
 /// # Errors
 /// When the store can't be read, or is not what was received: nobody is shown a picture of that.
 pub fn replay(store: &Store, until: Option<Timestamp>) -> Result<Fleet, StoreError> {
-    let mut reading = Reading::default();
+    let mut memory = Memory::default();
     store.each_sound(|entry| {
         if until.is_none_or(|until| entry.received <= until) {
-            drop(reading.take_one(&entry.body, entry.received));
+            drop(memory.take(&entry.body, entry.received));
         }
         Ok::<_, StoreError>(())
     })?;
-    Ok(reading.fleet)
+    Ok(memory.fleet)
 }
 
 /// What has been read so far.
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
-    pub(crate) fleet: Fleet,
     pub(crate) health: Health,
     /// Whether the last picture shows all of it.
     pub(crate) shown: bool,
@@ -72,33 +71,16 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// Folds a batch and gives what is new in it, in the order of arrival.
-    pub(crate) fn take<'a>(&mut self, bodies: impl Iterator<Item = &'a str>, now: Timestamp) -> Vec<News> {
+    /// Counts what came of a batch and gives what is new in it, in the order of arrival.
+    pub(crate) fn take(&mut self, heard: Vec<Heard>, now: Timestamp) -> Vec<News> {
         (self.shown, self.health.caught_up) = (false, None);
         let before = self.health.lag.take();
-        let news = bodies.flat_map(|body| self.take_one(body, now)).collect();
+        let news = heard.into_iter().flat_map(|heard| self.take_one(heard, now)).collect();
         self.health.lag = self.health.lag.or(before);
         news
     }
 
-    fn take_one(&mut self, body: &str, now: Timestamp) -> Vec<News> {
-        let fleet = std::mem::take(&mut self.fleet);
-        let event = match ingest::read(body) {
-            Ok(event) => event,
-            Err(unreadable) => {
-                let reason = unreadable.reason();
-                self.fleet = refuse(fleet, body.as_bytes(), reason.clone(), now);
-                self.health.refused += 1;
-                return vec![News::Refused { received: now, reason }];
-            }
-        };
-        let (account, name, happened) =
-            (event.data.account.clone(), event.data.account_name.clone(), event.data.happened.clone());
-        let (report, age) = (event.id.clone(), now.duration_since(event.time));
-        let (fleet, outcome) = fold(fleet, event, now);
-        self.fleet = fleet;
-        tracing::debug!(%account, %report, ?outcome, "folded");
-        let tell = |happening| News::Happened { account: account.clone(), name: name.clone(), happening };
+    fn take_one(&mut self, Heard { outcome, event }: Heard, now: Timestamp) -> Vec<News> {
         let count = match &outcome {
             Outcome::Newest => &mut self.health.newest,
             Outcome::Late => &mut self.health.late,
@@ -107,17 +89,23 @@ impl Reading {
             Outcome::Refused(_) => &mut self.health.refused,
         };
         *count += 1;
-        if !matches!(outcome, Outcome::Refused(_)) {
-            self.health.lag = self.health.lag.max(Some(age));
+        if let Outcome::Refused(reason) = outcome {
+            return vec![News::Refused { received: now, reason }];
         }
+        let Some(event) = event else { return Vec::new() };
+        let (account, report, age) = (event.data.account, event.id, now.duration_since(event.time));
+        tracing::debug!(%account, %report, ?outcome, "heard");
+        self.health.lag = self.health.lag.max(Some(age));
+        let name = event.data.account_name;
+        let tell = |happening| News::Happened { account: account.clone(), name: name.clone(), happening };
+        let happened = event.data.happened;
         match outcome {
             Outcome::Newest | Outcome::Late => happened.into_iter().map(tell).collect(),
-            Outcome::Known => Vec::new(),
+            Outcome::Known | Outcome::Refused(_) => Vec::new(),
             Outcome::Contested => {
                 let contested = News::Contested { account: account.clone(), name: name.clone(), report };
                 std::iter::once(contested).chain(happened.into_iter().map(tell)).collect()
             }
-            Outcome::Refused(reason) => vec![News::Refused { received: now, reason }],
         }
     }
 }
@@ -126,42 +114,136 @@ impl Reading {
 mod tests {
     use super::*;
     use crate::{
+        carry::{export, import},
+        store::view::{Filter, Moment},
+    };
+    use crate::{
         ingest::tests::{report, sns},
         journal::tests::at,
-        store::{Access, Keep},
+        keep::Keep,
+        store::Access,
     };
+    use fleet::{page::View, presence::Patience};
+    use manifests::id::AccountId;
     use proptest::prelude::*;
+    use serde_json::json;
 
-    /// Messages as a queue delivers them: some again, some in an envelope, some no reports, in batches.
+    /// Messages as a queue delivers them: of three accounts, some again, some late, some in an envelope, some contested, some no
+    /// reports, in batches.
     fn batches() -> impl Strategy<Value = Vec<Vec<String>>> {
-        let one = (1_u64..8, prop::sample::select(vec!["in-sync", "held", "failed"]), 0..6_u8);
-        let one = one.prop_map(|(sequence, state, form)| {
-            let report = report(sequence, state).to_string();
+        let state = || prop::sample::select(vec!["in-sync", "held", "failed", "healed", "needs-a-person"]);
+        let one = (1_u64..8, 1..4_u8, state(), prop::collection::vec(state(), 0..4), 0..8_u8, 0..3_i64);
+        let one = one.prop_map(|(sequence, account, state, stacks, form, commit)| {
+            let mut report = report(sequence, state);
+            let account = account.to_string().repeat(12);
+            report["subject"] = account.as_str().into();
+            report["source"] = format!("/holdfast/{account}").into();
+            let data = &mut report["data"];
+            data["account"] = account.into();
+            data["stacks"] = stacks.iter().enumerate().map(stack).collect();
+            data["source"]["applied"] = format!("main@sha1:{}", commit.to_string().repeat(40)).into();
             match form {
                 0 => "no report".to_owned(),
-                1 => sns(&report).to_string(),
-                _ => report,
+                1 => sns(&report.to_string()).to_string(),
+                2 => {
+                    report["time"] = "2026-05-01T12:00:07Z".into();
+                    report.to_string()
+                }
+                _ => report.to_string(),
             }
         });
         prop::collection::vec(prop::collection::vec(one, 1..6), 1..6)
     }
 
+    fn stack((n, state): (usize, &&str)) -> serde_json::Value {
+        let drift = json!({"mode": "warn", "compared": n, "resources": n + 2, "drifted": [{
+            "resource": "R", "type": "AWS::SSM::Parameter", "how": "modified", "since": "2026-05-01T11:00:00Z",
+        }]});
+        json!({
+            "manifest": format!("m{n}"), "region": "eu-central-1", "stack": format!("s{n}"), "state": state,
+            "provides": [format!("C-{}", n % 2)], "why": format!("because of {state}"), "drift": drift,
+        })
+    }
+
+    /// What every sum should be, added up from the rows.
+    fn is_added_up(store: &Store) {
+        let moment = Moment { patience: Patience::default(), now: at(0) };
+        let overview = store.overview(moment).unwrap();
+        let accounts = store.accounts(moment, &Filter::default(), None).unwrap().rows;
+        let (mut states, mut controls, mut stacks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for row in &accounts {
+            *states.entry(row.state).or_insert(0) += 1;
+            let (_, event) = store.account(&row.account, moment).unwrap().unwrap();
+            for stack in &event.data.stacks {
+                *stacks.entry(stack.state).or_insert(0) += 1;
+                for control in &stack.provides {
+                    *controls.entry((control.clone(), stack.state)).or_insert(0) += 1;
+                }
+            }
+        }
+        assert_eq!(&overview.accounts, &states);
+        assert_eq!(&overview.stacks, &stacks);
+        let told = store.controls().unwrap().into_iter().flat_map(|control| {
+            control.states.into_iter().map(move |(state, n)| ((control.control.clone(), state), n))
+        });
+        assert_eq!(told.collect::<BTreeMap<_, _>>(), controls);
+        for place in store.places(None).unwrap().rows {
+            let placed = store.placed(&place.stack, None).unwrap();
+            assert_eq!(placed.accounts.rows.len() as u64, place.states.values().sum::<u64>());
+        }
+        for revision in store.revisions(10).unwrap() {
+            let at_it = accounts.iter().filter(|row| row.applied.as_ref() == Some(&revision.commit)).count() as u64;
+            assert_eq!(revision.applied, at_it);
+            let rings = store.rings(&revision.commit).unwrap();
+            assert_eq!(rings.iter().map(|ring| ring.applied).sum::<u64>(), at_it);
+        }
+        let drifted = store.drifted(None).unwrap().rows.len() as u64;
+        assert_eq!(drifted, stacks.values().sum::<u64>());
+    }
+
+    fn expected(accounts: &[u8]) -> manifests::fleet::Fleet {
+        let at = || manifests::stack::Location { file: "fleet.yaml".parse().unwrap(), line: 1 };
+        let one = |n: &u8| {
+            let id: AccountId = n.to_string().repeat(12).parse().unwrap();
+            let labels = [("ring".to_owned(), (n % 2).to_string())].into();
+            (id.clone(), manifests::fleet::Account { id, name: Some(format!("a{n}")), labels, at: at() })
+        };
+        manifests::fleet::Fleet { accounts: accounts.iter().map(one).collect() }
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
-        fn a_store_shows_again_what_was_heard(batches in batches()) {
+        fn a_store_shows_what_was_heard_and_shows_it_again(
+            batches in batches(), listed in prop::collection::vec(1..6_u8, 0..4)
+        ) {
             let folder = tempfile::tempdir().unwrap();
-            let mut store = Store::open(&folder.path().join("store"), Access::Write(None)).unwrap();
-            let mut live = Reading::default();
+            let path = folder.path().join("store");
+            let mut store = Store::open(&path, Access::Write(None)).unwrap();
+            let mut live = Memory::default();
+            let listed = expected(&listed);
             for (batch, n) in batches.iter().zip(0..) {
                 let bodies: Vec<&str> = batch.iter().map(String::as_str).collect();
                 store.keep(&bodies, at(n)).unwrap();
-                live.take(bodies.into_iter(), at(n));
+                live.keep(&bodies, at(n)).unwrap();
+                let who = (n % 2 == 1).then_some(&listed);
+                let view = View { expected: who, patience: Patience::default(), now: at(n) };
+                prop_assert_eq!(store.page(&view).unwrap(), live.page(&view).unwrap());
+                is_added_up(&store);
             }
             prop_assert_eq!(&replay(&store, None).unwrap(), &live.fleet);
             prop_assert_eq!(replay(&store, Some(at(-1))).unwrap(), Fleet::default());
             let last = batches.len() as i64 - 1;
-            prop_assert_eq!(replay(&store, Some(at(last))).unwrap(), live.fleet);
+            prop_assert_eq!(&replay(&store, Some(at(last))).unwrap(), &live.fleet);
+
+            // Whoever takes the journal in makes the same picture of it, in whatever steps.
+            let mut copy = Store::open(&folder.path().join("copy"), Access::Write(None)).unwrap();
+            let mut text = Vec::new();
+            export(&store, &mut text).unwrap();
+            import(&mut copy, text.as_slice()).unwrap();
+            let view = View { expected: Some(&listed), patience: Patience::default(), now: at(last) };
+            prop_assert_eq!(copy.page(&view).unwrap(), live.page(&view).unwrap());
+            is_added_up(&copy);
         }
     }
 }

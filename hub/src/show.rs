@@ -166,17 +166,21 @@ impl<W: Write> Show<W> {
     fn page(&mut self, page: &Page, colour: bool, now: Timestamp) -> io::Result<()> {
         writeln!(self.out, "fleet  {}", fleet(page))?;
         self.accounts(&page.accounts, colour, now)?;
-        self.not_ready(page.not_ready.as_deref().unwrap_or_default())?;
+        match page.accounts_total.saturating_sub(page.accounts.len() as u64) {
+            0 => {}
+            more => writeln!(self.out, "and {more} more")?,
+        }
+        self.not_ready(page.not_ready.as_deref().unwrap_or_default(), page.not_ready_total)?;
         page.quarantine.iter().try_for_each(|refused| self.refused(refused))
     }
 
-    fn not_ready(&mut self, all: &[NotReady]) -> io::Result<()> {
+    fn not_ready(&mut self, all: &[NotReady], total: u64) -> io::Result<()> {
         /// As many as a person reads.
         const SHOWN: usize = 20;
         for NotReady { account, name } in all.iter().take(SHOWN) {
             writeln!(self.out, "not ready  {}", who(account, name.as_deref()))?;
         }
-        match all.len().saturating_sub(SHOWN) {
+        match total.saturating_sub(all.len().min(SHOWN) as u64) {
             0 => Ok(()),
             more => writeln!(self.out, "not ready  and {more} more"),
         }
@@ -237,9 +241,7 @@ fn fleet(page: &Page) -> String {
     words.extend(of(stacks_good, stacks, "stacks"));
     words.extend(of(compared, resources, "resources compared for drift"));
     let quiet = [Freshness::Late, Freshness::Silent].map(|word| (page.freshness.get(&word).copied(), word.as_str()));
-    let unexpected = page.accounts.iter().filter(|row| row.unexpected).count() as u64;
-    let missing = page.not_ready.as_ref().map_or(0, Vec::len) as u64;
-    let others = [(Some(missing), "not ready"), (Some(unexpected), "unexpected")];
+    let others = [(Some(page.not_ready_total), "not ready"), (Some(page.unexpected), "unexpected")];
     let counted = quiet.into_iter().chain(others).filter_map(|(count, word)| Some((count.filter(|n| *n > 0)?, word)));
     words.extend(counted.map(|(count, word)| format!("{count} {word}")));
     words.join(", ")

@@ -6,36 +6,32 @@
 //!
 //! Not here: what messages say, and PostgreSQL.
 
-use crate::journal::{Broken, End, Entry};
+use crate::{
+    ingest,
+    journal::{Broken, End, Entry},
+    keep::{Heard, Keep},
+};
+use fleet::{
+    fold::Outcome,
+    page::{Page, View},
+    presence::Freshness,
+};
 use jiff::Timestamp;
 use manifests::id::Digest;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+mod expect;
+mod picture;
+pub mod view;
+
+use picture::Picture;
 use std::{
+    collections::BTreeMap,
     fs::{File, OpenOptions, TryLockError},
     io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
-
-/// Where messages are kept before they are taken off the queue.
-pub trait Keep {
-    /// Keeps them, all or none; those that were kept before are not kept again.
-    ///
-    /// # Errors
-    /// When they are not on disk.
-    fn keep(&mut self, bodies: &[&str], received: Timestamp) -> Result<(), StoreError>;
-}
-
-/// Nothing is kept: the picture ends with the program.
-#[derive(Debug, Clone, Copy)]
-pub struct Nowhere;
-
-impl Keep for Nowhere {
-    fn keep(&mut self, _: &[&str], _: Timestamp) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
 
 /// Why a store can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +110,8 @@ impl From<rusqlite::Error> for StoreError {
 const APPLICATION: u32 = 0x484f_4c44;
 
 /// What makes each version of the form out of the one before. What has shipped is never changed.
-const FORMS: [&str; 1] = ["
+const FORMS: [&str; 2] = [
+    "
     CREATE TABLE journal (
         n        INTEGER PRIMARY KEY CHECK (n > 0), -- from 1, without a gap
         received INTEGER NOT NULL,                  -- milliseconds since 1970
@@ -126,7 +123,9 @@ const FORMS: [&str; 1] = ["
         BEGIN SELECT RAISE(ABORT, 'what was received is not changed'); END;
     CREATE TRIGGER journal_is_not_cut BEFORE DELETE ON journal
         BEGIN SELECT RAISE(ABORT, 'what was received is not deleted'); END;
-"];
+",
+    picture::FORM,
+];
 
 fn newest() -> u32 {
     u32::try_from(FORMS.len()).unwrap_or(u32::MAX)
@@ -146,6 +145,8 @@ pub enum Access {
 pub struct Store {
     database: Connection,
     end: End,
+    /// The list of those who are expected, as this process took it in last.
+    expected: String,
     /// Held as long as the store is open to be written to.
     _lock: Option<File>,
 }
@@ -166,7 +167,11 @@ impl Store {
         database.busy_timeout(Duration::from_secs(10))?;
         prepare(&mut database, path, access)?;
         let end = end(&database)?;
-        Ok(Self { database, end, _lock: lock })
+        let mut store = Self { database, end, expected: String::new(), _lock: lock };
+        if let Access::Write(_) = access {
+            store.catch_up()?;
+        }
+        Ok(store)
     }
 
     /// Where the journal ends.
@@ -245,24 +250,70 @@ impl Store {
         }
         transaction.commit()?;
         self.end = end;
-        Ok(())
+        self.catch_up()
+    }
+
+    /// Brings the picture to the journal's end: entries of another store, or of a hub that made no picture yet.
+    fn catch_up(&mut self) -> Result<(), StoreError> {
+        /// How many entries go into it at once.
+        const STEP: u64 = 1_000;
+        loop {
+            let from = view::mark(&self.database)?;
+            if from >= self.end.entries {
+                return Ok(());
+            }
+            let transaction = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut picture = Picture::new(&transaction);
+            {
+                let mut all = transaction.prepare_cached(&format!("{ENTRIES} WHERE n > ?1 ORDER BY n LIMIT ?2"))?;
+                let mut rows = all.query([signed(from), signed(STEP)])?;
+                while let Some(row) = rows.next()? {
+                    let entry = entry(row)?;
+                    picture.take(entry.n, &entry.body, entry.received)?;
+                }
+            }
+            picture.end((from + STEP).min(self.end.entries))?;
+            transaction.commit()?;
+        }
     }
 }
 
 impl Keep for Store {
-    fn keep(&mut self, bodies: &[&str], received: Timestamp) -> Result<(), StoreError> {
+    fn keep(&mut self, bodies: &[&str], received: Timestamp) -> Result<Vec<Heard>, StoreError> {
         let transaction = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut end = end(&transaction)?;
+        let (mut end, mut heard) = (end(&transaction)?, Vec::with_capacity(bodies.len()));
+        let mut picture = Picture::new(&transaction);
         for body in bodies {
-            if !is_known(&transaction, body)? {
-                let entry = end.next(received, body);
-                insert(&transaction, &entry)?;
-                end = End { entries: entry.n, chain: entry.chain };
+            if is_known(&transaction, body)? {
+                heard.push(known(body));
+                continue;
             }
+            let entry = end.next(received, body);
+            insert(&transaction, &entry)?;
+            end = End { entries: entry.n, chain: entry.chain };
+            heard.push(picture.take(entry.n, body, received)?);
         }
+        picture.end(end.entries)?;
         transaction.commit()?;
         self.end = end;
-        Ok(())
+        Ok(heard)
+    }
+
+    fn page(&mut self, view: &View<'_>) -> Result<Page, StoreError> {
+        self.expect(view.expected)?;
+        view::page(&self.database, view)
+    }
+
+    fn freshness(&mut self, view: &View<'_>) -> Result<BTreeMap<Freshness, u64>, StoreError> {
+        view::freshness(&self.database, view)
+    }
+}
+
+/// What comes of a message whose very text was kept before.
+fn known(body: &str) -> Heard {
+    match ingest::read(body) {
+        Ok(event) => Heard { outcome: Outcome::Known, event: Some(event) },
+        Err(_) => Heard { outcome: Outcome::Known, event: None },
     }
 }
 

@@ -6,12 +6,12 @@
 use crate::{
     expected::Expected,
     journal::whole,
+    keep::Keep,
     queue::{Inbox, QueueError},
     reading::Reading,
     show::Show,
-    store::{Keep, StoreError},
+    store::StoreError,
 };
-use fleet::{fold::Fleet, page::Page};
 use jiff::{SignedDuration, Timestamp};
 use std::{io, pin::pin, time::Duration};
 
@@ -56,8 +56,8 @@ impl Reading {
             return Ok(());
         }
         let bodies: Vec<&str> = messages.iter().map(AsRef::as_ref).collect();
-        keep.keep(&bodies, at).map_err(WatchError::Store)?;
-        for news in self.take(bodies.into_iter(), at) {
+        let heard = keep.keep(&bodies, at).map_err(WatchError::Store)?;
+        for news in self.take(heard, at) {
             show.news(&news)?;
         }
         show.flush()?;
@@ -72,31 +72,38 @@ impl Reading {
         &mut self,
         error: &WatchError,
         is_new: bool,
+        keep: &mut impl Keep,
         (expected, show): (&mut Expected, &mut Show<impl io::Write>),
         now: Timestamp,
-    ) -> io::Result<()> {
+    ) -> Result<(), WatchError> {
         let error = crate::chain(error);
         tracing::warn!(error, "trying again");
         (self.health.trouble, self.health.caught_up) = (Some(error), None);
         if is_new {
-            self.show(expected, show, now)?;
+            self.show(keep, (expected, show), now)?;
             self.shown = false;
         }
         Ok(())
     }
 
-    fn show(&mut self, expected: &mut Expected, show: &mut Show<impl io::Write>, now: Timestamp) -> io::Result<()> {
+    fn show(
+        &mut self,
+        keep: &mut impl Keep,
+        (expected, show): (&mut Expected, &mut Show<impl io::Write>),
+        now: Timestamp,
+    ) -> Result<(), WatchError> {
         self.shown = true;
         self.health.expected = expected.read().err().map(|error| crate::chain(&error));
-        let page = Page::of(&self.fleet, &expected.view(now));
+        let page = keep.page(&expected.view(now)).map_err(WatchError::Store)?;
         show.picture(&self.health, &page, now)?;
         self.freshness = page.freshness;
         Ok(())
     }
 
     /// Whether an account has gone quiet since the last picture: that is news which nobody sends.
-    fn has_faded(&self, expected: &Expected, now: Timestamp) -> bool {
-        self.shown && Page::of(&self.fleet, &expected.view(now)).freshness != self.freshness
+    fn has_faded(&self, keep: &mut impl Keep, expected: &Expected, now: Timestamp) -> Result<bool, WatchError> {
+        let fresh = keep.freshness(&expected.view(now)).map_err(WatchError::Store)?;
+        Ok(self.shown && fresh != self.freshness)
     }
 }
 
@@ -107,7 +114,7 @@ impl Reading {
 /// output can't be written. In between, what does not answer is waited for.
 pub async fn watch(
     inbox: &impl Inbox,
-    (keep, fleet): (&mut impl Keep, Fleet),
+    keep: &mut impl Keep,
     (expected, show): (&mut Expected, &mut Show<impl io::Write>),
     until: Until,
     now: impl Fn() -> Timestamp,
@@ -117,7 +124,7 @@ pub async fn watch(
     const PAUSE: Duration = Duration::from_secs(5);
     /// The shortest poll that asks every server of SQS.
     const SOON: Duration = Duration::from_secs(1);
-    let (mut reading, started) = (Reading { fleet, ..Reading::default() }, now());
+    let (mut reading, started) = (Reading::default(), now());
     let (mut answered, mut failure) = (false, None);
     let mut stop = pin!(stop);
     while let Some(poll) = until.next_poll(now().duration_since(started)) {
@@ -138,7 +145,7 @@ pub async fn watch(
                 return Err(error);
             }
             Err(error @ (WatchError::Queue(_) | WatchError::Store(_))) => {
-                reading.trouble(&error, failure.is_none(), (expected, show), now())?;
+                reading.trouble(&error, failure.is_none(), keep, (expected, show), now())?;
                 failure = Some(error);
                 tokio::select! { () = &mut stop => break, () = tokio::time::sleep(PAUSE) => {} }
                 continue;
@@ -150,13 +157,13 @@ pub async fn watch(
             if until == Until::Dry {
                 break;
             }
-            if !reading.shown || reading.has_faded(expected, now()) {
-                reading.show(expected, show, now())?;
+            if !reading.shown || reading.has_faded(keep, expected, now())? {
+                reading.show(keep, (expected, show), now())?;
             }
         }
     }
     if !reading.shown {
-        reading.show(expected, show, now())?;
+        reading.show(keep, (expected, show), now())?;
     }
     failure.map_or(Ok(()), Err)
 }
@@ -180,17 +187,20 @@ mod tests {
     use crate::{
         expected::Expected,
         ingest::tests::{report, sns},
+        keep::{Heard, Keep, Memory},
         queue::{Inbox, QueueError},
-        reading::replay,
         show::{Form, Show},
-        store::{Access, Keep, Nowhere, Store, StoreError},
+        store::{Access, Store, StoreError},
     };
-    use fleet::fold::Fleet;
+    use fleet::{
+        page::{Page, View},
+        presence::Freshness,
+    };
     use jiff::{SignedDuration, Timestamp};
     use serde_json::{Value, json};
     use std::{
         cell::{Cell, RefCell},
-        collections::VecDeque,
+        collections::{BTreeMap, VecDeque},
         future::{pending, poll_fn},
         io,
         task::Poll,
@@ -235,7 +245,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(watch(
             inbox,
-            (&mut Nowhere, Fleet::default()),
+            &mut Memory::default(),
             (&mut Expected::default(), &mut Show::new(out, form)),
             Until::Dry,
             now,
@@ -299,7 +309,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let result = runtime.block_on(watch(
             &inbox,
-            (&mut Nowhere, Fleet::default()),
+            &mut Memory::default(),
             (&mut Expected::default(), &mut show),
             Until::Told,
             now,
@@ -323,9 +333,9 @@ mod tests {
         };
         let mut show = Show::new(&mut out, Form::Json);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (kept, mut expected) = ((&mut Nowhere, Fleet::default()), Expected::default());
+        let (mut kept, mut expected) = (Memory::default(), Expected::default());
         let until = Until::After(Duration::from_secs(6 * 3_600));
-        runtime.block_on(watch(&inbox, kept, (&mut expected, &mut show), until, ticking, pending())).unwrap();
+        runtime.block_on(watch(&inbox, &mut kept, (&mut expected, &mut show), until, ticking, pending())).unwrap();
         let told = String::from_utf8(out).unwrap();
         let pictures = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let fresh: Vec<String> = pictures.filter_map(|it| Some(it.get("freshness")?.to_string())).collect();
@@ -343,13 +353,21 @@ mod tests {
     }
 
     /// A store that is full at its second batch.
-    struct Small(u32);
+    struct Small(u32, Memory);
 
     impl Keep for Small {
-        fn keep(&mut self, _: &[&str], _: Timestamp) -> Result<(), StoreError> {
+        fn keep(&mut self, bodies: &[&str], received: Timestamp) -> Result<Vec<Heard>, StoreError> {
             self.0 += 1;
             let full = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(13), None);
-            if self.0 > 1 { Err(StoreError::Full(full)) } else { Ok(()) }
+            if self.0 > 1 { Err(StoreError::Full(full)) } else { self.1.keep(bodies, received) }
+        }
+
+        fn page(&mut self, view: &View<'_>) -> Result<Page, StoreError> {
+            self.1.page(view)
+        }
+
+        fn freshness(&mut self, view: &View<'_>) -> Result<BTreeMap<Freshness, u64>, StoreError> {
+            self.1.freshness(view)
         }
     }
 
@@ -360,9 +378,15 @@ mod tests {
         let mut out = Vec::new();
         let mut show = Show::new(&mut out, Form::Json);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let kept = (&mut Small(0), Fleet::default());
-        let result =
-            runtime.block_on(watch(&inbox, kept, (&mut Expected::default(), &mut show), Until::Dry, now, pending()));
+        let mut kept = Small(0, Memory::default());
+        let result = runtime.block_on(watch(
+            &inbox,
+            &mut kept,
+            (&mut Expected::default(), &mut show),
+            Until::Dry,
+            now,
+            pending(),
+        ));
         assert!(matches!(result, Err(WatchError::Store(StoreError::Full(_)))), "{result:?}");
         assert_eq!(*inbox.deleted.borrow(), [one]);
         let told = String::from_utf8(out).unwrap();
@@ -375,19 +399,11 @@ mod tests {
         let path = folder.path().join("store");
         let run = |inbox: &List| {
             let mut store = Store::open(&path, Access::Write(None)).unwrap();
-            let fleet = replay(&store, None).unwrap();
             let mut out = Vec::new();
             let mut show = Show::new(&mut out, Form::Json);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime
-                .block_on(watch(
-                    inbox,
-                    (&mut store, fleet),
-                    (&mut Expected::default(), &mut show),
-                    Until::Dry,
-                    now,
-                    pending(),
-                ))
+                .block_on(watch(inbox, &mut store, (&mut Expected::default(), &mut show), Until::Dry, now, pending()))
                 .unwrap();
             let last = String::from_utf8(out).unwrap().lines().last().unwrap().to_owned();
             serde_json::from_str::<Value>(&last).unwrap()

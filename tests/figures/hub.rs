@@ -8,8 +8,9 @@ use crate::{
     process::MeasureError,
 };
 use hub::{
+    keep::Keep,
     reading::replay,
-    store::{Access, Keep, Store, StoreError},
+    store::{Access, Store, StoreError},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -58,7 +59,7 @@ fn times(accounts: usize) -> Result<Times, MeasureError> {
         let (kept, time) = spent(|| {
             all.chunks(BATCH).zip(0..).try_for_each(|(batch, n)| {
                 let bodies: Vec<&str> = batch.iter().map(String::as_str).collect();
-                store.keep(&bodies, Timestamp::from_millisecond(n).unwrap_or_default())
+                store.keep(&bodies, Timestamp::from_millisecond(n).unwrap_or_default()).map(drop)
             })
         });
         kept.map_err(failed)?;

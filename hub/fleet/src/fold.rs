@@ -16,6 +16,7 @@ use manifests::{
     id::{AccountId, Digest},
     report::Event,
 };
+use serde::{Deserialize, Serialize};
 
 /// Everything that was heard, and everything that was refused.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,9 +32,51 @@ pub struct Fleet {
 pub struct Account {
     /// The report with the highest epoch (epochs are ordered as text), and in it the highest sequence.
     pub newest: Event,
-    /// When that report was first received.
+    /// What is known of all of its reports.
+    pub standing: Standing,
+}
+
+/// What is known of an account's reports, without the reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The epoch of the newest.
+    pub epoch: String,
+    /// Its number there.
+    pub sequence: u64,
+    /// When it was made, by its sender's clock.
+    pub time: Timestamp,
+    /// When it was first received.
     pub received: Timestamp,
-    heard: BTreeMap<String, Numbers>,
+    /// Every number that was heard.
+    pub heard: Heard,
+}
+
+/// The numbers of an account's reports, epoch by epoch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Heard(BTreeMap<String, Numbers>);
+
+/// How many epochs are remembered: an agent begins one when its memory is lost, which is seldom.
+const EPOCHS: usize = 16;
+
+impl Heard {
+    /// Adds a number; `false` when it was there already, or is of an epoch so old that nobody remembers.
+    fn insert(&mut self, epoch: &str, number: u64) -> bool {
+        let is_oldest = self.0.len() >= EPOCHS && self.0.keys().next().is_some_and(|oldest| epoch < oldest.as_str());
+        if is_oldest {
+            return false;
+        }
+        let new = self.0.entry(epoch.into()).or_default().insert(number);
+        if self.0.len() > EPOCHS {
+            self.0.pop_first();
+        }
+        new
+    }
+
+    /// Numbers that were never heard between two that were, epoch by epoch, as `3-4` or `7`.
+    pub fn missing(&self) -> Vec<String> {
+        self.0.values().flat_map(Numbers::gaps).collect()
+    }
 }
 
 /// One message that was refused.
@@ -50,6 +93,13 @@ pub struct Refused {
 impl Refused {
     /// Enough to recognise a message by, too little to flood a terminal.
     pub const EXCERPT: usize = 200;
+
+    /// A message that was refused for this reason.
+    pub fn of(body: &[u8], reason: String, received: Timestamp) -> Self {
+        // Of a hostile megabyte only the beginning is looked at: four bytes are the longest character.
+        let head = &body[..body.len().min(4 * Self::EXCERPT)];
+        Self { received, reason, begins: String::from_utf8_lossy(head).chars().take(Self::EXCERPT).collect() }
+    }
 }
 
 /// What one report did to the fleet.
@@ -79,23 +129,30 @@ pub fn fold(mut fleet: Fleet, event: Event, received: Timestamp) -> (Fleet, Outc
             place.insert(Account::first(event, received));
             Outcome::Newest
         }
-        Entry::Occupied(mut account) => account.get_mut().hear(event, received),
+        Entry::Occupied(mut account) => {
+            let Account { newest, standing } = account.get_mut();
+            let (outcome, is_newest) = standing.hear(&event, received, || by_text(&event, newest));
+            if is_newest {
+                *newest = event;
+            }
+            outcome
+        }
     };
     (fleet, outcome)
 }
 
 /// Puts a message into quarantine that is no report, or nobody's.
 pub fn refuse(mut fleet: Fleet, body: &[u8], reason: String, received: Timestamp) -> Fleet {
-    // Of a hostile megabyte only the beginning is looked at: four bytes are the longest character.
-    let head = &body[..body.len().min(4 * Refused::EXCERPT)];
-    let begins = String::from_utf8_lossy(head).chars().take(Refused::EXCERPT).collect();
-    let refused = fleet.quarantine.entry(Digest::of(body)).or_insert(Refused { received, reason, begins });
+    let refused = fleet.quarantine.entry(Digest::of(body)).or_insert_with(|| Refused::of(body, reason, received));
     refused.received = refused.received.min(received);
     fleet
 }
 
 /// The envelope and the report must name the same account.
-fn speaks_for_itself(event: &Event) -> Result<(), String> {
+///
+/// # Errors
+/// Why they do not, as a sentence without a full stop.
+pub fn speaks_for_itself(event: &Event) -> Result<(), String> {
     let account = &event.data.account;
     if event.subject != *account {
         return Err(format!("its subject is {} and its report is {account}'s", event.subject));
@@ -109,45 +166,50 @@ fn speaks_for_itself(event: &Event) -> Result<(), String> {
 
 impl Account {
     fn first(event: Event, received: Timestamp) -> Self {
-        let mut account = Self { newest: event, received, heard: BTreeMap::new() };
-        let number = account.newest.data.sequence;
-        account.heard.entry(account.newest.data.epoch.clone()).or_default().insert(number);
-        account
+        Self { standing: Standing::first(&event, received), newest: event }
+    }
+}
+
+impl Standing {
+    /// Of an account's first report.
+    pub fn first(event: &Event, received: Timestamp) -> Self {
+        let (epoch, sequence) = (event.data.epoch.clone(), event.data.sequence);
+        let mut heard = Heard::default();
+        heard.insert(&epoch, sequence);
+        Self { epoch, sequence, time: event.time, received, heard }
     }
 
-    fn hear(&mut self, event: Event, received: Timestamp) -> Outcome {
-        let new = self.heard.entry(event.data.epoch.clone()).or_default().insert(event.data.sequence);
-        match order(&event, &self.newest) {
+    /// Takes in another one. Answers what it did, and whether it is the newest now. `against` compares it with the newest
+    /// by their texts, and is asked only when nothing else tells them apart.
+    pub fn hear(&mut self, event: &Event, received: Timestamp, against: impl FnOnce() -> Ordering) -> (Outcome, bool) {
+        let new = self.heard.insert(&event.data.epoch, event.data.sequence);
+        let number = (event.data.epoch.as_str(), event.data.sequence);
+        let newest = (self.epoch.as_str(), self.sequence);
+        // A contested number goes by time, then by text, so that the order of arrival never decides.
+        let order = number.cmp(&newest).then_with(|| event.time.cmp(&self.time)).then_with(against);
+        let is_same = number == newest;
+        match order {
             Ordering::Greater => {
-                *self = Self { newest: event, received, heard: core::mem::take(&mut self.heard) };
-                if new { Outcome::Newest } else { Outcome::Contested }
+                let heard = core::mem::take(&mut self.heard);
+                let (epoch, sequence) = (event.data.epoch.clone(), event.data.sequence);
+                *self = Self { epoch, sequence, time: event.time, received, heard };
+                (if new { Outcome::Newest } else { Outcome::Contested }, true)
             }
             Ordering::Equal => {
                 // Delivered again: that is no sign of life, so the first time stands.
                 self.received = self.received.min(received);
-                Outcome::Known
+                (Outcome::Known, false)
             }
-            Ordering::Less if new => Outcome::Late,
-            Ordering::Less if number(&event) == number(&self.newest) => Outcome::Contested,
-            Ordering::Less => Outcome::Known,
+            Ordering::Less if new => (Outcome::Late, false),
+            Ordering::Less if is_same => (Outcome::Contested, false),
+            Ordering::Less => (Outcome::Known, false),
         }
     }
-
-    /// Numbers that were never heard between two that were, epoch by epoch, as `3-4` or `7`.
-    pub fn missing(&self) -> Vec<String> {
-        self.heard.values().flat_map(Numbers::gaps).collect()
-    }
 }
 
-fn number(event: &Event) -> (&str, u64) {
-    (&event.data.epoch, event.data.sequence)
-}
-
-/// Which of an account's two reports counts. Equal only when they are the same report: a contested number goes by
-/// time, then by text, so that the order of arrival never decides.
-fn order(one: &Event, other: &Event) -> Ordering {
-    let by_text = || if one == other { Ordering::Equal } else { text(one).cmp(&text(other)) };
-    number(one).cmp(&number(other)).then_with(|| one.time.cmp(&other.time)).then_with(by_text)
+/// Which of two reports of one number and time counts. Equal only when they are the same report.
+pub fn by_text(one: &Event, other: &Event) -> Ordering {
+    if one == other { Ordering::Equal } else { text(one).cmp(&text(other)) }
 }
 
 fn text(event: &Event) -> String {
@@ -200,8 +262,12 @@ pub(crate) mod tests {
             told.push(format!("{outcome:?}").to_lowercase());
         }
         let account = fleet.accounts.values().next().unwrap();
-        told.push(format!("= {} received {}", account.newest.id, account.received.as_second() - second(0).as_second()));
-        told.extend(account.missing().iter().map(|gap| format!("missing {gap}")));
+        told.push(format!(
+            "= {} received {}",
+            account.newest.id,
+            account.standing.received.as_second() - second(0).as_second()
+        ));
+        told.extend(account.standing.heard.missing().iter().map(|gap| format!("missing {gap}")));
         assert_eq!(told.join(" "), expect, "{heard}");
     }
 
@@ -320,6 +386,7 @@ pub(crate) mod tests {
             let fleet = fold_all(once.clone());
             for (event, _) in once {
                 let newest = fleet.accounts.get(&event.data.account).map(|account| &account.newest);
+                let number = |event: &Event| (event.data.epoch.clone(), event.data.sequence);
                 let counted = newest.is_some_and(|newest| number(newest) >= number(&event));
                 let refused = fleet.quarantine.contains_key(&Digest::of(text(&event).as_bytes()));
                 prop_assert_eq!(refused, event.source.ends_with("999999999999"));

@@ -1,10 +1,14 @@
 //! A set of report numbers, as ranges: what a long run of consecutive reports costs does not grow.
 
 use alloc::{collections::BTreeMap, format, string::String};
+use serde::{Deserialize, Serialize};
 
 /// The numbers heard: first to last of each unbroken run. No two runs touch.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Numbers(BTreeMap<u64, u64>);
+
+/// How many runs are told apart: whoever leaves out every second number must not make the hub remember each.
+const RUNS: usize = 64;
 
 impl Numbers {
     /// Adds a number; `false` when it was there already.
@@ -16,6 +20,12 @@ impl Numbers {
         let first = before.filter(|(_, last)| last + 1 == number).map_or(number, |(first, _)| first);
         let last = number.checked_add(1).and_then(|next| self.0.remove(&next)).unwrap_or(number);
         self.0.insert(first, last);
+        if self.0.len() > RUNS
+            && let (Some((first, _)), Some((_, last))) = (self.0.pop_first(), self.0.pop_first())
+        {
+            // The oldest gap is forgotten.
+            self.0.insert(first, last);
+        }
         true
     }
 
@@ -31,7 +41,7 @@ impl Numbers {
 
 #[cfg(test)]
 mod tests {
-    use super::Numbers;
+    use super::{Numbers, RUNS};
     use alloc::{string::String, vec::Vec};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
@@ -58,6 +68,14 @@ mod tests {
         check(&[9, 1, 5, 2], "3-4 6-8");
         check(&[1, 3], "2");
         check(&[0, u64::MAX], "1-18446744073709551614");
+    }
+
+    #[test]
+    fn of_very_many_gaps_the_oldest_are_forgotten() {
+        let mut numbers = Numbers::default();
+        (0..1_000).for_each(|number| assert!(numbers.insert(2 * number)));
+        let gaps: Vec<String> = numbers.gaps().collect();
+        assert_eq!((gaps.len(), gaps.last().unwrap().as_str()), (RUNS - 1, "1997"));
     }
 
     proptest! {

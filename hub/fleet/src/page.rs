@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use manifests::{
     fleet,
     id::{AccountId, Digest},
-    report::State,
+    report::{Report, State},
 };
 use serde::Serialize;
 
@@ -36,12 +36,21 @@ pub struct Page {
     pub states: BTreeMap<State, u64>,
     /// How many of those that spoke are how fresh.
     pub freshness: BTreeMap<Freshness, u64>,
-    /// The accounts that should have spoken and never did, by id; `None` when nobody has said who should.
+    /// The accounts that should have spoken and never did, by id; `None` when nobody has said who should. Of very many, some.
     pub not_ready: Option<Vec<NotReady>>,
-    /// The accounts that spoke: worst state first, of those the one that has been quiet for longest, then by id.
+    /// How many there are.
+    pub not_ready_total: u64,
+    /// How many speak although nobody expects them.
+    pub unexpected: u64,
+    /// The accounts that spoke: worst state first, of those the one that has been quiet for longest, then by id. Of very
+    /// many, the first.
     pub accounts: Vec<Row>,
-    /// What was refused, oldest first.
+    /// How many there are.
+    pub accounts_total: u64,
+    /// What was refused, oldest first. Of very much, the newest.
     pub quarantine: Vec<Quarantined>,
+    /// How much there is.
+    pub quarantine_total: u64,
 }
 
 /// One account.
@@ -94,15 +103,20 @@ impl Page {
     /// The page of this fleet.
     pub fn of(fleet: &Fleet, view: &View<'_>) -> Self {
         let mut accounts: Vec<Row> = fleet.accounts.iter().map(|(id, account)| Row::of(id, account, view)).collect();
-        accounts.sort_by_key(|row| core::cmp::Reverse((row.state, row.freshness)));
+        accounts.sort_by_key(|row| (core::cmp::Reverse(row.state), row.seen));
         let mut quarantine: Vec<Quarantined> = fleet.quarantine.iter().map(Quarantined::of).collect();
         quarantine.sort_by_key(|refused| refused.received);
+        let not_ready = view.expected.map(|expected| presence::not_ready(fleet, expected));
         Self {
             compliance: presence::compliance(fleet, view.expected, view.patience, view.now),
             states: count(accounts.iter().map(|row| row.state)),
             freshness: presence::count(accounts.iter().map(|row| row.freshness)),
-            not_ready: view.expected.map(|expected| presence::not_ready(fleet, expected)),
+            not_ready_total: not_ready.as_ref().map_or(0, Vec::len) as u64,
+            not_ready,
+            unexpected: accounts.iter().filter(|row| row.unexpected).count() as u64,
+            accounts_total: accounts.len() as u64,
             accounts,
+            quarantine_total: quarantine.len() as u64,
             quarantine,
         }
     }
@@ -112,23 +126,29 @@ impl Row {
     fn of(id: &AccountId, account: &Account, view: &View<'_>) -> Self {
         let event = &account.newest;
         let report = &event.data;
-        let worst = report.stacks.iter().max_by_key(|stack| stack.state).filter(|stack| stack.state > report.state);
+        let (state, why) = worst(report);
         Self {
             account: id.clone(),
             name: report.account_name.clone(),
-            state: worst.map_or(report.state, |stack| stack.state),
-            why: worst.map_or(&report.why, |stack| &stack.why).clone(),
+            state,
+            why: why.cloned(),
             applied: report.source.applied.clone(),
             attempted: report.source.attempted.clone(),
             stacks: count(report.stacks.iter().map(|stack| stack.state)),
             seen: seen(account),
             freshness: view.patience.judge(seen(account), view.now),
             unexpected: view.expected.is_some_and(|expected| !expected.accounts.contains_key(id)),
-            missing: account.missing(),
+            missing: account.standing.heard.missing(),
             report: format!("{}-{}", report.epoch, report.sequence),
             agent: report.agent.version.clone(),
         }
     }
+}
+
+/// The worst of what a report says of its account and of each stack, with its sentence.
+pub fn worst(report: &Report) -> (State, Option<&String>) {
+    let worst = report.stacks.iter().max_by_key(|stack| stack.state).filter(|stack| stack.state > report.state);
+    worst.map_or((report.state, report.why.as_ref()), |stack| (stack.state, stack.why.as_ref()))
 }
 
 impl Quarantined {

@@ -6,7 +6,11 @@
 use crate::fold::{Account, Fleet};
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use jiff::{SignedDuration, Timestamp};
-use manifests::{fleet, id::AccountId, report::State};
+use manifests::{
+    fleet,
+    id::AccountId,
+    report::{Report, State},
+};
 use serde::Serialize;
 
 /// How long ago an account last gave a sign of life, in a word.
@@ -62,7 +66,7 @@ impl Patience {
 /// When an account last gave a sign of life: its newest report's own time, or the hub's time of receipt if that is earlier. An
 /// account whose clock is fast can't make itself look fresher, nor can a queue that was read late.
 pub fn seen(account: &Account) -> Timestamp {
-    account.newest.time.min(account.received)
+    account.standing.time.min(account.standing.received)
 }
 
 /// An account that should have spoken and never did: not ready.
@@ -102,27 +106,60 @@ pub struct Compliance {
 /// More stacks than any account has (2,000 in a region): whoever says so must not make everybody else's share look small.
 const MOST: u64 = 100_000;
 
+/// What one account brings to the shares, as long as it is not silent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Whether it is in sync in every stack.
+    pub good: bool,
+    /// Its stacks.
+    pub stacks: u64,
+    /// Of those, the ones in sync, or healed.
+    pub stacks_good: u64,
+    /// Resources of the stacks that are looked at for drift.
+    pub resources: u64,
+    /// Of those, the ones that drift detection could compare.
+    pub compared: u64,
+}
+
+impl Share {
+    /// What this report says of its account.
+    pub fn of(report: &Report) -> Self {
+        let good = |state: State| matches!(state, State::InSync | State::Healed);
+        let shown = report.stacks.iter().filter(|stack| good(stack.state)).count() as u64;
+        // A report that would not fit leaves out stacks in sync, and says how many there are.
+        let listed = report.stacks.len() as u64;
+        let stacks = report.stacks_total.min(MOST).max(listed);
+        let stacks_good = shown + (stacks - listed);
+        let drifts = || report.stacks.iter().filter_map(|stack| stack.drift.as_ref());
+        Self {
+            good: good(report.state) && stacks_good == stacks,
+            stacks,
+            stacks_good,
+            resources: drifts().map(|drift| u64::from(drift.resources)).sum(),
+            compared: drifts().map(|drift| u64::from(drift.compared.min(drift.resources))).sum(),
+        }
+    }
+}
+
+impl Compliance {
+    /// Adds an account that spoke. One that is silent has stacks, and none of them is known to be good.
+    pub fn add(&mut self, share: &Share, speaks: bool) {
+        self.accounts += 1;
+        self.accounts_good += u64::from(speaks && share.good);
+        self.stacks += share.stacks;
+        self.stacks_good += if speaks { share.stacks_good } else { 0 };
+        self.resources += share.resources;
+        self.compared += share.compared;
+    }
+}
+
 /// The shares of this fleet.
 pub fn compliance(fleet: &Fleet, expected: Option<&fleet::Fleet>, patience: Patience, now: Timestamp) -> Compliance {
     let meant = |id: &AccountId| expected.is_none_or(|expected| expected.accounts.contains_key(id));
     let mut sum = Compliance::default();
     for (_, account) in fleet.accounts.iter().filter(|(id, _)| meant(id)) {
-        let report = &account.newest.data;
         let speaks = patience.judge(seen(account), now) != Freshness::Silent;
-        let good = |state: State| speaks && matches!(state, State::InSync | State::Healed);
-        let shown = report.stacks.iter().filter(|stack| good(stack.state)).count() as u64;
-        // A report that would not fit leaves out stacks in sync, and says how many there are.
-        let listed = report.stacks.len() as u64;
-        let total = report.stacks_total.min(MOST).max(listed);
-        let left_out = if speaks { total - listed } else { 0 };
-        sum.stacks += total;
-        sum.stacks_good += shown + left_out;
-        sum.accounts += 1;
-        sum.accounts_good += u64::from(good(report.state) && shown + left_out == total);
-        for drift in report.stacks.iter().filter_map(|stack| stack.drift.as_ref()) {
-            sum.resources += u64::from(drift.resources);
-            sum.compared += u64::from(drift.compared.min(drift.resources));
-        }
+        sum.add(&Share::of(&account.newest.data), speaks);
     }
     sum.accounts += expected.map_or(0, |expected| not_ready(fleet, expected).len() as u64);
     sum

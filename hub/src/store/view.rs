@@ -1,0 +1,455 @@
+//! What the tables say, as values for pages and machines. Every question is answered from an index or from the sums, so that
+//! none costs more in a large fleet than in a small one; a test reads SQLite's plans of all of them.
+//!
+//! Not here: how any of it looks.
+
+use super::{
+    Store, StoreError,
+    picture::{at, ms, rank, state},
+};
+use crate::ingest;
+use fleet::{
+    page::{Page, Quarantined, Row as Listed, View},
+    presence::{Compliance, Freshness, NotReady, Patience},
+};
+use jiff::Timestamp;
+use manifests::{
+    id::{AccountId, Digest},
+    report::{Event, State},
+};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+mod lists;
+
+pub use lists::{
+    Control, Drifted, Exception, Filter, Happened, Of, Place, Placed, Providing, Revision, Ring, Search, StackIn,
+};
+
+/// How many rows a page of a list has.
+pub const ROWS: usize = 100;
+
+/// One more, to know whether there are more.
+const MORE: i64 = ROWS as i64 + 1;
+
+/// Some of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Part<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Where the next ones begin; `None` when these are the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// One account, as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// Its id.
+    pub account: AccountId,
+    /// What the fleet file calls it.
+    pub name: Option<String>,
+    /// The value of its label `ring`.
+    pub ring: String,
+    /// The worst of what it says of itself and of each of its stacks.
+    pub state: State,
+    /// Since which report it has been in that state, as far as was heard in order.
+    pub since: Timestamp,
+    /// Why, in the account's own sentence.
+    pub why: Option<String>,
+    /// The commit that every stack has reached.
+    pub applied: Option<String>,
+    /// The commit that it last worked towards.
+    pub attempted: Option<String>,
+    /// How many stacks it has.
+    pub stacks: u64,
+    /// Of those, the ones in sync, or healed.
+    pub stacks_good: u64,
+    /// When it last gave a sign of life.
+    pub seen: Timestamp,
+    /// How fresh that is.
+    pub freshness: Freshness,
+    /// Whether it speaks although nobody expects it.
+    pub unexpected: bool,
+    /// How many gaps there are in the numbers of its reports.
+    pub missing: u64,
+    /// The number of its newest report, `<epoch>-<sequence>`.
+    pub report: String,
+    /// The agent's version.
+    pub agent: String,
+    /// Where its newest report is in the journal.
+    #[serde(skip)]
+    pub n: i64,
+}
+
+const ACCOUNT: &str = "SELECT id, name, ring, state, since, why, applied, attempted, stacks, stacks_good, seen, unexpected, \
+                       missing, epoch, sequence, version, n FROM account";
+
+/// How fresh is fresh, and when it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// After how long an account is late.
+    pub patience: Patience,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The fleet in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Overview {
+    /// Shares of what is expected.
+    pub compliance: Compliance,
+    /// How many accounts stand how.
+    pub accounts: BTreeMap<State, u64>,
+    /// How many stacks stand how.
+    pub stacks: BTreeMap<State, u64>,
+    /// How many of those that spoke are how fresh.
+    pub freshness: BTreeMap<Freshness, u64>,
+    /// How many should have spoken and never did; `None` when nobody has said who should.
+    pub not_ready: Option<u64>,
+    /// How many speak although nobody expects them.
+    pub unexpected: u64,
+    /// How many messages are in quarantine.
+    pub quarantine: u64,
+    /// How many accounts run which version of the agent.
+    pub versions: BTreeMap<String, u64>,
+    /// How many messages did what, ever.
+    pub messages: BTreeMap<String, u64>,
+}
+
+/// How far the journal has been read.
+pub(super) fn mark(database: &Connection) -> Result<u64, StoreError> {
+    let mut mark = database.prepare_cached("SELECT value FROM mark WHERE name = 'journal'")?;
+    let mark: Option<String> = mark.query_row([], |row| row.get(0)).optional()?;
+    Ok(mark.and_then(|mark| mark.parse().ok()).unwrap_or_default())
+}
+
+/// What a terminal shows of a store: the first of everything.
+pub(super) fn page(database: &Connection, view: &View<'_>) -> Result<Page, StoreError> {
+    let moment = Moment { patience: view.patience, now: view.now };
+    let overview = overview(database, moment)?;
+    let part = lists::accounts(database, moment, &Filter::default(), None, 30)?;
+    let accounts = part.rows.into_iter().map(|row| listed(database, row)).collect::<Result<_, _>>()?;
+    let not_ready = view.expected.map(|_| not_ready(database, -1, MORE - 1)).transpose()?;
+    Ok(Page {
+        compliance: overview.compliance,
+        states: overview.accounts.clone(),
+        freshness: overview.freshness,
+        not_ready,
+        not_ready_total: overview.not_ready.unwrap_or_default(),
+        unexpected: overview.unexpected,
+        accounts,
+        accounts_total: overview.accounts.values().sum(),
+        quarantine: quarantine(database)?,
+        quarantine_total: overview.quarantine,
+    })
+}
+
+/// An account as the terminal lists it: how its stacks stand is in its newest report.
+fn listed(database: &Connection, row: Account) -> Result<Listed, StoreError> {
+    let mut stacks = BTreeMap::new();
+    let event = event(database, row.n)?;
+    for stack in event.iter().flat_map(|event| &event.data.stacks) {
+        *stacks.entry(stack.state).or_default() += 1;
+    }
+    let mut heard = database.prepare_cached("SELECT heard FROM account WHERE id = ?1")?;
+    let heard: String = heard.query_row([super::picture::number(&row.account)], |row| row.get(0))?;
+    let heard: fleet::fold::Heard = serde_json::from_str(&heard).unwrap_or_default();
+    let source = event.map(|event| event.data.source);
+    Ok(Listed {
+        account: row.account,
+        name: row.name,
+        state: row.state,
+        why: row.why,
+        applied: source.as_ref().and_then(|source| source.applied.clone()),
+        attempted: source.and_then(|source| source.attempted),
+        stacks,
+        seen: row.seen,
+        freshness: row.freshness,
+        unexpected: row.unexpected,
+        missing: heard.missing(),
+        report: row.report,
+        agent: row.agent,
+    })
+}
+
+/// How many accounts are how fresh; `None` of what there is none.
+pub(super) fn freshness(database: &Connection, view: &View<'_>) -> Result<BTreeMap<Freshness, u64>, StoreError> {
+    fresh(database, Moment { patience: view.patience, now: view.now })
+}
+
+fn fresh(database: &Connection, moment: Moment) -> Result<BTreeMap<Freshness, u64>, StoreError> {
+    let mut count = database.prepare_cached("SELECT count(*) FROM account WHERE seen < ?1")?;
+    let mut older = |than| -> Result<u64, StoreError> {
+        let before = moment.now.checked_sub(than).unwrap_or(Timestamp::MIN);
+        Ok(count.query_row([ms(before)], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    };
+    let (late, silent) = (older(moment.patience.late)?, older(moment.patience.silent)?);
+    let all: u64 = sums(database, "account", "")?.values().sum();
+    let counts = [
+        (Freshness::Fresh, all.saturating_sub(late)),
+        (Freshness::Late, late.saturating_sub(silent)),
+        (Freshness::Silent, silent),
+    ];
+    Ok(counts.into_iter().filter(|(_, count)| *count > 0).collect())
+}
+
+/// A sum, by its values.
+fn sums(database: &Connection, what: &str, key: &str) -> Result<BTreeMap<i64, u64>, StoreError> {
+    let mut select = database.prepare_cached("SELECT value, n FROM tally WHERE what = ?1 AND key = ?2 AND n <> 0")?;
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()));
+    Ok(select.query_map([what, key], read)?.collect::<Result<_, _>>()?)
+}
+
+/// A sum of one value.
+fn sum(database: &Connection, what: &str, key: &str) -> Result<u64, StoreError> {
+    Ok(sums(database, what, key)?.values().sum())
+}
+
+fn states(sums: BTreeMap<i64, u64>) -> BTreeMap<State, u64> {
+    sums.into_iter().map(|(value, n)| (state(value), n)).collect()
+}
+
+/// All sums of a kind whose keys begin so.
+fn keyed(database: &Connection, what: &str, prefix: &str) -> Result<Vec<(String, i64, u64)>, StoreError> {
+    let mut select = database.prepare_cached(
+        "SELECT key, value, n FROM tally WHERE what = ?1 AND key >= ?2 AND key < ?3 AND n <> 0 ORDER BY key, value",
+    )?;
+    let end = format!("{prefix}\u{10ffff}");
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.unsigned_abs()));
+    Ok(select.query_map([what, prefix, &end], read)?.collect::<Result<_, _>>()?)
+}
+
+fn overview(database: &Connection, moment: Moment) -> Result<Overview, StoreError> {
+    let is_list: bool = {
+        let mut mark = database.prepare_cached("SELECT value FROM mark WHERE name = 'expected'")?;
+        mark.query_row([], |row| row.get::<_, String>(0)).optional()?.is_some_and(|mark| mark.starts_with("true"))
+    };
+    let count = |sql: &str| -> Result<u64, StoreError> {
+        Ok(database.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    };
+    let not_ready = match is_list {
+        true => Some(count("SELECT count(*) FROM expected WHERE spoke = 0")?),
+        false => None,
+    };
+    let counts = |what: &str| -> Result<BTreeMap<String, u64>, StoreError> {
+        Ok(keyed(database, what, "")?.into_iter().map(|(key, _, n)| (key, n)).collect())
+    };
+    Ok(Overview {
+        compliance: compliance(database, moment, not_ready.unwrap_or_default())?,
+        accounts: states(sums(database, "account", "")?),
+        stacks: states(sums(database, "stack", "")?),
+        freshness: fresh(database, moment)?,
+        not_ready,
+        unexpected: count("SELECT count(*) FROM account WHERE unexpected = 1")?,
+        quarantine: count("SELECT count(*) FROM quarantine")?,
+        versions: counts("version")?,
+        messages: counts("heard")?,
+    })
+}
+
+/// The shares: of everybody, without those who are silent.
+fn compliance(database: &Connection, moment: Moment, not_ready: u64) -> Result<Compliance, StoreError> {
+    let share =
+        |key| -> Result<u64, StoreError> { Ok(sums(database, "share", key)?.get(&0).copied().unwrap_or_default()) };
+    let mut silent = database.prepare_cached(
+        "SELECT coalesce(sum(good), 0), coalesce(sum(stacks_good), 0) FROM account WHERE seen < ?1 AND unexpected = 0",
+    )?;
+    let before = moment.now.checked_sub(moment.patience.silent).unwrap_or(Timestamp::MIN);
+    let (good, stacks): (i64, i64) = silent.query_row([ms(before)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Compliance {
+        accounts: share("accounts")? + not_ready,
+        accounts_good: share("accountsGood")?.saturating_sub(good.unsigned_abs()),
+        stacks: share("stacks")?,
+        stacks_good: share("stacksGood")?.saturating_sub(stacks.unsigned_abs()),
+        resources: share("resources")?,
+        compared: share("compared")?,
+    })
+}
+
+fn account_of(row: &Row<'_>, moment: Moment) -> rusqlite::Result<Account> {
+    let seen = at(row.get(10)?);
+    let count = |at| row.get::<_, i64>(at).map(i64::unsigned_abs);
+    let (epoch, sequence): (String, i64) = (row.get(13)?, row.get(14)?);
+    Ok(Account {
+        account: id(row.get(0)?),
+        name: row.get(1)?,
+        ring: row.get(2)?,
+        state: state(row.get(3)?),
+        since: at(row.get(4)?),
+        why: row.get(5)?,
+        applied: row.get(6)?,
+        attempted: row.get(7)?,
+        stacks: count(8)?,
+        stacks_good: count(9)?,
+        seen,
+        freshness: moment.patience.judge(seen, moment.now),
+        unexpected: row.get(11)?,
+        missing: count(12)?,
+        report: format!("{epoch}-{}", sequence.cast_unsigned()),
+        agent: row.get(15)?,
+        n: row.get(16)?,
+    })
+}
+
+/// Twelve digits.
+fn id(number: i64) -> AccountId {
+    format!("{number:012}").parse().unwrap_or_else(|_| "000000000000".parse().expect("twelve digits are an account"))
+}
+
+/// The report in an entry of the journal.
+fn event(database: &Connection, n: i64) -> Result<Option<Event>, StoreError> {
+    let mut body = database.prepare_cached("SELECT body FROM journal WHERE n = ?1")?;
+    let body: Option<Vec<u8>> = body.query_row([n], |row| row.get(0)).optional()?;
+    Ok(body.and_then(|body| ingest::read(&String::from_utf8(body).ok()?).ok()))
+}
+
+/// The expected accounts that never spoke, after this one.
+fn not_ready(database: &Connection, after: i64, rows: i64) -> Result<Vec<NotReady>, StoreError> {
+    let mut select =
+        database.prepare_cached("SELECT id, name FROM expected WHERE spoke = 0 AND id > ?1 ORDER BY id LIMIT ?2")?;
+    let read = |row: &Row<'_>| Ok(NotReady { account: id(row.get(0)?), name: row.get(1)? });
+    Ok(select.query_map(params![after, rows], read)?.collect::<Result<_, _>>()?)
+}
+
+/// What was refused last, oldest first.
+fn quarantine(database: &Connection) -> Result<Vec<Quarantined>, StoreError> {
+    let mut select = database.prepare_cached(
+        "SELECT digest, received, reason, begins FROM quarantine ORDER BY received DESC, digest DESC LIMIT ?1",
+    )?;
+    let read = |row: &Row<'_>| {
+        let digest = Digest(row.get(0)?);
+        Ok(Quarantined { digest, received: at(row.get(1)?), reason: row.get(2)?, begins: row.get(3)? })
+    };
+    let mut all: Vec<Quarantined> = select.query_map([MORE - 1], read)?.collect::<Result<_, _>>()?;
+    all.reverse();
+    Ok(all)
+}
+
+/// A list's rows: of each state, worst first, and in it as `order` says.
+fn worst_first<T>(
+    states: impl Iterator<Item = i64>,
+    after: Option<(i64, i64, i64)>,
+    rows: usize,
+    mut some: impl FnMut(i64, (i64, i64), i64) -> Result<Vec<T>, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut all = Vec::new();
+    for state in states {
+        let from = match after {
+            Some((worst, _, _)) if state > worst => continue,
+            Some((worst, first, second)) if state == worst => (first, second),
+            Some(_) | None => (i64::MIN, i64::MIN),
+        };
+        let left = left(rows, all.len());
+        if left == 0 {
+            break;
+        }
+        all.extend(some(state, from, left)?);
+    }
+    Ok(all)
+}
+
+/// How many rows are still to be read when so many are shown; one more, to know whether there are more.
+fn left(rows: usize, read: usize) -> i64 {
+    i64::try_from((rows + 1).saturating_sub(read)).unwrap_or_default()
+}
+
+/// Every rank, worst first.
+fn ranks() -> impl Iterator<Item = i64> {
+    State::RANKING.into_iter().rev().map(rank)
+}
+
+/// Where a list goes on, as text: three numbers.
+fn cursor(text: &str) -> Option<(i64, i64, i64)> {
+    let mut numbers = text.splitn(3, '.').map(|part| part.parse().ok());
+    Some((numbers.next()??, numbers.next()??, numbers.next()??))
+}
+
+/// As many rows as are shown, and where the next begin.
+fn part<T>(mut rows: Vec<T>, most: usize, cursor: impl FnOnce(&T) -> String) -> Part<T> {
+    let more = rows.len() > most;
+    rows.truncate(most);
+    let next = rows.last().filter(|_| more).map(cursor);
+    Part { rows, next }
+}
+
+/// One row or none.
+fn first<T>(
+    database: &Connection,
+    sql: &str,
+    with: &[&dyn ToSql],
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>, StoreError> {
+    Ok(database.prepare_cached(sql)?.query_row(with, read).optional()?)
+}
+
+/// All rows.
+fn all<T>(
+    database: &Connection,
+    sql: &str,
+    with: &[&dyn ToSql],
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, StoreError> {
+    Ok(database.prepare_cached(sql)?.query_map(with, read)?.collect::<Result<_, _>>()?)
+}
+
+impl Store {
+    /// How far the journal has been read: whatever else is asked changes only when this does, or time passes.
+    ///
+    /// # Errors
+    /// When the store can't be read; so with all of them.
+    pub fn mark(&self) -> Result<u64, StoreError> {
+        mark(&self.database)
+    }
+
+    /// The fleet in numbers.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn overview(&self, moment: Moment) -> Result<Overview, StoreError> {
+        overview(&self.database, moment)
+    }
+
+    /// One account: its row, and what it said last.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn account(&self, id: &AccountId, moment: Moment) -> Result<Option<(Account, Event)>, StoreError> {
+        let sql = format!("{ACCOUNT} WHERE id = ?1");
+        let row = first(&self.database, &sql, &[&super::picture::number(id)], |row| account_of(row, moment))?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(event(&self.database, row.n)?.map(|event| (row, event)))
+    }
+
+    /// The expected accounts that never spoke.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn not_ready(&self, after: Option<&str>) -> Result<Part<NotReady>, StoreError> {
+        let after = after.and_then(|after| after.parse().ok()).unwrap_or(-1);
+        let rows = not_ready(&self.database, after, MORE)?;
+        Ok(part(rows, ROWS, |row| row.account.to_string()))
+    }
+
+    /// What was refused last, oldest first.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn quarantine(&self) -> Result<Vec<Quarantined>, StoreError> {
+        quarantine(&self.database)
+    }
+
+    /// How often something happened on each of the last days, oldest first; the last is today.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn days(&self, what: &str, now: Timestamp) -> Result<[u64; 30], StoreError> {
+        let today = now.as_second().div_euclid(86_400);
+        let sums = sums(&self.database, "day", what)?;
+        Ok(std::array::from_fn(|n| sums.get(&(today - 29 + n as i64)).copied().unwrap_or_default()))
+    }
+}

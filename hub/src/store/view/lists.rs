@@ -1,0 +1,643 @@
+//! Lists: what a filter leaves of a table, worst or newest first, some at a time.
+
+use super::{
+    ACCOUNT, Account, MORE, Moment, Part, ROWS, account_of, all, at, cursor, first, id, keyed, left, ms, part, rank,
+    ranks, states, sum, sums, worst_first,
+};
+use crate::store::{Store, StoreError, picture::state};
+use fleet::presence::Freshness;
+use jiff::Timestamp;
+use manifests::{id::AccountId, report::State};
+use rusqlite::{Connection, Row, ToSql};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Which accounts are listed. All that is said must be so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// In one of these states; in any when it is empty.
+    pub states: Vec<State>,
+    /// In this ring.
+    pub ring: Option<String>,
+    /// That last worked towards this commit.
+    pub commit: Option<String>,
+    /// Whose agent has this version.
+    pub agent: Option<String>,
+    /// So fresh, or less.
+    pub freshness: Option<Freshness>,
+    /// Whether those that nobody expects are meant.
+    pub unexpected: bool,
+}
+
+/// The accounts that a filter leaves, worst first, of those that stand alike the one that has been quiet for longest.
+pub(super) fn accounts(
+    database: &Connection,
+    moment: Moment,
+    filter: &Filter,
+    after: Option<&str>,
+    rows: usize,
+) -> Result<Part<Account>, StoreError> {
+    let quiet = match filter.freshness {
+        None | Some(Freshness::Fresh) => SIGNED_MAX,
+        Some(Freshness::Late) => ms(moment.now.checked_sub(moment.patience.late).unwrap_or(Timestamp::MIN)),
+        Some(Freshness::Silent) => ms(moment.now.checked_sub(moment.patience.silent).unwrap_or(Timestamp::MIN)),
+    };
+    // The narrowest of what is said is looked up; the rest is held against what that gives.
+    let narrow = [("attempted", &filter.commit), ("ring", &filter.ring), ("version", &filter.agent)];
+    let said: Vec<(&str, &String)> =
+        narrow.into_iter().filter_map(|(column, value)| Some((column, value.as_ref()?))).collect();
+    let mut sql = format!("{ACCOUNT} WHERE state = ?1 AND (seen, id) > (?2, ?3) AND seen < ?4");
+    for (n, (column, _)) in said.iter().enumerate() {
+        sql.push_str(&format!(" AND {column} = ?{}", n + 6));
+    }
+    if filter.unexpected {
+        sql.push_str(" AND unexpected = 1");
+    }
+    sql.push_str(" ORDER BY seen, id LIMIT ?5");
+    let wanted = ranks().filter(|it| filter.states.is_empty() || filter.states.iter().any(|state| rank(*state) == *it));
+    let found = worst_first(wanted, after.and_then(cursor), rows, |state, (seen, id), left| {
+        let mut with: Vec<&dyn ToSql> = vec![&state, &seen, &id, &quiet, &left];
+        with.extend(said.iter().map(|(_, value)| *value as &dyn ToSql));
+        all(database, &sql, &with, |row| account_of(row, moment))
+    })?;
+    Ok(part(found, rows, |row| format!("{}.{}.{}", rank(row.state), ms(row.seen), row.account)))
+}
+
+const SIGNED_MAX: i64 = i64::MAX;
+
+/// Stacks of one name, and how they stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Place {
+    /// What CloudFormation calls it.
+    pub stack: String,
+    /// Where it lives.
+    pub region: String,
+    /// The manifest that asks for it.
+    pub manifest: String,
+    /// In how many accounts it stands how.
+    pub states: BTreeMap<State, u64>,
+    /// Its number.
+    #[serde(skip)]
+    pub(crate) number: i64,
+}
+
+/// A stack in an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StackIn {
+    /// Which account.
+    pub account: AccountId,
+    /// What the fleet file calls it.
+    pub name: Option<String>,
+    /// Where it lives.
+    pub region: String,
+    /// What CloudFormation calls it.
+    pub stack: String,
+    /// How it stands.
+    pub state: State,
+    /// Since when, as far as was heard in order.
+    pub since: Timestamp,
+    /// Why.
+    pub why: Option<String>,
+}
+
+/// A stack over the whole fleet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Placed {
+    /// Where it is.
+    pub places: Vec<Place>,
+    /// Why it is not in sync, and how often, the most frequent first.
+    pub reasons: Vec<(String, u64)>,
+    /// Where it stands worst.
+    #[serde(flatten)]
+    pub accounts: Part<StackIn>,
+}
+
+/// A control, and how the stacks stand that provide it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Control {
+    /// Its name.
+    pub control: String,
+    /// How many stacks that provide it stand how.
+    pub states: BTreeMap<State, u64>,
+}
+
+/// Where a control is provided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Providing {
+    /// The control.
+    #[serde(flatten)]
+    pub control: Control,
+    /// The stacks, worst first.
+    #[serde(flatten)]
+    pub stacks: Part<StackIn>,
+}
+
+/// A commit, as the accounts tell of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Revision {
+    /// Its id.
+    pub commit: String,
+    /// When an account first worked towards it.
+    pub first: Timestamp,
+    /// What is known of its signature.
+    pub signature: String,
+    /// Who signed it, by the accounts' lists.
+    pub signer: Option<String>,
+    /// How many accounts ever worked towards it.
+    pub worked: u64,
+    /// How many of those reached it.
+    pub reached: u64,
+    /// How many are at it now.
+    pub applied: u64,
+    /// How those stand that work towards it now.
+    pub now: BTreeMap<State, u64>,
+}
+
+/// How far a ring is with a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ring {
+    /// The value of the label `ring`; empty for accounts without one.
+    pub ring: String,
+    /// How many accounts of it have spoken.
+    pub accounts: u64,
+    /// How many are at the commit.
+    pub applied: u64,
+    /// How those stand that work towards it now.
+    pub now: BTreeMap<State, u64>,
+}
+
+/// A resource that somebody changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drifted {
+    /// Which account.
+    pub account: AccountId,
+    /// What the fleet file calls it.
+    pub name: Option<String>,
+    /// Where.
+    pub region: String,
+    /// Of which stack.
+    pub stack: String,
+    /// Its name in the template.
+    pub resource: String,
+    /// `AWS::…::…`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What became of it.
+    pub how: String,
+    /// Where in its properties.
+    pub paths: Vec<String>,
+    /// When it was found.
+    pub since: Timestamp,
+    /// Who did it.
+    pub by: Option<String>,
+    /// From where.
+    pub from: Option<String>,
+    /// By what call.
+    pub call: Option<String>,
+    /// Whether that is only what an event says.
+    pub claimed: bool,
+    /// What is done about drift there.
+    pub mode: String,
+    /// Why it is not put back.
+    pub why: Option<String>,
+}
+
+/// What people in an account told its agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Exception {
+    /// Which account.
+    pub account: AccountId,
+    /// What the fleet file calls it.
+    pub name: Option<String>,
+    /// `hold`, `pin`, `approval` or `rollback`.
+    pub kind: String,
+    /// What it is about.
+    pub what: String,
+    /// Until when.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Who said so.
+    pub by: String,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Happened {
+    /// When.
+    pub at: Timestamp,
+    /// Which account.
+    pub account: AccountId,
+    /// What the fleet file calls it.
+    pub name: Option<String>,
+    /// What.
+    pub what: String,
+    /// Where.
+    pub region: Option<String>,
+    /// Which stack.
+    pub stack: Option<String>,
+    /// The commit it was done for.
+    pub commit: Option<String>,
+    /// In words.
+    pub sentence: String,
+}
+
+/// What a search finds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Search {
+    /// Accounts whose id or name begins so.
+    pub accounts: Vec<Account>,
+    /// Stacks whose name begins so.
+    pub stacks: Vec<String>,
+    /// Commits whose id begins so.
+    pub commits: Vec<String>,
+    /// Controls whose name begins so.
+    pub controls: Vec<String>,
+}
+
+const STACK: &str = "SELECT s.account, a.name, p.region, p.stack, s.state, s.since, s.why \
+                     FROM stack s JOIN place p ON p.id = s.place JOIN account a ON a.id = s.account";
+const HAPPENED: &str = "SELECT h.at, h.account, a.name, h.what, h.region, h.stack, h.revision, h.sentence \
+                        FROM happened h JOIN account a ON a.id = h.account";
+
+impl Store {
+    /// The accounts that a filter leaves.
+    ///
+    /// # Errors
+    /// When the store can't be read; so with all of them.
+    pub fn accounts(&self, moment: Moment, filter: &Filter, after: Option<&str>) -> Result<Part<Account>, StoreError> {
+        accounts(&self.database, moment, filter, after, ROWS)
+    }
+
+    /// Every stack by name, region and manifest.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn places(&self, after: Option<&str>) -> Result<Part<Place>, StoreError> {
+        let sql =
+            "SELECT id, stack, region, manifest FROM place WHERE stack > ?1 ORDER BY stack, region, manifest LIMIT ?2";
+        let found = all(&self.database, sql, &[&after.unwrap_or_default(), &MORE], place_of)?;
+        let mut part = part(found, ROWS, |row| row.stack.clone());
+        for place in &mut part.rows {
+            place.states = states(sums(&self.database, "place", &place.number.to_string())?);
+        }
+        // What is there in no account any more.
+        part.rows.retain(|place| !place.states.is_empty());
+        Ok(part)
+    }
+
+    /// The stacks of one name.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn placed(&self, stack: &str, after: Option<&str>) -> Result<Placed, StoreError> {
+        let sql = "SELECT id, stack, region, manifest FROM place WHERE stack = ?1 ORDER BY region, manifest LIMIT 100";
+        let mut places = all(&self.database, sql, &[&stack], place_of)?;
+        let (mut reasons, mut rows) = (BTreeMap::<String, u64>::new(), Vec::new());
+        for place in &mut places {
+            place.states = states(sums(&self.database, "place", &place.number.to_string())?);
+            let sql =
+                "SELECT why, count(*) FROM (SELECT why FROM stack WHERE place = ?1 AND state > 1 AND why IS NOT NULL
+                       LIMIT 1000) GROUP BY why ORDER BY 2 DESC LIMIT 10";
+            let some = all(&self.database, sql, &[&place.number], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+            })?;
+            some.into_iter().for_each(|(why, n)| *reasons.entry(why).or_default() += n);
+        }
+        places.retain(|place| !place.states.is_empty());
+        let sql = format!("{STACK} WHERE s.place = ?1 AND s.state = ?2 AND s.account > ?3 ORDER BY s.account LIMIT ?4");
+        // One after the other: a place's number is the middle of the cursor.
+        let from = after.and_then(cursor);
+        let ranked = |n: usize, it: &StackIn| format!("{}.{n}.{}", rank(it.state), it.account);
+        let mut numbers = Vec::new();
+        'all: for state in ranks() {
+            for (n, place) in places.iter().enumerate() {
+                let here = (-state, n as i64);
+                let begin = match from {
+                    Some((worst, middle, _)) if here < (-worst, middle) => continue,
+                    Some((worst, middle, account)) if here == (-worst, middle) => account,
+                    Some(_) | None => -1,
+                };
+                let left = left(ROWS, rows.len());
+                if left == 0 {
+                    break 'all;
+                }
+                let some = all(&self.database, &sql, &[&place.number, &state, &begin, &left], stack_of)?;
+                numbers.extend(some.iter().map(|_| n));
+                rows.extend(some);
+            }
+        }
+        let last = rows.get(ROWS - 1).zip(numbers.get(ROWS - 1)).map(|(row, n)| ranked(*n, row));
+        let accounts = part(rows, ROWS, |_| last.unwrap_or_default());
+        let mut reasons: Vec<(String, u64)> = reasons.into_iter().collect();
+        reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+        reasons.truncate(10);
+        Ok(Placed { places, reasons, accounts })
+    }
+
+    /// The stacks that are not in sync anywhere, worst first, of those that stand alike the one that has been so for longest.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn worst(&self, rows: usize) -> Result<Vec<StackIn>, StoreError> {
+        // `state > 1` stands in the index's own words, without which SQLite does not use it.
+        let sql = format!("{STACK} WHERE s.state = ?1 AND s.state > 1 ORDER BY s.since, s.account, s.place LIMIT ?2");
+        let bad = ranks().filter(|it| *it >= rank(State::Unknown));
+        let mut found =
+            worst_first(bad, None, rows, |state, _, left| all(&self.database, &sql, &[&state, &left], stack_of))?;
+        found.truncate(rows);
+        Ok(found)
+    }
+
+    /// Every control.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn controls(&self) -> Result<Vec<Control>, StoreError> {
+        let mut found = BTreeMap::<String, BTreeMap<State, u64>>::new();
+        for (name, value, n) in keyed(&self.database, "control", "")? {
+            found.entry(name).or_default().insert(state(value), n);
+        }
+        Ok(found.into_iter().map(|(control, states)| Control { control, states }).collect())
+    }
+
+    /// Where one is provided.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn control(&self, name: &str, after: Option<&str>) -> Result<Option<Providing>, StoreError> {
+        let states = states(sums(&self.database, "control", name)?);
+        if states.is_empty() {
+            return Ok(None);
+        }
+        let sql = format!(
+            "{STACK} WHERE s.provided IN (SELECT provided FROM control WHERE name = ?5) AND s.provided > 0 AND s.state = ?1
+             AND (s.account, s.place) > (?2, ?3) ORDER BY s.account, s.place LIMIT ?4"
+        );
+        let sql = sql.replacen("s.why FROM", "s.why, s.place FROM", 1);
+        let found = worst_first(ranks(), after.and_then(cursor), ROWS, |state, (account, place), left| {
+            all(&self.database, &sql, &[&state, &account, &place, &left, &name], |row| {
+                Ok((stack_of(row)?, row.get::<_, i64>(7)?))
+            })
+        })?;
+        let part = part(found, ROWS, |(row, place)| format!("{}.{}.{place}", rank(row.state), row.account));
+        let stacks = Part { rows: part.rows.into_iter().map(|(row, _)| row).collect(), next: part.next };
+        Ok(Some(Providing { control: Control { control: name.into(), states }, stacks }))
+    }
+
+    /// The commits, the newest first.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn revisions(&self, rows: u32) -> Result<Vec<Revision>, StoreError> {
+        let sql = "SELECT id, first, signature, signer FROM revision ORDER BY first DESC, id LIMIT ?1";
+        let found = all(&self.database, sql, &[&rows], revision_of)?;
+        found.into_iter().map(|revision| self.counted(revision)).collect()
+    }
+
+    /// One commit.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn revision(&self, id: &str) -> Result<Option<Revision>, StoreError> {
+        let sql = "SELECT id, first, signature, signer FROM revision WHERE id = ?1";
+        first(&self.database, sql, &[&id], revision_of)?.map(|revision| self.counted(revision)).transpose()
+    }
+
+    fn counted(&self, revision: Revision) -> Result<Revision, StoreError> {
+        let of = |what| sum(&self.database, what, &revision.commit);
+        let now = states(sums(&self.database, "attempted", &revision.commit)?);
+        Ok(Revision { worked: of("worked")?, reached: of("reached")?, applied: of("applied")?, now, ..revision })
+    }
+
+    /// How far every ring is with a commit.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn rings(&self, commit: &str) -> Result<Vec<Ring>, StoreError> {
+        let mut rings = BTreeMap::<String, Ring>::new();
+        for (ring, _, n) in keyed(&self.database, "ring", "")? {
+            let new = || Ring { ring: ring.clone(), accounts: 0, applied: 0, now: BTreeMap::new() };
+            rings.entry(ring.clone()).or_insert_with(new).accounts += n;
+        }
+        for ring in rings.values_mut() {
+            let key = format!("{commit} {}", ring.ring);
+            ring.applied = sum(&self.database, "ringApplied", &key)?;
+            ring.now = states(sums(&self.database, "ringAttempted", &key)?);
+        }
+        Ok(rings.into_values().collect())
+    }
+
+    /// After which time so many of a hundred accounts that ever worked towards a commit had reached it; `None` as long as they
+    /// have not.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn converged(&self, revision: &Revision, percent: u64) -> Result<Option<jiff::SignedDuration>, StoreError> {
+        let nth = (revision.worked * percent).div_ceil(100).max(1);
+        if nth > revision.reached {
+            return Ok(None);
+        }
+        let sql = "SELECT applied FROM progress WHERE revision = ?1 AND applied IS NOT NULL ORDER BY applied
+                   LIMIT 1 OFFSET ?2";
+        let nth = i64::try_from(nth - 1).unwrap_or(i64::MAX);
+        let reached = first(&self.database, sql, &[&revision.commit, &nth], |row| Ok(at(row.get(0)?)))?;
+        Ok(reached.map(|reached| reached.duration_since(revision.first)))
+    }
+
+    /// What somebody changed, found last first.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn drifted(&self, after: Option<&str>) -> Result<Part<Drifted>, StoreError> {
+        let (since, offset) = after.and_then(cursor).map_or((i64::MAX, 0), |(since, offset, _)| (since, offset));
+        let sql =
+            "SELECT d.account, a.name, p.region, p.stack, d.resource, d.type, d.how, d.paths, d.since, d.by, d.source,
+                          d.call, d.claimed, d.mode, d.why
+                   FROM drifted d JOIN place p ON p.id = d.place JOIN account a ON a.id = d.account
+                   WHERE d.since <= ?1 ORDER BY d.since DESC, d.account, d.place, d.resource LIMIT ?2 OFFSET ?3";
+        let found = all(&self.database, sql, &[&since, &MORE, &offset], drifted_of)?;
+        let next = paged(&found, (since, offset), |row| ms(row.since));
+        Ok(part(found, ROWS, |_| next))
+    }
+
+    /// What people told their accounts, what ends first first.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn exceptions(&self, after: Option<&str>) -> Result<Part<Exception>, StoreError> {
+        let (until, account, i) = after.and_then(cursor).unwrap_or((i64::MIN, -1, -1));
+        let sql = "SELECT e.account, a.name, e.kind, e.what, e.until, e.reason, e.by, e.i
+                   FROM exception e JOIN account a ON a.id = e.account
+                   WHERE (e.until, e.account, e.i) > (?1, ?2, ?3) ORDER BY e.until, e.account, e.i LIMIT ?4";
+        let found = all(&self.database, sql, &[&until, &account, &i, &MORE], |row| {
+            let exception = Exception {
+                account: id(row.get(0)?),
+                name: row.get(1)?,
+                kind: row.get(2)?,
+                what: row.get(3)?,
+                until: at(row.get(4)?),
+                reason: row.get(5)?,
+                by: row.get(6)?,
+            };
+            Ok((exception, row.get::<_, i64>(7)?))
+        })?;
+        let part = part(found, ROWS, |(row, i)| format!("{}.{}.{i}", ms(row.until), row.account));
+        Ok(Part { rows: part.rows.into_iter().map(|(row, _)| row).collect(), next: part.next })
+    }
+
+    /// What happened, the newest first: in the whole fleet, in one account, of one kind, or for one commit.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn happened(&self, of: &Of<'_>, after: Option<&str>) -> Result<Part<Happened>, StoreError> {
+        let (since, offset) = after.and_then(cursor).map_or((i64::MAX, 0), |(since, offset, _)| (since, offset));
+        let (condition, value): (&str, Box<dyn ToSql>) = match of {
+            Of::All => ("", Box::new(0)),
+            Of::Account(account) => ("h.account = ?4 AND", Box::new(crate::store::picture::number(account))),
+            Of::What(what) => ("h.what = ?4 AND", Box::new((*what).to_owned())),
+            Of::Commit(commit) => ("h.revision = ?4 AND h.revision IS NOT NULL AND", Box::new((*commit).to_owned())),
+        };
+        let sql = format!("{HAPPENED} WHERE {condition} h.at <= ?1 ORDER BY h.at DESC LIMIT ?2 OFFSET ?3");
+        let with: [&dyn ToSql; 4] = [&since, &MORE, &offset, &value];
+        let with = if condition.is_empty() { &with[..3] } else { &with[..] };
+        let found = all(&self.database, &sql, with, happened_of)?;
+        let next = paged(&found, (since, offset), |row| ms(row.at));
+        Ok(part(found, ROWS, |_| next))
+    }
+
+    /// What begins so.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn search(&self, text: &str, moment: Moment) -> Result<Search, StoreError> {
+        let text: String = text.trim().chars().take(100).collect();
+        if text.is_empty() {
+            return Ok(Search::default());
+        }
+        let (end, digits) = (format!("{text}\u{10ffff}"), text.bytes().all(|byte| byte.is_ascii_digit()));
+        let mut accounts = Vec::new();
+        if digits && text.len() <= 12 {
+            let fill = |with: char| format!("{text}{}", with.to_string().repeat(12 - text.len()));
+            let bound = |with| fill(with).parse::<i64>().unwrap_or_default();
+            let sql = format!("{ACCOUNT} WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 20");
+            accounts = all(&self.database, &sql, &[&bound('0'), &bound('9')], |row| account_of(row, moment))?;
+        }
+        let sql = format!(
+            "{ACCOUNT} WHERE name COLLATE NOCASE >= ?1 AND name COLLATE NOCASE < ?2 ORDER BY name COLLATE NOCASE LIMIT 20"
+        );
+        accounts.extend(all(&self.database, &sql, &[&text, &end], |row| account_of(row, moment))?);
+        let texts = |sql| all(&self.database, sql, &[&text, &end], |row| row.get(0));
+        let mut stacks: Vec<String> =
+            texts("SELECT stack FROM place WHERE stack >= ?1 AND stack < ?2 ORDER BY stack LIMIT 100")?;
+        stacks.dedup();
+        stacks.truncate(20);
+        let commits = texts("SELECT id FROM revision WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 20")?;
+        let mut controls: Vec<String> =
+            texts("SELECT name FROM control WHERE name >= ?1 AND name < ?2 ORDER BY name LIMIT 100")?;
+        controls.dedup();
+        Ok(Search { accounts, stacks, commits, controls })
+    }
+}
+
+/// Of what one wants to know what happened.
+#[derive(Debug, Clone, Copy)]
+pub enum Of<'a> {
+    /// Of the fleet.
+    All,
+    /// Of an account.
+    Account(&'a AccountId),
+    /// Of a kind.
+    What(&'a str),
+    /// Of a commit.
+    Commit(&'a str),
+}
+
+/// Where a list by time goes on: at the last row's time, and after so many rows of that time.
+fn paged<T>(rows: &[T], (since, offset): (i64, i64), time: impl Fn(&T) -> i64) -> String {
+    let shown = &rows[..rows.len().min(ROWS)];
+    let Some(last) = shown.last().map(&time) else { return String::new() };
+    let alike = shown.iter().filter(|row| time(row) == last).count() as i64;
+    let before = if last == since { offset } else { 0 };
+    format!("{last}.{}.0", alike + before)
+}
+
+fn place_of(row: &Row<'_>) -> rusqlite::Result<Place> {
+    Ok(Place {
+        number: row.get(0)?,
+        stack: row.get(1)?,
+        region: row.get(2)?,
+        manifest: row.get(3)?,
+        states: BTreeMap::new(),
+    })
+}
+
+fn stack_of(row: &Row<'_>) -> rusqlite::Result<StackIn> {
+    Ok(StackIn {
+        account: id(row.get(0)?),
+        name: row.get(1)?,
+        region: row.get(2)?,
+        stack: row.get(3)?,
+        state: state(row.get(4)?),
+        since: Timestamp::from_second(row.get(5)?).unwrap_or_default(),
+        why: row.get(6)?,
+    })
+}
+
+fn revision_of(row: &Row<'_>) -> rusqlite::Result<Revision> {
+    Ok(Revision {
+        commit: row.get(0)?,
+        first: at(row.get(1)?),
+        signature: row.get(2)?,
+        signer: row.get(3)?,
+        worked: 0,
+        reached: 0,
+        applied: 0,
+        now: BTreeMap::new(),
+    })
+}
+
+fn drifted_of(row: &Row<'_>) -> rusqlite::Result<Drifted> {
+    let paths: String = row.get(7)?;
+    Ok(Drifted {
+        account: id(row.get(0)?),
+        name: row.get(1)?,
+        region: row.get(2)?,
+        stack: row.get(3)?,
+        resource: row.get(4)?,
+        kind: row.get(5)?,
+        how: row.get(6)?,
+        paths: serde_json::from_str(&paths).unwrap_or_default(),
+        since: at(row.get(8)?),
+        by: row.get(9)?,
+        from: row.get(10)?,
+        call: row.get(11)?,
+        claimed: row.get(12)?,
+        mode: row.get(13)?,
+        why: row.get(14)?,
+    })
+}
+
+fn happened_of(row: &Row<'_>) -> rusqlite::Result<Happened> {
+    Ok(Happened {
+        at: at(row.get(0)?),
+        account: id(row.get(1)?),
+        name: row.get(2)?,
+        what: row.get(3)?,
+        region: row.get(4)?,
+        stack: row.get(5)?,
+        commit: row.get(6)?,
+        sentence: row.get(7)?,
+    })
+}
