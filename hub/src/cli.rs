@@ -3,7 +3,7 @@
 use crate::journal::End;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -107,6 +107,10 @@ pub struct Run {
     /// Where to keep it.
     #[command(flatten)]
     pub stored: Stored,
+
+    /// Where to serve pages, as `127.0.0.1:8080`; an address of this machine alone in this version [default: no pages]
+    #[arg(long, env = "HOLDFAST_HUB_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
 
     /// How large the store may become, as `20GiB`; what does not fit stays on the queue [default: as large as the disk]
     #[arg(long, env = "HOLDFAST_HUB_STORE_SIZE", value_name = "SIZE", value_parser = manifests::id::size)]

@@ -20,6 +20,7 @@ pub mod reading;
 pub mod show;
 pub mod store;
 pub mod watch;
+pub mod web;
 
 /// An error and its causes, in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {

@@ -10,18 +10,24 @@ use hub::{
     journal::End,
     keep::{Keep, Memory},
     queue::Queue,
-    reading::replay,
+    reading::{Health, replay},
     show::{Form, Show},
     store::{Access, Store, StoreError},
-    watch::{Until, WatchError, watch},
+    watch::{self, Until, WatchError},
+    web::{self, Pages, WebError},
 };
 use jiff::SignedDuration;
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
+    net::SocketAddr,
+    path::Path,
     process::ExitCode,
     time::Duration,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync,
+};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     fmt::layer,
@@ -39,15 +45,21 @@ enum HubError {
     Carry(#[from] CarryError),
     #[error(transparent)]
     Expected(#[from] ExpectedError),
+    #[error(transparent)]
+    Web(#[from] WebError),
     #[error("the output could not be written")]
     Output(#[from] io::Error),
 }
 
 /// What is shown beside what was heard.
 fn expected(looking: Looking) -> Result<Expected, ExpectedError> {
+    let patience = patience(&looking);
+    Expected::of(looking.accounts, patience)
+}
+
+fn patience(Looking { late, silent, .. }: &Looking) -> Patience {
     let span = |time: Duration| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
-    let Looking { accounts, late, silent } = looking;
-    Expected::of(accounts, Patience { late: span(late), silent: span(silent.max(late)) })
+    Patience { late: span(*late), silent: span(*silent.max(late)) }
 }
 
 fn main() -> ExitCode {
@@ -64,10 +76,11 @@ fn main() -> ExitCode {
 
 fn execute(command: Command) -> Result<(), HubError> {
     match command {
-        Command::Watch(watch) => run(watch, &mut Memory::default()),
-        Command::Run(Run { watch, stored, store_size }) => {
+        Command::Watch(watch) => run(watch, &mut Memory::default(), None),
+        Command::Run(Run { watch, stored, listen, store_size }) => {
             let mut store = Store::open(&stored.store, Access::Write(store_size))?;
-            run(watch, &mut store)
+            let told = listen.map(|address| pages(address, &stored.store, &watch.looking)).transpose()?;
+            run(watch, &mut store, told)
         }
         Command::Replay(Replay { stored, looking, until, output }) => {
             let expected = expected(looking)?;
@@ -111,7 +124,7 @@ impl HubError {
                 }
             }
             Self::Carry(CarryError::Text(_)) => 1,
-            Self::Expected(_) | Self::Carry(CarryError::Input(_)) => 2,
+            Self::Expected(_) | Self::Web(_) | Self::Carry(CarryError::Input(_)) => 2,
             Self::Carry(
                 CarryError::Line { .. } | CarryError::Cut { .. } | CarryError::End { .. } | CarryError::After { .. },
             ) => 5,
@@ -124,7 +137,7 @@ impl HubError {
             Self::Output(cause) | Self::Watch(WatchError::Output(cause)) | Self::Carry(CarryError::Text(cause)) => {
                 cause.kind() == io::ErrorKind::BrokenPipe
             }
-            Self::Watch(_) | Self::Store(_) | Self::Carry(_) | Self::Expected(_) => false,
+            Self::Watch(_) | Self::Store(_) | Self::Carry(_) | Self::Expected(_) | Self::Web(_) => false,
         }
     }
 }
@@ -137,7 +150,30 @@ fn log() {
     tracing_subscriber::registry().with(wanted.unwrap_or_else(usual)).with(log).init();
 }
 
-fn run(arguments: Watch, kept: &mut impl Keep) -> Result<(), HubError> {
+/// Serves pages of a store beside everything else. Answers whom to tell how the hub is doing.
+fn pages(address: SocketAddr, store: &Path, looking: &Looking) -> Result<sync::watch::Sender<Health>, HubError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let listener = runtime.block_on(web::listen(address))?;
+    let (tell, health) = sync::watch::channel(Health::default());
+    let pages =
+        Pages { store: Store::open(store, Access::Read)?, health, patience: patience(looking), clock: clock::now };
+    address_is(&listener)?;
+    std::thread::spawn(move || {
+        if let Err(error) = runtime.block_on(web::serve(listener, pages)) {
+            tracing::error!(%error, "pages are served no longer");
+        }
+    });
+    Ok(tell)
+}
+
+/// Where the pages are. What is printed to standard output is for whoever reads news.
+#[expect(clippy::print_stderr, reason = "the one thing that somebody has to know before anything comes")]
+fn address_is(listener: &tokio::net::TcpListener) -> io::Result<()> {
+    eprintln!("holdfast-hub: pages at http://{}/", listener.local_addr()?);
+    Ok(())
+}
+
+fn run(arguments: Watch, kept: &mut impl Keep, told: Option<sync::watch::Sender<Health>>) -> Result<(), HubError> {
     let mut expected = expected(arguments.looking)?;
     let until = match arguments.duration {
         Some(time) => Until::After(time),
@@ -145,6 +181,9 @@ fn run(arguments: Watch, kept: &mut impl Keep) -> Result<(), HubError> {
         None => Until::Told,
     };
     let mut show = Show::new(io::stdout().lock(), form(arguments.output));
+    if let Some(told) = told {
+        show = show.beside(told);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -152,7 +191,7 @@ fn run(arguments: Watch, kept: &mut impl Keep) -> Result<(), HubError> {
             tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
         };
         let queue = Queue::open(&arguments.queue).await;
-        Ok(watch(&queue, kept, (&mut expected, &mut show), until, clock::now, stop).await?)
+        Ok(watch::watch(&queue, kept, (&mut expected, &mut show), until, clock::now, stop).await?)
     })
 }
 

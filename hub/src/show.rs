@@ -17,6 +17,7 @@ use std::{
     collections::BTreeMap,
     io::{self, Write},
 };
+use tokio::sync::watch;
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,12 +79,26 @@ struct Picture<'a> {
 pub struct Show<W> {
     out: W,
     form: Form,
+    /// Who else is told how the hub is doing, whenever there is something new.
+    beside: Option<watch::Sender<Health>>,
 }
 
 impl<W: Write> Show<W> {
     /// Prints there, in that form.
     pub fn new(out: W, form: Form) -> Self {
-        Self { out, form }
+        Self { out, form, beside: None }
+    }
+
+    /// Tells this one too how the hub is doing, whenever there is something new.
+    pub fn beside(self, beside: watch::Sender<Health>) -> Self {
+        Self { beside: Some(beside), ..self }
+    }
+
+    /// Tells whoever else is told how the hub is doing.
+    pub(crate) fn health(&self, health: &Health) {
+        if let Some(beside) = &self.beside {
+            beside.send_replace(health.clone());
+        }
     }
 
     /// Hands everything printed so far on.
@@ -296,11 +311,11 @@ fn word(what: What) -> &'static str {
     }
 }
 
-fn ago(then: Timestamp, now: Timestamp) -> String {
+pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
     format!("{} ago", span(now.duration_since(then).max(SignedDuration::ZERO)))
 }
 
-fn span(time: SignedDuration) -> String {
+pub(crate) fn span(time: SignedDuration) -> String {
     match time.as_secs() {
         0..10 => format!("{:.1} s", time.as_secs_f64()),
         seconds @ ..120 => format!("{seconds} s"),
@@ -322,7 +337,7 @@ fn paint(state: State, text: &str) -> String {
 }
 
 /// Without control characters and without the marks that turn the direction of writing round.
-fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -53,6 +53,7 @@ impl Reading {
         let at = whole(now());
         if messages.is_empty() {
             self.health.caught_up = Some(now());
+            show.health(&self.health);
             return Ok(());
         }
         let bodies: Vec<&str> = messages.iter().map(AsRef::as_ref).collect();
@@ -61,6 +62,7 @@ impl Reading {
             show.news(&news)?;
         }
         show.flush()?;
+        show.health(&self.health);
         if let Err(error) = inbox.delete(&messages).await {
             tracing::warn!(%error, "messages stay on the queue and will come again");
         }
@@ -79,6 +81,7 @@ impl Reading {
         let error = crate::chain(error);
         tracing::warn!(error, "trying again");
         (self.health.trouble, self.health.caught_up) = (Some(error), None);
+        show.health(&self.health);
         if is_new {
             self.show(keep, (expected, show), now)?;
             self.shown = false;

@@ -34,7 +34,7 @@ CREATE INDEX account_ring ON account (ring, state DESC, seen, id);
 CREATE INDEX account_attempted ON account (attempted, state DESC, seen, id);
 CREATE INDEX account_version ON account (version, state DESC, seen, id);
 CREATE INDEX account_name ON account (name COLLATE NOCASE, id);
-CREATE INDEX account_unexpected ON account (id) WHERE unexpected = 1;
+CREATE INDEX account_unexpected ON account (state DESC, seen, id) WHERE unexpected = 1;
 
 -- Stacks by what is the same of them in every account.
 CREATE TABLE place (

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::journal::tests::at;
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 
@@ -208,4 +209,37 @@ fn entries_of_another_store_are_taken_only_if_they_follow() {
     let mut half = other("half");
     assert!(matches!(half.take(&changed), Err(StoreError::Broken(Broken::Chain { n: 3 }))));
     assert_eq!(half.end(), End::NOTHING, "all of a batch or nothing");
+}
+
+/// Every statement that is made, and how SQLite means to answer it, where that is by reading a whole table. Those who are missing
+/// and quarantine are bounded by what they are; of commits the newest are read, in the order of an index.
+pub(crate) fn plans(store: &mut Store, act: impl FnOnce(&Store)) -> Vec<String> {
+    let made = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let note = std::sync::Arc::clone(&made);
+    let each = move |event: TraceEvent<'_>| {
+        if let TraceEvent::Stmt(statement, _) = event {
+            note.lock().unwrap().push(statement.expanded_sql().unwrap());
+        }
+    };
+    store.database.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(each)).unwrap();
+    act(store);
+    store.database.trace_v2(TraceEventCodes::empty(), None::<fn(TraceEvent<'_>)>).unwrap();
+    let made: Vec<String> = std::mem::take(&mut *made.lock().unwrap());
+    assert!(made.len() > 30, "{made:#?}");
+    let mut bad = Vec::new();
+    for sql in made {
+        let mut plan = store.database.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps: Vec<String> = plan.query_map([], |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap();
+        let bounded = [
+            "USING COVERING INDEX expected_mute",
+            "USING INDEX expected_mute",
+            "USING INDEX revision_first",
+            "quarantine",
+            "CONSTANT ROW",
+            "SCAN (subquery",
+        ];
+        let is_scan = |step: &&String| step.starts_with("SCAN") && !bounded.iter().any(|known| step.contains(known));
+        bad.extend(steps.iter().filter(is_scan).map(|step| format!("{step}: {sql}")));
+    }
+    bad
 }

@@ -245,7 +245,7 @@ fn overview(database: &Connection, moment: Moment) -> Result<Overview, StoreErro
         stacks: states(sums(database, "stack", "")?),
         freshness: fresh(database, moment)?,
         not_ready,
-        unexpected: count("SELECT count(*) FROM account WHERE unexpected = 1")?,
+        unexpected: sums(database, "share", "accounts")?.get(&1).copied().unwrap_or_default(),
         quarantine: count("SELECT count(*) FROM quarantine")?,
         versions: counts("version")?,
         messages: counts("heard")?,
@@ -404,6 +404,14 @@ impl Store {
     /// When the store can't be read; so with all of them.
     pub fn mark(&self) -> Result<u64, StoreError> {
         mark(&self.database)
+    }
+
+    /// A word that changes with the list of those who are expected.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn listed(&self) -> Result<Option<String>, StoreError> {
+        first(&self.database, "SELECT value FROM mark WHERE name = 'expected'", &[], |row| row.get(0))
     }
 
     /// The fleet in numbers.

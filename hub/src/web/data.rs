@@ -1,0 +1,227 @@
+//! The same for machines: JSON as it is, lists as CSV, sums as OpenMetrics, and what there is to ask for as OpenAPI.
+//!
+//! Not here: what is read ([`super::shown`]).
+
+use super::shown::Shown;
+use crate::{reading::Health, store::view::Overview};
+use jiff::Timestamp;
+use manifests::report::State;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// A document: what was asked for, when, and how the hub was doing.
+pub(super) fn document(shown: &Shown, health: &Health, now: Timestamp) -> String {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        at: Timestamp,
+        senders: &'static str,
+        hub: &'a Health,
+        #[serde(flatten)]
+        shown: &'a Shown,
+    }
+    serde_json::to_string(&Document { at: now, senders: "unproven", hub: health, shown }).unwrap_or_default()
+}
+
+/// The columns of a list; `None` of what is no list.
+pub(super) fn columns(shown: &Shown) -> Option<&'static [&'static str]> {
+    Some(match shown {
+        Shown::Accounts(_) => &[
+            "account",
+            "name",
+            "ring",
+            "state",
+            "since",
+            "why",
+            "applied",
+            "attempted",
+            "stacks",
+            "stacksGood",
+            "seen",
+            "freshness",
+            "unexpected",
+            "missing",
+            "report",
+            "agent",
+        ],
+        Shown::NotReady(_) => &["account", "name"],
+        Shown::Stacks(_) => &["stack", "region", "manifest", "states"],
+        Shown::Stack(_) | Shown::Control(_) => &["account", "name", "region", "stack", "state", "since", "why"],
+        Shown::Commits(_) => &["commit", "first", "signature", "signer", "worked", "reached", "applied", "now"],
+        Shown::Drift(_) => &[
+            "account", "name", "region", "stack", "resource", "type", "how", "paths", "since", "by", "from", "call",
+            "claimed", "mode", "why",
+        ],
+        Shown::Controls(_) => &["control", "states"],
+        Shown::Exceptions(_) => &["account", "name", "kind", "what", "until", "reason", "by"],
+        Shown::Events(_) => &["at", "account", "name", "what", "region", "stack", "commit", "sentence"],
+        Shown::Quarantine(_) => &["digest", "received", "reason", "begins"],
+        Shown::Overview(_) | Shown::Account(_) | Shown::Commit(_) | Shown::Search(_) => return None,
+    })
+}
+
+/// The first line.
+pub(super) fn heading(columns: &[&str]) -> String {
+    format!("{}\r\n", columns.join(","))
+}
+
+/// The lines of a part of a list (RFC 4180), and where the next part begins.
+pub(super) fn lines(shown: &Shown, columns: &[&str]) -> (String, Option<String>) {
+    let value = serde_json::to_value(shown).unwrap_or_default();
+    let mut text = String::new();
+    for row in value.get("rows").and_then(Value::as_array).into_iter().flatten() {
+        let cells: Vec<String> = columns.iter().map(|column| cell(row.get(column).unwrap_or(&Value::Null))).collect();
+        text.push_str(&cells.join(","));
+        text.push_str("\r\n");
+    }
+    (text, value.get("next").and_then(Value::as_str).map(ToOwned::to_owned))
+}
+
+/// A cell. What a spreadsheet would take for a formula is told that it is text.
+fn cell(value: &Value) -> String {
+    let text = match value {
+        Value::Null => return String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    };
+    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text };
+    let plain = !text.contains(['"', ',', '\r', '\n', ';']);
+    if plain { text } else { format!("\"{}\"", text.replace('"', "\"\"")) }
+}
+
+/// OpenMetrics 1.0. Nothing an account wrote is a label but its agent's version.
+pub(super) fn metrics(overview: &Overview, health: &Health, entries: u64, now: Timestamp) -> String {
+    let mut text = String::new();
+    let mut gauge = |name: &str, help: &str, samples: &[(String, f64)]| {
+        let _ = writeln!(text, "# TYPE holdfast_{name} gauge\n# HELP holdfast_{name} {help}");
+        samples.iter().for_each(|(labels, value)| text.push_str(&format!("holdfast_{name}{labels} {value}\n")));
+    };
+    let one = |value: u64| vec![(String::new(), value as f64)];
+    let each = |label: &str, all: Vec<(String, u64)>| -> Vec<(String, f64)> {
+        let labelled = |(name, n): (String, u64)| (format!("{{{label}=\"{}\"}}", escaped(&name)), n as f64);
+        all.into_iter().map(labelled).collect()
+    };
+    let states = |counts: &std::collections::BTreeMap<State, u64>| {
+        let count =
+            |state: State| (super::html::class(state).to_owned(), counts.get(&state).copied().unwrap_or_default());
+        State::RANKING.into_iter().map(count).collect::<Vec<_>>()
+    };
+    let share = overview.compliance;
+    gauge("accounts", "Accounts by the worst state of their stacks.", &each("state", states(&overview.accounts)));
+    gauge("stacks", "Stacks by state.", &each("state", states(&overview.stacks)));
+    let fresh = overview.freshness.iter().map(|(word, n)| (word.as_str().to_owned(), *n)).collect();
+    gauge("accounts_fresh", "Accounts by how fresh they are.", &each("freshness", fresh));
+    gauge("accounts_expected", "Accounts that are expected, or spoke where nobody is.", &one(share.accounts));
+    gauge("accounts_in_sync", "Of those, the ones in sync in every stack, and not silent.", &one(share.accounts_good));
+    gauge("stacks_expected", "Stacks of those that spoke.", &one(share.stacks));
+    gauge(
+        "stacks_in_sync",
+        "Of those, the ones in sync or healed, in an account that is not silent.",
+        &one(share.stacks_good),
+    );
+    gauge("resources", "Resources of stacks that are looked at for drift.", &one(share.resources));
+    gauge("resources_compared", "Of those, the ones that could be compared.", &one(share.compared));
+    if let Some(n) = overview.not_ready {
+        gauge("accounts_not_ready", "Accounts that are expected and never spoke.", &one(n));
+    }
+    gauge("accounts_unexpected", "Accounts that speak and nobody expects.", &one(overview.unexpected));
+    gauge(
+        "agents",
+        "Accounts by the version of their agent.",
+        &each("version", overview.versions.clone().into_iter().collect()),
+    );
+    gauge("quarantine", "Messages in quarantine.", &one(overview.quarantine));
+    gauge("journal_entries", "Messages in the journal.", &one(entries));
+    if let Some(lag) = health.lag {
+        gauge(
+            "hub_lag_seconds",
+            "How old the oldest report of the last batch was when it came.",
+            &[(String::new(), lag.as_secs_f64())],
+        );
+    }
+    if let Some(at) = health.caught_up {
+        let since = now.duration_since(at).as_secs_f64();
+        gauge("hub_caught_up_seconds", "How long ago the queue was last seen empty.", &[(String::new(), since)]);
+    }
+    gauge(
+        "hub_trouble",
+        "Whether queue or store can't be used at the moment.",
+        &one(u64::from(health.trouble.is_some())),
+    );
+    let _ = writeln!(text, "# TYPE holdfast_messages counter\n# HELP holdfast_messages Messages by what came of them.");
+    for (word, n) in &overview.messages {
+        let _ = writeln!(text, "holdfast_messages_total{{outcome=\"{}\"}} {n}", escaped(word));
+    }
+    text.push_str("# EOF\n");
+    text
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// OpenAPI 3.1 of everything that there is to ask for.
+pub(super) fn interface() -> Value {
+    let query = |name: &str, what: &str| json!({"name": name, "in": "query", "description": what, "schema": {"type": "string"}});
+    let path = |name: &str, what: &str| json!({"name": name, "in": "path", "required": true, "description": what, "schema": {"type": "string"}});
+    let get = |summary: &str, parameters: Vec<Value>, lists: bool| {
+        let mut content = json!({"application/json": {"schema": {"type": "object"}}});
+        if lists {
+            content["text/csv"] = json!({"schema": {"type": "string"}});
+        }
+        json!({"get": {"summary": summary, "parameters": parameters, "responses": {
+            "200": {"description": "as of `at`; the same page again is 304 with its ETag", "content": content},
+            "404": {"description": "there is no such thing"},
+        }}})
+    };
+    let after = || query("after", "`next` of the part before");
+    let filters = vec![
+        query("state", "one of the ten states as reports spell them; may be there several times"),
+        query("ring", "the value of the label `ring`"),
+        query("commit", "that the account last worked towards"),
+        query("agent", "the version of the agent"),
+        query("fresh", "`late` or `silent`: so quiet, or more"),
+        query("unexpected", "`1`: only those that nobody expects"),
+        after(),
+    ];
+    json!({
+        "openapi": "3.1.0",
+        "info": {"title": "Holdfast's hub", "version": env!("CARGO_PKG_VERSION"),
+            "description": "Everything is read only. Each address is a page, and with `.json` or `.csv` the same for machines."},
+        "paths": {
+            "/index.json": get("The fleet in numbers, what stands worst, the newest commit", vec![], false),
+            "/accounts.json": get("Accounts, worst first", filters, true),
+            "/accounts/{account}.json": get("An account and its newest report", vec![path("account", "twelve digits")], false),
+            "/not-ready.json": get("Accounts that are expected and never spoke", vec![after()], true),
+            "/stacks.json": get("Stacks by name, region and manifest", vec![after()], true),
+            "/stacks/{stack}.json": get("A stack over all accounts, worst first", vec![path("stack", "CloudFormation's name"), after()], true),
+            "/commits.json": get("Commits, the newest first", vec![], true),
+            "/commits/{commit}.json": get("A commit: rings, convergence, what was done for it", vec![path("commit", "its id"), after()], false),
+            "/drift.json": get("What somebody changed and nobody put back", vec![after()], true),
+            "/controls.json": get("Controls", vec![], true),
+            "/controls/{control}.json": get("Where a control is provided, worst first", vec![path("control", "its name"), after()], true),
+            "/exceptions.json": get("What people told their accounts", vec![after()], true),
+            "/events.json": get("What happened, the newest first", vec![query("what", "of one kind, such as `drifted`"), after()], true),
+            "/quarantine.json": get("What was refused", vec![], true),
+            "/search.json": get("What begins so", vec![query("q", "the beginning")], false),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_text_and_never_a_formula() {
+        let check = |value: Value, expect: &str| assert_eq!(cell(&value), expect);
+        check(json!("plain"), "plain");
+        check(json!("a,b"), "\"a,b\"");
+        check(json!("say \"x\"\n"), "\"say \"\"x\"\"\n\"");
+        check(json!("=1+1"), "'=1+1");
+        check(json!("@cmd,x"), "\"'@cmd,x\"");
+        check(json!(null), "");
+        check(json!(7), "7");
+        check(json!({"failed": 1}), "\"{\"\"failed\"\":1}\"");
+    }
+}

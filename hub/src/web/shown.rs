@@ -1,0 +1,208 @@
+//! What there is to ask for, as values: each is read once, and then shown as a page, as JSON or as lines of a table.
+//!
+//! Not here: how any of it looks ([`super::pages`], [`super::data`]).
+
+use super::asked::Asked;
+use crate::store::{
+    Store, StoreError,
+    view::{
+        Account, Control, Drifted, Exception, Filter, Happened, Moment, Of, Overview, Part, Place, Placed, Providing,
+        Revision, Ring, Search, StackIn,
+    },
+};
+use fleet::{
+    page::Quarantined,
+    presence::{Freshness, NotReady},
+};
+use manifests::{
+    id::AccountId,
+    report::{Event, State},
+};
+use serde::Serialize;
+
+/// Something that was asked for.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Shown {
+    Overview(Box<Front>),
+    Accounts(Part<Account>),
+    Account(Box<One>),
+    NotReady(Part<NotReady>),
+    Stacks(Part<Place>),
+    Stack(Box<NamedStack>),
+    Commits(Rows<Revision>),
+    Commit(Box<Rollout>),
+    Drift(Box<DriftOf>),
+    Controls(Rows<Control>),
+    Control(Box<Providing>),
+    Exceptions(Part<Exception>),
+    Events(Part<Happened>),
+    Quarantine(Rows<Quarantined>),
+    Search(Box<Found>),
+}
+
+/// A list that is shown whole.
+#[derive(Debug, Serialize)]
+pub(super) struct Rows<T> {
+    pub(super) rows: Vec<T>,
+}
+
+/// The first page.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Front {
+    #[serde(flatten)]
+    pub(super) overview: Overview,
+    /// What stands worst, of those that stand alike the one that has been so for longest.
+    pub(super) worst: Vec<StackIn>,
+    /// The newest commit.
+    pub(super) newest: Option<Rollout>,
+    pub(super) drifted_by_day: Vec<u64>,
+    pub(super) healed_by_day: Vec<u64>,
+}
+
+/// An account.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct One {
+    pub(super) account: Account,
+    /// What it said last.
+    pub(super) newest: Event,
+    pub(super) happened: Vec<Happened>,
+}
+
+/// A stack by its name.
+#[derive(Debug, Serialize)]
+pub(super) struct NamedStack {
+    pub(super) stack: String,
+    #[serde(flatten)]
+    pub(super) placed: Placed,
+}
+
+/// A commit and where it is.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Rollout {
+    #[serde(flatten)]
+    pub(super) revision: Revision,
+    pub(super) rings: Vec<Ring>,
+    /// After how many seconds 50, 90, 99 and 100 of a hundred accounts that worked towards it had reached it.
+    #[serde(rename = "convergedSeconds")]
+    pub(super) converged: Vec<(u64, Option<i64>)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) happened: Vec<Happened>,
+}
+
+/// What somebody changed, and how often.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DriftOf {
+    #[serde(flatten)]
+    pub(super) part: Part<Drifted>,
+    pub(super) drifted_by_day: Vec<u64>,
+    pub(super) healed_by_day: Vec<u64>,
+}
+
+/// What a search found.
+#[derive(Debug, Serialize)]
+pub(super) struct Found {
+    pub(super) q: String,
+    #[serde(flatten)]
+    pub(super) found: Search,
+}
+
+/// Reads what was asked for; `None` when there is no such thing.
+pub(super) fn shown(store: &Store, asked: &Asked, moment: Moment) -> Result<Option<Shown>, StoreError> {
+    let parts: Vec<&str> = asked.parts.iter().map(String::as_str).collect();
+    let after = asked.get("after");
+    Ok(Some(match parts[..] {
+        [] => Shown::Overview(Box::new(front(store, moment)?)),
+        ["accounts"] => {
+            let Some(filter) = filter(asked) else { return Ok(None) };
+            Shown::Accounts(store.accounts(moment, &filter, after)?)
+        }
+        ["accounts", id] => {
+            let Ok(id) = id.parse::<AccountId>() else { return Ok(None) };
+            let Some((account, newest)) = store.account(&id, moment)? else { return Ok(None) };
+            let happened = store.happened(&Of::Account(&id), None)?.rows;
+            Shown::Account(Box::new(One { account, newest, happened }))
+        }
+        ["not-ready"] => Shown::NotReady(store.not_ready(after)?),
+        ["stacks"] => Shown::Stacks(store.places(after)?),
+        ["stacks", stack] => {
+            let placed = store.placed(stack, after)?;
+            if placed.places.is_empty() {
+                return Ok(None);
+            }
+            Shown::Stack(Box::new(NamedStack { stack: stack.to_owned(), placed }))
+        }
+        ["commits"] => Shown::Commits(Rows { rows: store.revisions(200)? }),
+        ["commits", id] => {
+            let Some(revision) = store.revision(id)? else { return Ok(None) };
+            let mut rollout = rollout(store, revision)?;
+            rollout.happened = store.happened(&Of::Commit(id), after)?.rows;
+            Shown::Commit(Box::new(rollout))
+        }
+        ["drift"] => {
+            let (drifted, healed) = (store.days("drifted", moment.now)?, store.days("healed", moment.now)?);
+            let part = store.drifted(after)?;
+            Shown::Drift(Box::new(DriftOf { part, drifted_by_day: drifted.into(), healed_by_day: healed.into() }))
+        }
+        ["controls"] => Shown::Controls(Rows { rows: store.controls()? }),
+        ["controls", name] => match store.control(name, after)? {
+            Some(providing) => Shown::Control(Box::new(providing)),
+            None => return Ok(None),
+        },
+        ["exceptions"] => Shown::Exceptions(store.exceptions(after)?),
+        ["events"] => {
+            let of = asked.get("what").map_or(Of::All, Of::What);
+            Shown::Events(store.happened(&of, after)?)
+        }
+        ["quarantine"] => Shown::Quarantine(Rows { rows: store.quarantine()? }),
+        ["search"] => {
+            let q = asked.get("q").unwrap_or_default().to_owned();
+            let found = store.search(&q, moment)?;
+            Shown::Search(Box::new(Found { q, found }))
+        }
+        _ => return Ok(None),
+    }))
+}
+
+fn front(store: &Store, moment: Moment) -> Result<Front, StoreError> {
+    let newest = store.revisions(1)?.pop().map(|revision| rollout(store, revision)).transpose()?;
+    Ok(Front {
+        overview: store.overview(moment)?,
+        worst: store.worst(12)?,
+        newest,
+        drifted_by_day: store.days("drifted", moment.now)?.into(),
+        healed_by_day: store.days("healed", moment.now)?.into(),
+    })
+}
+
+fn rollout(store: &Store, revision: Revision) -> Result<Rollout, StoreError> {
+    let reached = |percent: u64| -> Result<_, StoreError> {
+        Ok((percent, store.converged(&revision, percent)?.map(|time| time.as_secs())))
+    };
+    let converged = [50, 90, 99, 100].into_iter().map(reached).collect::<Result<_, _>>()?;
+    Ok(Rollout { rings: store.rings(&revision.commit)?, converged, happened: Vec::new(), revision })
+}
+
+/// What an address says of which accounts are meant; `None` when it makes no sense.
+fn filter(asked: &Asked) -> Option<Filter> {
+    let states = asked.all("state").map(named).collect::<Option<Vec<State>>>()?;
+    let freshness = match asked.get("fresh") {
+        None => None,
+        Some("fresh") => Some(Freshness::Fresh),
+        Some("late") => Some(Freshness::Late),
+        Some("silent") => Some(Freshness::Silent),
+        Some(_) => return None,
+    };
+    let text = |name| asked.get(name).map(ToOwned::to_owned);
+    let unexpected = asked.get("unexpected").is_some();
+    Some(Filter { states, ring: text("ring"), commit: text("commit"), agent: text("agent"), freshness, unexpected })
+}
+
+/// The state of this name.
+pub(super) fn named(name: &str) -> Option<State> {
+    State::RANKING.into_iter().find(|state| super::html::class(*state) == name)
+}

@@ -1,0 +1,325 @@
+//! Pages over HTTP, as a browser and a machine see them.
+
+use super::*;
+use crate::{
+    ingest::tests::report,
+    journal::tests::at,
+    keep::Keep,
+    store::{Access, tests::plans},
+};
+use fleet::page::View;
+use serde_json::{Value, json};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+use tempfile::TempDir;
+
+/// A hub with pages, and what a browser sends it.
+struct Served {
+    address: SocketAddr,
+    store: Store,
+    tell: watch::Sender<Health>,
+    _folder: TempDir,
+}
+
+const COMMIT: &str = "0f3c2aa000000000000000000000000000000000";
+
+/// So many accounts, of which every tenth has something that failed and drifted.
+fn fill(store: &mut Store, accounts: usize) {
+    let bodies: Vec<String> = (0..accounts).map(|n| account(n).to_string()).collect();
+    for bodies in bodies.chunks(100) {
+        let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
+        store.keep(&bodies, at(0)).unwrap();
+    }
+}
+
+fn account(n: usize) -> Value {
+    let (id, bad) = (format!("{:012}", 100_000_000_000 + n), n.is_multiple_of(10));
+    let mut report = report(1, "in-sync");
+    report["subject"] = id.as_str().into();
+    report["source"] = format!("/holdfast/{id}").into();
+    let data = &mut report["data"];
+    (data["account"], data["accountName"]) = (id.into(), format!("team-{n}").into());
+    let stack = |name: &str, state: &str| {
+        json!({
+            "manifest": name, "region": "eu-central-1", "stack": name, "state": state, "provides": ["CIS-3.1"],
+            "status": "UPDATE_COMPLETE",
+        })
+    };
+    data["stacks"] = json!([stack("audit", "in-sync"), stack("alerts", if bad { "failed" } else { "in-sync" })]);
+    if bad {
+        data["stacks"][1]["why"] = "AccessDenied on <kms:PutKeyPolicy>".into();
+        data["stacks"][1]["drift"] = json!({"mode": "heal", "compared": 1, "resources": 2, "driftedTotal": 1, "drifted": [{
+            "resource": "Topic", "type": "AWS::SNS::Topic", "how": "modified", "since": "2026-05-01T11:00:00Z",
+            "paths": ["/DisplayName"], "by": "arn:aws:iam::111111111111:user/mallory", "call": "sns:SetTopicAttributes",
+        }]});
+        data["holds"] = json!([{"stack": "alerts", "until": "2026-06-01T00:00:00Z", "reason": "=cmd", "by": "ops"}]);
+    }
+    report
+}
+
+impl Served {
+    fn of(accounts: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.sqlite");
+        let mut store = Store::open(&path, Access::Write(None)).unwrap();
+        fill(&mut store, accounts);
+        store.keep(&["<b>no report</b>"], at(1)).unwrap();
+        let (tell, health) = watch::channel(Health::default());
+        let pages =
+            Pages { store: Store::open(&path, Access::Read).unwrap(), health, patience: Patience::default(), clock };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let listener = runtime.block_on(listen("127.0.0.1:0".parse().unwrap())).unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || runtime.block_on(serve(listener, pages)));
+        Self { address, store, tell, _folder: folder }
+    }
+
+    /// An answer: its status, its head and its body.
+    fn ask(&self, line: &str, headers: &str) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let host = if headers.contains("Host:") { String::new() } else { format!("Host: {}\r\n", self.address) };
+        write!(stream, "{line} HTTP/1.1\r\n{host}Connection: close\r\n{headers}\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head.to_ascii_lowercase(), unchunked(head, body))
+    }
+
+    #[track_caller]
+    fn get(&self, path: &str) -> String {
+        let (status, _, body) = self.ask(&format!("GET {path}"), "");
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+}
+
+fn unchunked(head: &str, body: &str) -> String {
+    if !head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+        return body.to_owned();
+    }
+    let (mut rest, mut whole) = (body, String::new());
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap();
+        whole.push_str(&after[..size]);
+        rest = after[size..].trim_start_matches("\r\n");
+        if size == 0 {
+            break;
+        }
+    }
+    whole
+}
+
+fn clock() -> Timestamp {
+    at(10_000)
+}
+
+/// Everything that there is.
+const ALL: [&str; 16] = [
+    "/",
+    "/accounts",
+    "/accounts?state=failed&ring=",
+    "/accounts/100000000000",
+    "/not-ready",
+    "/stacks",
+    "/stacks/alerts",
+    "/commits",
+    "/commits/0f3c2aa000000000000000000000000000000000",
+    "/drift",
+    "/controls",
+    "/controls/CIS-3.1",
+    "/exceptions",
+    "/events?what=created",
+    "/quarantine",
+    "/search?q=team-1",
+];
+
+#[test]
+fn every_page_is_whole_and_names_what_it_is_about() {
+    let served = Served::of(25);
+    let says = [
+        "94 % of 50 stacks in sync",
+        "100000000001",
+        "100000000020",
+        "AccessDenied on &lt;kms:PutKeyPolicy&gt;",
+        "Nobody",
+        "alerts",
+        "3 × AccessDenied",
+        "0f3c2aa",
+        "25 of 25 accounts",
+        "mallory",
+        "CIS-3.1",
+        "3 failed, 47 in sync",
+        "hold",
+        "created in 12 s",
+        "&lt;b&gt;no report",
+        "team-10",
+    ];
+    for (path, says) in ALL.into_iter().zip(says) {
+        let page = served.get(path);
+        assert!(page.contains(says), "{says} is missing in {path}:\n{page}");
+        for tag in ["main", "header", "table", "section", "h1"] {
+            let count = |text: &str| page.matches(text).count();
+            assert_eq!(
+                count(&format!("<{tag}>")) + count(&format!("<{tag} ")),
+                count(&format!("</{tag}>")),
+                "{path} {tag}"
+            );
+        }
+        assert!(
+            !page.contains("<b>no report") && !page.contains("<kms:") && !page.contains("style="),
+            "{path}:\n{page}"
+        );
+    }
+}
+
+#[test]
+fn machines_get_the_same_as_people() {
+    let served = Served::of(250);
+    for path in ALL {
+        let path = if path == "/" { "/index" } else { path };
+        let (place, query) = path.split_once('?').unwrap_or((path, ""));
+        let document: Value = serde_json::from_str(&served.get(&format!("{place}.json?{query}"))).unwrap();
+        assert_eq!((document["senders"].as_str(), document["hub"].is_object()), (Some("unproven"), true), "{path}");
+    }
+    let front: Value = serde_json::from_str(&served.get("/?format=json")).unwrap();
+    assert_eq!(front["compliance"]["stacksGood"], json!(475));
+    assert_eq!(front["worst"][0]["state"], json!("failed"));
+    let commit: Value = serde_json::from_str(&served.get(&format!("/commits/{COMMIT}.json"))).unwrap();
+    assert_eq!((&commit["reached"], &commit["convergedSeconds"][3]), (&json!(250), &json!([100, 0])));
+
+    // A table is whole, whatever the parts in which it is read; pages and documents come in parts.
+    let table = served.get("/accounts.csv");
+    let ids: std::collections::BTreeSet<&str> = table.lines().skip(1).map(|line| &line[..12]).collect();
+    assert_eq!((table.lines().count(), ids.len()), (251, 250));
+    assert_eq!(served.get("/accounts.csv?state=failed").lines().count(), 26);
+    assert!(served.get("/exceptions.csv").contains(",alerts,2026-06-01T00:00:00Z,'=cmd,ops\r\n"));
+    for list in ["/drift.csv", "/exceptions.csv"] {
+        assert_eq!(served.get(list).lines().count(), 26, "{list}");
+    }
+    assert_eq!(served.get("/events.csv").lines().count(), 251);
+    assert_eq!(served.get("/stacks/alerts.csv").lines().count(), 251);
+    assert_eq!(served.get("/controls/CIS-3.1.csv").lines().count(), 501);
+    let mut next = "/accounts.json".to_owned();
+    let (mut rows, mut parts) = (0, 0);
+    loop {
+        let part: Value = serde_json::from_str(&served.get(&next)).unwrap();
+        (rows, parts) = (rows + part["rows"].as_array().unwrap().len(), parts + 1);
+        let Some(after) = part["next"].as_str() else { break };
+        next = format!("/accounts.json?after={after}");
+    }
+    assert_eq!((rows, parts), (250, 3));
+}
+
+#[test]
+fn what_makes_no_sense_is_not_there_and_nothing_can_be_changed() {
+    let served = Served::of(1);
+    let check = |line: &str, headers: &str, expect: u16| {
+        let (status, head, body) = served.ask(line, headers);
+        assert_eq!(status, expect, "{line}: {body}");
+        assert!(head.contains("content-security-policy: default-src 'none'") && head.contains("nosniff"), "{head}");
+    };
+    for path in
+        ["/nowhere", "/accounts/1", "/accounts/999999999999", "/stacks/none", "/commits/x", "/controls/none", "/a/b/c"]
+    {
+        check(&format!("GET {path}"), "", 404);
+        check(&format!("GET {path}.json"), "", 404);
+    }
+    check("GET /accounts?state=splendid", "", 404);
+    check("GET /index.csv", "", 404);
+    check("GET /accounts?after=%00'%3B--", "", 200);
+    check("GET /search?q=%25%27%22%00%E2%80%AE", "", 200);
+    check("POST /accounts", "Content-Length: 0\r\n", 405);
+    check("DELETE /", "", 405);
+    check("GET /", "Host: evil.example\r\n", 421);
+    check("GET /", "Host: 127.0.0.1.evil.example\r\n", 421);
+    check("GET /", "Host: localhost:8080\r\n", 200);
+    check("GET /", "Host: [::1]:80\r\n", 200);
+}
+
+#[test]
+fn what_did_not_change_is_not_sent_again() {
+    let mut served = Served::of(3);
+    let (_, head, _) = served.ask("GET /accounts", "");
+    let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
+    let again = |served: &Served| served.ask("GET /accounts", &format!("If-None-Match: W/{}\r\n", &tag[2..])).0;
+    assert_eq!(again(&served), 304);
+    let expected = manifests::fleet::Fleet::default();
+    let view = View { expected: Some(&expected), patience: Patience::default(), now: clock() };
+    served.store.page(&view).unwrap();
+    assert_eq!(again(&served), 200, "who is expected is another list");
+    served.store.keep(&[&account(7).to_string()], at(2)).unwrap();
+    assert_eq!(again(&served), 200);
+}
+
+#[test]
+fn a_page_is_told_that_there_is_something_new() {
+    let served = Served::of(1);
+    let mut stream = TcpStream::connect(served.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let (mut heard, mut bytes) = (String::new(), [0; 1_024]);
+    while !heard.contains("data: new") {
+        // Whatever was told before somebody listened is on the page already.
+        served.tell.send_replace(Health { newest: 1, ..Health::default() });
+        let read = stream.read(&mut bytes).unwrap();
+        heard.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+    }
+    assert!(heard.to_ascii_lowercase().contains("text/event-stream"), "{heard}");
+}
+
+#[test]
+fn sums_are_told_to_whoever_measures() {
+    let served = Served::of(25);
+    let text = served.get("/metrics");
+    for line in [
+        "holdfast_stacks{state=\"failed\"} 3",
+        "holdfast_accounts{state=\"in-sync\"} 22",
+        "holdfast_quarantine 1",
+        "holdfast_agents{version=\"0.1.0\"} 25",
+        "holdfast_messages_total{outcome=\"refused\"} 1",
+        "holdfast_journal_entries 26",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line} is missing in\n{text}");
+    }
+    assert!(text.ends_with("# EOF\n"));
+    let interface: Value = serde_json::from_str(&served.get("/openapi.json")).unwrap();
+    for path in interface["paths"].as_object().unwrap().keys() {
+        let path = path.replace("{account}", "100000000000").replace("{stack}", "alerts");
+        served.get(&path.replace("{commit}", COMMIT).replace("{control}", "CIS-3.1"));
+    }
+}
+
+#[test]
+fn an_address_that_others_reach_is_refused() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
+        let refused = runtime.block_on(listen(address.parse().unwrap())).unwrap_err();
+        assert!(matches!(refused, WebError::Open(_)), "{refused}");
+    }
+}
+
+#[test]
+fn a_first_page_is_light_and_no_page_reads_a_whole_table() {
+    let mut served = Served::of(600);
+    let page = served.get("/");
+    let weight = page.len() + include_str!("style.css").len() + include_str!("live.js").len();
+    assert!(weight <= 40_000, "{weight} bytes");
+    let moment = Moment { patience: Patience::default(), now: clock() };
+    let scans = plans(&mut served.store, |store| {
+        for path in ALL {
+            let (path, query) = path.split_once('?').unwrap_or((path, ""));
+            shown::shown(store, &Asked::of(path, query), moment).unwrap().unwrap();
+        }
+        for query in ["ring=a", "commit=b", "agent=c", "unexpected=1", "fresh=late", "q=1", "q=1000", "after=5.1.1"] {
+            for path in
+                ["/accounts", "/search", "/drift", "/events", "/exceptions", "/stacks/alerts", "/controls/CIS-3.1"]
+            {
+                shown::shown(store, &Asked::of(path, query), moment).unwrap();
+            }
+        }
+    });
+    assert!(scans.is_empty(), "{scans:#?}");
+}
