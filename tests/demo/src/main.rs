@@ -5,6 +5,7 @@
 //! demo that ends well has shown what it says.
 
 mod listener;
+mod pages;
 mod programs;
 mod stage;
 mod story;
@@ -14,8 +15,9 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo demo [--json]
 
-A story in seven scenes, in under a minute: the first convergence of four accounts, a settled turn, a change by hand that is put back, a commit that changes
-one stack, one whose change fails and is undone, one that would replace a table, and a manifest that disappears.
+A story in eight scenes, in under a minute: the first convergence of four accounts, a settled turn, a change by hand that is put back, a commit that changes
+one stack, one whose change fails and is undone, one that would replace a table, a manifest that disappears, and all of it on the hub's
+pages, which stay until Enter is pressed where there is somebody to press it.
 
   --json   one JSON document at the end instead of the story
 ";

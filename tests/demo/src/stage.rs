@@ -1,6 +1,6 @@
 //! The stage: a manifests repository in a folder, accounts on a port, an agent process for each turn.
 
-use crate::{listener::Listener, programs::Programs};
+use crate::{listener::Listener, pages::Pages, programs::Programs};
 use manifests::{
     id::{AccountId, Region},
     report::Report,
@@ -253,11 +253,22 @@ impl Stage {
     /// The picture that the hub makes of the reports that came since it was asked last. What it prints before, line by
     /// line as reports arrive, has been told here already.
     pub(crate) fn hub(&self) -> Result<String, StageError> {
-        let mut hub = Command::new(&self.programs.hub);
-        hub.args(["watch", "--once", "--queue", &self.queue]);
-        let output = self.run(hub.envs(self.environment(&account(HUB))))?;
+        let output = self.run(self.hub_program().arg("--once"))?;
         let text = String::from_utf8_lossy(&output.stdout);
         Ok(text.trim_end().rsplit("\n\n").next().unwrap_or_default().to_owned())
+    }
+
+    /// The hub with its pages, beside everything else.
+    pub(crate) fn pages(&self) -> Result<Pages, StageError> {
+        let mut hub = self.hub_program();
+        Pages::start(hub.args(["--listen", "127.0.0.1:0"]))
+    }
+
+    fn hub_program(&self) -> Command {
+        let mut hub = Command::new(&self.programs.hub);
+        hub.args(["run", "--queue", &self.queue, "--store"]).arg(self.folder.path().join("hub.sqlite"));
+        hub.arg("--accounts").arg(self.repository().join("fleet.yaml")).envs(self.environment(&account(HUB)));
+        hub
     }
 
     fn agent(&self, account: &AccountId, arguments: &[&str]) -> Command {

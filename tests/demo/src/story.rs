@@ -2,6 +2,7 @@
 //! came of it, and checks that it is what was announced.
 
 use crate::{
+    pages::Pages,
     stage::{Stage, StageError, Turn},
     telling::Telling,
 };
@@ -19,7 +20,9 @@ pub(crate) fn tell(mut telling: Telling) -> Result<(), StageError> {
     a_failure(&stage, &mut telling)?;
     a_replacement(&stage, &mut telling)?;
     a_disappearance(&stage, &mut telling)?;
-    telling.end("Seven scenes, and each account is as its repository says, or says why not.");
+    let pages = the_fleet(&stage, &mut telling)?;
+    telling.end("Eight scenes, and each account is as its repository says, or says why not.");
+    pages.look();
     Ok(())
 }
 
@@ -32,7 +35,7 @@ fn first_convergence(stage: &Stage, telling: &mut Telling) -> Result<(), StageEr
         telling.turn(machine(turn));
         expect(turn, turn.report.state == State::InSync && created > 0, "every stack came up")?;
     }
-    telling.quote("holdfast-hub watch --once", &stage.hub()?);
+    telling.quote("holdfast-hub run --once", &stage.hub()?);
     Ok(())
 }
 
@@ -84,7 +87,7 @@ fn a_hand(stage: &Stage, telling: &mut Telling) -> Result<(), StageError> {
         let expected = usize::from(turn.report.account == *account);
         expect(turn, healed == expected, "it is healed, and nobody else was touched")?;
     }
-    telling.quote("holdfast-hub watch --once", &stage.hub()?);
+    telling.quote("holdfast-hub run --once", &stage.hub()?);
     Ok(())
 }
 
@@ -118,7 +121,7 @@ fn a_failure(stage: &Stage, telling: &mut Telling) -> Result<(), StageError> {
         telling.turn(machine(turn));
         expect(turn, turn.report.state == State::Failed && others > 0, "the failure is told, the rest stands")?;
     }
-    telling.quote("holdfast-hub watch --once", &stage.hub()?);
+    telling.quote("holdfast-hub run --once", &stage.hub()?);
     telling.line("The commit is reverted.");
     stage.edit("templates/security-events.yaml", "GuardDuty has found something", "GuardDuty found something")?;
     stage.commit("back to the simple past")?;
@@ -169,8 +172,29 @@ fn a_disappearance(stage: &Stage, telling: &mut Telling) -> Result<(), StageErro
         let deleted = happened(turn, What::Deleted);
         expect(turn, kept.is_some() && deleted == 0, "nothing is deleted that did not say so")?;
     }
-    telling.quote("holdfast-hub watch --once", &stage.hub()?);
+    telling.quote("holdfast-hub run --once", &stage.hub()?);
     Ok(())
+}
+
+fn the_fleet(stage: &Stage, telling: &mut Telling) -> Result<Pages, StageError> {
+    telling.scene("All accounts on one page");
+    let pages = stage.pages()?;
+    telling.line(&format!("The hub has kept every report, and shows them at {}", pages.address()));
+    let first = pages.document("/index.json")?;
+    let share = &first["compliance"];
+    let (good, all) = (&share["stacksGood"], &share["stacks"]);
+    telling.line(&format!("{good} of {all} stacks are in sync, in {} accounts", share["accounts"]));
+    for path in ["/accounts", "/stacks", "/commits", "/drift", "/controls", "/exceptions", "/events"] {
+        let list = pages.document(&format!("{path}.json"))?;
+        let rows = list["rows"].as_array().map_or(0, Vec::len);
+        telling.line(&format!("{path}: {rows}"));
+    }
+    let drifted = pages.document("/events.json?what=drifted")?;
+    let is_named = drifted["rows"][0]["sentence"].as_str().is_some_and(|sentence| sentence.contains("mallory"));
+    if share["accounts"] != stage.accounts().len() || good == all || !is_named {
+        return Err(StageError::Untrue(format!("the pages do not show what happened: {first} {drifted}")));
+    }
+    Ok(pages)
 }
 
 /// In sync, perhaps after something was put back.
