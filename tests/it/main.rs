@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod binary;
+mod browser;
 mod bug;
 mod chaos;
 mod cli;

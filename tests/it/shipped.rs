@@ -18,6 +18,7 @@ mod insight;
 mod killed;
 mod lambda;
 mod lease;
+mod pages;
 mod people;
 mod proxies;
 mod refusals;

@@ -116,7 +116,7 @@ fn shape(state: State) -> Markup {
         State::Failed => "M1.8 0L5 3.2L8.2 0L10 1.8L6.8 5L10 8.2L8.2 10L5 6.8L1.8 10L0 8.2L3.2 5L0 1.8z",
         State::NeedsAPerson => "M5 0l5 10H0z",
     };
-    html! { svg viewBox="0 0 10 10" aria-hidden="true" { path class=(class(state)) d=(path); } }
+    html! { svg viewBox="0 0 10 10" aria-hidden="true" { path class=(class(state)) d=(path) {} } }
 }
 
 /// A state as a name of a class, and in addresses: as a report spells it.
@@ -151,9 +151,9 @@ pub(super) fn bar(states: &BTreeMap<State, u64>, of: u64, thin: bool) -> Markup 
     html! {
         svg class=(if thin { "bar thin" } else { "bar" }) viewBox="0 0 1000 10" preserveAspectRatio="none" role="img"
             aria-label=(format!("{} of {whole}", said.join(", "))) {
-            rect.ground width="1000" height="10";
+            rect.ground width="1000" height="10" {}
             @for (state, x, width) in parts {
-                rect class=(class(state)) x=(format!("{x:.1}")) width=(format!("{width:.1}")) height="10";
+                rect class=(class(state)) x=(format!("{x:.1}")) width=(format!("{width:.1}")) height="10" {}
             }
         }
     }
@@ -183,10 +183,10 @@ pub(super) fn days(above: (&str, &[u64; 30]), below: (&str, &[u64; 30])) -> Mark
     html! {
         svg.days viewBox="0 0 300 52" preserveAspectRatio="none" role="img" aria-label=(label) {
             @for (n, (up, down)) in above.1.iter().zip(below.1).enumerate() {
-                rect.healed x=(n * 10) y=(format!("{:.1}", 25.0 - *up as f64 * 24.0 / most as f64)) width="8" height=(height(*up));
-                rect.drifted x=(n * 10) y="27" width="8" height=(height(*down));
+                rect.healed x=(n * 10) y=(format!("{:.1}", 25.0 - *up as f64 * 24.0 / most as f64)) width="8" height=(height(*up)) {}
+                rect.drifted x=(n * 10) y="27" width="8" height=(height(*down)) {}
             }
-            rect.ground y="25.5" width="300" height="1";
+            rect.ground y="25.5" width="300" height="1" {}
         }
         p.quiet { (label) }
     }

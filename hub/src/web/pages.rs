@@ -62,21 +62,23 @@ fn overview(front: &Front, now: Timestamp) -> (String, Markup) {
             li { a href="/quarantine" { b { (grouped(front.overview.quarantine)) } span { "messages in quarantine" } } }
         }
         @if let Some(newest) = &front.newest { (rollout(newest, now)) }
+        section {
+            h2 { "What to look at " small { "worst first" } }
+            (stack_rows(&front.worst, now))
+            @if front.worst.is_empty() { p.quiet { "Nothing: every stack is in sync, or on its way." } }
+        }
         div.columns {
-            section {
-                h2 { "What to look at " small { "worst first" } }
-                (stack_rows(&front.worst, now))
-                @if front.worst.is_empty() { p.quiet { "Nothing: every stack is in sync, or on its way." } }
-            }
             section {
                 h2 { "Accounts by their worst stack" }
                 (legend(&front.overview.accounts, by_state))
-                h2 { "Drift " small { "of the last 30 days" } }
-                (days(("healed", &thirty(&front.healed_by_day)), ("found", &thirty(&front.drifted_by_day))))
                 h2 { "Agents" }
                 ul.legend { @for (version, n) in &front.overview.versions {
                     li { a href=(format!("/accounts?agent={}", encoded(version))) { (grouped(*n)) " × " (said(Some(version))) } }
                 } }
+            }
+            section {
+                h2 { "Drift " small { "of the last 30 days" } }
+                (days(("healed", &thirty(&front.healed_by_day)), ("found", &thirty(&front.drifted_by_day))))
             }
         }
     };
@@ -438,14 +440,14 @@ fn events(part: &Part<Happened>, asked: &Asked, now: Timestamp) -> Markup {
 
 fn event_rows(rows: &[Happened], now: Timestamp) -> Markup {
     html! {
-        div.table { table {
+        @if !rows.is_empty() { div.table { table {
             thead { tr { th scope="col" { "When" } th scope="col" { "Account" } th scope="col" { "What" } th scope="col" { "Stack" } th scope="col" { "In words" } th scope="col" { "Commit" } } }
             tbody { @for row in rows { tr {
                 td { (time(row.at, now)) } td { (account(row.account.as_str(), row.name.as_deref())) } td { (row.what.replace('-', " ")) }
                 td { @if let Some(name) = &row.stack { (stack(name)) " " span.quiet { (said(row.region.as_deref())) } } }
                 td.why { (said(Some(&row.sentence))) } td { @if row.commit.is_some() { (commit(row.commit.as_deref())) } }
             } } }
-        } }
+        } } }
         @if rows.is_empty() { p.quiet { "Nothing." } }
     }
 }

@@ -18,7 +18,7 @@ const QUEUE: &str =
     "Resources: {Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: reports, VisibilityTimeout: 1}}}";
 
 /// A queue for reports.
-fn place() -> Site {
+pub(super) fn place() -> Site {
     let site = Site::of(&[]);
     site.operator_of(HUB, HOME).create("hub", QUEUE);
     until("the queue", || site.operator_of(HUB, HOME).status("hub").as_deref() == Some("CREATE_COMPLETE"));
@@ -29,7 +29,7 @@ fn url(site: &Site) -> String {
     format!("{}/{HUB}/reports", site.url())
 }
 
-fn hub(site: &Site, arguments: &[&str]) -> Command {
+pub(super) fn hub(site: &Site, arguments: &[&str]) -> Command {
     let mut hub = program(site.home(), arguments);
     site.credentials(&mut hub, HUB);
     hub.env("HOLDFAST_HUB_STORE", site.file("hub.sqlite")).env("HOLDFAST_HUB_QUEUE", url(site));
@@ -41,7 +41,7 @@ fn run(site: &Site, arguments: &[&str]) -> Ran {
 }
 
 /// An account reports.
-fn reports(site: &Site, account: usize, sequence: u64) {
+pub(super) fn reports(site: &Site, account: usize, sequence: u64) {
     let fixture = include_str!("../../../manifests/tests/fixtures/report.v1.settled.json");
     let mut event: Value = serde_json::from_str(fixture).unwrap();
     let account = format!("{:012}", 100_000_000_000 + account);
@@ -52,7 +52,7 @@ fn reports(site: &Site, account: usize, sequence: u64) {
     sends(site, &event.to_string());
 }
 
-fn sends(site: &Site, body: &str) {
+pub(super) fn sends(site: &Site, body: &str) {
     let call = json!({ "QueueUrl": url(site), "MessageBody": body });
     let operator = site.operator_of(HUB, HOME);
     let (status, answer) = operator.json("sqs", "application/x-amz-json-1.0", "AmazonSQS.SendMessage", &call);
