@@ -110,15 +110,15 @@ fn a_hub_that_is_killed_again_and_again_loses_nothing_and_keeps_nothing_twice() 
 #[test]
 fn what_does_not_fit_stays_on_the_queue_until_there_is_room() {
     let site = place();
-    (1..=40).for_each(|sequence| reports(&site, 1, sequence));
-    let ran = run(&site, &["run", "--once", "--store-size", "64KiB"]);
+    (1..=200).for_each(|sequence| reports(&site, 1, sequence));
+    let ran = run(&site, &["run", "--once", "--store-size", "256KiB"]);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(ran.stderr.contains("there is no room to keep more; messages stay on the queue"), "{ran:#?}");
     let kept = verified(&site);
-    assert!((1..40).contains(&kept), "{kept}");
+    assert!((1..200).contains(&kept), "{kept}");
     until("the rest to come again", || {
         assert_eq!(run(&site, &["run", "--once"]).code, Some(0));
-        verified(&site) == 40
+        verified(&site) == 200
     });
 }
 
