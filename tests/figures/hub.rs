@@ -1,86 +1,181 @@
-//! What a report costs the hub: kept in its store in batches of ten, as they come off a queue, and read again and added up.
-//! Processor time of this process, with the functions that `holdfast-hub run` and `replay` call. The reports are not signed in
-//! this version, and what the queue itself costs is not in it.
+//! What a report costs the hub: read, kept in its journal, and brought into its picture, in batches of ten, as they come off a
+//! queue, every batch on disk before the next. And how long its pages take then, asked for over HTTP on this machine.
+//!
+//! Processor time of this process, with the functions that `holdfast-hub run` calls. The reports are not signed in this version,
+//! and what the queue itself costs is not in it.
 
 use crate::{
     figure::{Chapter, Figure, Unit, median},
     machine::spent,
     process::MeasureError,
 };
+use fleet::presence::Patience;
 use hub::{
     keep::Keep,
-    reading::replay,
+    reading::Health,
     store::{Access, Store, StoreError},
+    web::{Pages, listen, serve},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+};
+use tokio::{sync::watch, time::Instant};
 
 /// How often each is done.
 const RUNS: usize = 3;
-/// How many reports each account sends.
-const REPORTS: usize = 5;
 /// How many stacks each tells of.
 const STACKS: usize = 50;
 /// As many as come off a queue at once.
 const BATCH: usize = 10;
+/// A fleet of few accounts, one in between, and one of many.
+const FEW: usize = 100;
+const SOME: usize = 1_000;
+const MANY: usize = 10_000;
+/// How often a page is asked for.
+const ASKED: usize = 400;
 
+/// Processor seconds for one report of each account.
 struct Times {
-    keep: f64,
-    replay: f64,
-    bytes: u64,
+    /// That nobody has heard before.
+    new: f64,
+    /// That say the same as the last.
+    same: f64,
+    /// In which every stack stands otherwise.
+    changed: f64,
 }
 
-/// All of it, for few and for many accounts.
+/// All of it.
 pub(crate) fn hub() -> Result<Chapter, MeasureError> {
-    let (few, many) = (times(100)?, times(1_000)?);
-    let each = |times: &Times, accounts: usize| (times.keep + times.replay) / (accounts * REPORTS) as f64;
-    let (least, most) = (each(&few, 100), each(&many, 1_000));
-    let count = (1_000 * REPORTS) as f64;
-    let figures = vec![
-        Figure::new("reports in a processor second: kept, read and added up", 1.0 / most, Unit::Count)
+    let folder = tempfile::tempdir().map_err(|error| MeasureError::File(std::env::temp_dir(), error))?;
+    let few = times(&folder.path().join("few"), FEW)?;
+    let some = times(&folder.path().join("some"), SOME)?;
+    let file = folder.path().join("many");
+    let (bytes, texts) = fill(&file, MANY)?;
+    let rate = |seconds: f64| SOME as f64 / seconds;
+    let growth = (some.same / SOME as f64) / (few.same / FEW as f64);
+    let mut figures = vec![
+        Figure::new("reports in a processor second that say the same as before", rate(some.same), Unit::Count)
             .note("the goal is 7,000 with a signature verified, of which there is none yet"),
-        Figure::new("of those, kept alone", count / many.keep, Unit::Count),
-        Figure::new("of those, read and added up alone", count / many.replay, Unit::Count),
-        Figure::new("a report's cost, 100 → 1,000 accounts", most / least, Unit::Times).at_most(1.3),
-        Figure::new("bytes on disk for each report", many.bytes as f64 / count, Unit::Bytes)
-            .beside("the report itself", report(0, 1)?.len() as f64),
+        Figure::new("of accounts that are new", rate(some.new), Unit::Count),
+        Figure::new("in which all 50 stacks changed", rate(some.changed), Unit::Count)
+            .note("the goal is 2,800 with a signature verified"),
+        Figure::new("a report's cost, 100 → 1,000 accounts", growth, Unit::Times).at_most(1.3),
+        Figure::new("bytes on disk for each of 500,000 account-stacks, beside the journal", bytes, Unit::Bytes)
+            .at_most(80.0)
+            .beside("its report in the journal", texts / (MANY * STACKS) as f64),
     ];
+    figures.extend(pages(&file)?);
     Ok(Chapter { title: "The hub: reports of 50 stacks, in batches of 10, every batch on disk", figures })
 }
 
-fn times(accounts: usize) -> Result<Times, MeasureError> {
-    let all = (1..=REPORTS).flat_map(|sequence| (0..accounts).map(move |account| report(account, sequence)));
-    let all: Vec<String> = all.collect::<Result<_, _>>()?;
-    let (mut keep, mut again, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for _ in 0..RUNS {
-        let folder = tempfile::tempdir().map_err(|error| MeasureError::File(std::env::temp_dir(), error))?;
-        let file = folder.path().join("hub.sqlite");
-        let mut store = Store::open(&file, Access::Write(None)).map_err(failed)?;
-        let (kept, time) = spent(|| {
-            all.chunks(BATCH).zip(0..).try_for_each(|(batch, n)| {
-                let bodies: Vec<&str> = batch.iter().map(String::as_str).collect();
-                store.keep(&bodies, Timestamp::from_millisecond(n).unwrap_or_default()).map(drop)
-            })
-        });
-        kept.map_err(failed)?;
-        keep.push(time);
-        let (fleet, time) = spent(|| replay(&store, None));
-        if fleet.map_err(failed)?.accounts.len() != accounts {
-            return Err(MeasureError::Untrue("the hub does not know every account that reported".into()));
-        }
-        again.push(time);
-        drop(store);
-        bytes = std::fs::metadata(&file).map_err(|error| MeasureError::File(file.clone(), error))?.len();
+fn times(file: &Path, accounts: usize) -> Result<Times, MeasureError> {
+    let (mut new, mut same, mut changed) = (Vec::new(), Vec::new(), Vec::new());
+    for run in 0..RUNS {
+        let mut store = Store::open(&file.with_extension(run.to_string()), Access::Write(None)).map_err(failed)?;
+        let mut round = |sequence: usize, state: &str| -> Result<f64, MeasureError> {
+            let all: Result<Vec<String>, _> = (0..accounts).map(|account| report(account, sequence, state)).collect();
+            let all = all?;
+            let (kept, time) = spent(|| keep(&mut store, &all));
+            kept.map(|()| time).map_err(failed)
+        };
+        new.push(round(1, "in-sync")?);
+        same.push(round(2, "in-sync")?);
+        changed.push(round(3, "failed")?);
     }
-    Ok(Times { keep: median(keep), replay: median(again), bytes })
+    Ok(Times { new: median(new), same: median(same), changed: median(changed) })
+}
+
+fn keep(store: &mut Store, all: &[String]) -> Result<(), StoreError> {
+    all.chunks(BATCH).zip(0..).try_for_each(|(batch, n)| {
+        let bodies: Vec<&str> = batch.iter().map(String::as_str).collect();
+        store.keep(&bodies, Timestamp::from_millisecond(n).unwrap_or_default()).map(drop)
+    })
+}
+
+/// A store of so many accounts, of which one in fifty is not well: bytes for each account-stack beside the texts that were
+/// received, and bytes of those.
+fn fill(file: &Path, accounts: usize) -> Result<(f64, f64), MeasureError> {
+    let mut store = Store::open(file, Access::Write(None)).map_err(failed)?;
+    let state = |account: usize| if account.is_multiple_of(50) { "failed" } else { "in-sync" };
+    let all: Result<Vec<String>, _> = (0..accounts).map(|account| report(account, 1, state(account))).collect();
+    let all = all?;
+    keep(&mut store, &all).map_err(failed)?;
+    drop(store);
+    let texts: usize = all.iter().map(String::len).sum();
+    let size = std::fs::metadata(file).map_err(|error| MeasureError::File(file.into(), error))?.len();
+    Ok(((size as f64 - texts as f64) / (accounts * STACKS) as f64, texts as f64))
+}
+
+/// How long pages take.
+fn pages(file: &Path) -> Result<Vec<Figure>, MeasureError> {
+    let store = Store::open(file, Access::Read).map_err(failed)?;
+    let (_tell, health) = watch::channel(Health::default());
+    let broken = |error: std::io::Error| MeasureError::Program("the hub's pages".into(), error);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
+    let listener = runtime.block_on(listen(SocketAddr::from(([127, 0, 0, 1], 0))));
+    let listener = listener.map_err(|error| MeasureError::Failed("the hub's pages".into(), hub::chain(&error)))?;
+    let address = listener.local_addr().map_err(broken)?;
+    let pages = Pages { store, health, patience: Patience::default(), clock: || Timestamp::UNIX_EPOCH };
+    std::thread::spawn(move || runtime.block_on(serve(listener, pages)));
+    let mut figures = Vec::new();
+    for (what, path, p50, p99, naive) in [
+        ("overview", "/", 0.2, 5.0, Some(202.0)),
+        ("an account", "/accounts/100000000050", 0.1, 2.0, None),
+        ("a stack over all accounts", "/stacks/platform-stack-7", 2.0, 10.0, None),
+        ("the accounts that failed", "/accounts?state=failed", 0.2, 5.0, None),
+        ("a search", "/search?q=1000000000", 5.0, 20.0, None),
+    ] {
+        let (median, slow) = asked(address, path).map_err(broken)?;
+        let figure = Figure::new(format!("{what}, 10,000 accounts × 50 stacks: p50"), median, Unit::Seconds);
+        let figure = figure.at_most(p50 / 1e3);
+        figures.push(match naive {
+            Some(naive) => figure.beside("GROUP BY over all rows (cited)", naive / 1e3),
+            None => figure,
+        });
+        figures.push(Figure::new(format!("{what}: p99"), slow, Unit::Seconds).at_most(p99 / 1e3));
+    }
+    Ok(figures)
+}
+
+/// Seconds until a page is there, over one connection: the half of them, and all but one of a hundred.
+fn asked(address: SocketAddr, path: &str) -> std::io::Result<(f64, f64)> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    let (mut writer, mut reader) = (stream.try_clone()?, BufReader::new(stream));
+    let mut times = Vec::with_capacity(ASKED);
+    for _ in 0..ASKED {
+        let began = Instant::now();
+        writer.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())?;
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line)?;
+            match line.trim().to_ascii_lowercase().split_once(": ") {
+                Some(("content-length", value)) => length = value.parse().unwrap_or_default(),
+                Some(_) => {}
+                None if line.starts_with("HTTP/1.1 200") => {}
+                None if line.trim().is_empty() => break,
+                None => return Err(std::io::Error::other(format!("{path}: {line}"))),
+            }
+        }
+        let mut page = Vec::new();
+        reader.by_ref().take(length).read_to_end(&mut page)?;
+        times.push(began.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    Ok((times[ASKED / 2], times[ASKED * 99 / 100]))
 }
 
 fn failed(error: StoreError) -> MeasureError {
     MeasureError::Failed("the hub's store".into(), hub::chain(&error))
 }
 
-/// A settled account's report.
-fn report(account: usize, sequence: usize) -> Result<String, MeasureError> {
+/// An account's report.
+fn report(account: usize, sequence: usize, state: &str) -> Result<String, MeasureError> {
     let fixture = include_str!("../../manifests/tests/fixtures/report.v1.settled.json");
     let mut event: Value =
         serde_json::from_str(fixture).map_err(|error| MeasureError::Failed("the fixture".into(), error.to_string()))?;
@@ -88,7 +183,7 @@ fn report(account: usize, sequence: usize) -> Result<String, MeasureError> {
     let stack = |n: usize| {
         json!({
             "manifest": format!("stack-{n}"), "region": "eu-central-1", "stack": format!("platform-stack-{n}"),
-            "state": "in-sync", "provides": [],
+            "state": state, "provides": ["CIS-3.1"],
         })
     };
     event["source"] = format!("/holdfast/{account}").into();
@@ -96,6 +191,7 @@ fn report(account: usize, sequence: usize) -> Result<String, MeasureError> {
     event["subject"] = account.clone().into();
     let data = &mut event["data"];
     (data["account"], data["epoch"], data["sequence"]) = (account.into(), "a".into(), sequence.into());
+    data["state"] = state.into();
     (data["stacks"], data["stacksTotal"]) = ((0..STACKS).map(stack).collect(), STACKS.into());
     Ok(event.to_string())
 }

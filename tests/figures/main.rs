@@ -103,8 +103,8 @@ A hostile repository: one turn of an account of ten stacks that is in sync, afte
 and large behind it, or while the git server lies. Each has to end with an exit code that says so and without one write to \
 CloudFormation; the limit beside the amount is the agent's own, as it is set or as it ships.
 
-The hub: reports of 50 stacks, kept in batches of 10, every batch on disk before the next; then all of them read again and \
-added up. Processor time of this process; the median of 3.
+The hub: reports of 50 stacks, kept in batches of 10, every batch on disk before the next. Processor time of this process; \
+the median of 3. Then its pages, 400 times each over one connection, while nobody else asks.
 
 Deploying: first deploy, settled pass and one change, of 20 stacks (the median of 3 rounds) and of 200. With --peers \
 every tool does the same at the same endpoint, taking turns; its amount stands beside Holdfast's, with the ratio.
