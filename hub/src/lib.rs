@@ -8,9 +8,12 @@
 //! publish to the topic can speak for any account, and every picture says so), quotas,
 //! retention, PostgreSQL, pages, alerts.
 
+pub mod ask;
+mod asked;
 pub mod cli;
 pub mod carry;
 pub mod clock;
+mod data;
 pub mod expected;
 pub mod ingest;
 pub mod journal;
@@ -18,6 +21,7 @@ pub mod keep;
 pub mod queue;
 pub mod reading;
 pub mod show;
+mod shown;
 pub mod store;
 pub mod watch;
 pub mod web;

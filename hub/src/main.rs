@@ -3,8 +3,9 @@
 use clap::Parser;
 use fleet::{page::Page, presence::Patience};
 use hub::{
+    ask::{AskError, answer},
     carry::{CarryError, export, import},
-    cli::{Arguments, Command, Looking, Output, Replay, Run, Stored, Verify, Watch},
+    cli::{Arguments, Command, Fleet, Looking, Output, Replay, Run, Stored, Verify, Watch},
     clock,
     expected::{Expected, ExpectedError},
     journal::End,
@@ -12,7 +13,7 @@ use hub::{
     queue::Queue,
     reading::{Health, replay},
     show::{Form, Show},
-    store::{Access, Store, StoreError},
+    store::{Access, Store, StoreError, view::Moment},
     watch::{self, Until, WatchError},
     web::{self, Pages, WebError},
 };
@@ -47,6 +48,8 @@ enum HubError {
     Expected(#[from] ExpectedError),
     #[error(transparent)]
     Web(#[from] WebError),
+    #[error(transparent)]
+    Ask(#[from] AskError),
     #[error("the output could not be written")]
     Output(#[from] io::Error),
 }
@@ -58,8 +61,12 @@ fn expected(looking: Looking) -> Result<Expected, ExpectedError> {
 }
 
 fn patience(Looking { late, silent, .. }: &Looking) -> Patience {
+    patience_of(*late, *silent)
+}
+
+fn patience_of(late: Duration, silent: Duration) -> Patience {
     let span = |time: Duration| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
-    Patience { late: span(*late), silent: span(*silent.max(late)) }
+    Patience { late: span(late), silent: span(silent.max(late)) }
 }
 
 fn main() -> ExitCode {
@@ -89,6 +96,11 @@ fn execute(command: Command) -> Result<(), HubError> {
             let mut show = Show::new(io::stdout().lock(), form(output));
             Ok(show.replayed(&Page::of(&fleet, &expected.view(at)), at)?)
         }
+        Command::Fleet(Fleet { question, store, late, silent, output }) => {
+            let store = Store::open(&store, Access::Read)?;
+            let moment = Moment { patience: patience_of(late, silent), now: clock::now() };
+            Ok(answer(&store, &question, output, moment, &mut BufWriter::new(io::stdout().lock()))?)
+        }
         Command::Verify(Verify { stored, noted }) => {
             let End { entries, chain } = Store::open(&stored.store, Access::Read)?.verify(noted)?;
             let since = noted.map(|noted| format!(", the noted {} among them", noted.entries)).unwrap_or_default();
@@ -109,22 +121,23 @@ fn execute(command: Command) -> Result<(), HubError> {
 impl HubError {
     fn code(&self) -> u8 {
         match self {
-            Self::Output(_) | Self::Watch(WatchError::Output(_)) => 1,
+            Self::Output(_) | Self::Watch(WatchError::Output(_)) | Self::Ask(AskError::Output(_)) => 1,
             Self::Watch(WatchError::Queue(_)) => 3,
-            Self::Watch(WatchError::Store(error)) | Self::Store(error) | Self::Carry(CarryError::Store(error)) => {
-                match error {
-                    StoreError::Broken(_) | StoreError::Damaged(_) | StoreError::Other { .. } => 5,
-                    StoreError::File { .. }
-                    | StoreError::InUse { .. }
-                    | StoreError::Foreign { .. }
-                    | StoreError::Newer { .. }
-                    | StoreError::Full(_)
-                    | StoreError::ReadOnly(_)
-                    | StoreError::Sqlite(_) => 4,
-                }
-            }
+            Self::Watch(WatchError::Store(error))
+            | Self::Store(error)
+            | Self::Carry(CarryError::Store(error))
+            | Self::Ask(AskError::Store(error)) => match error {
+                StoreError::Broken(_) | StoreError::Damaged(_) | StoreError::Other { .. } => 5,
+                StoreError::File { .. }
+                | StoreError::InUse { .. }
+                | StoreError::Foreign { .. }
+                | StoreError::Newer { .. }
+                | StoreError::Full(_)
+                | StoreError::ReadOnly(_)
+                | StoreError::Sqlite(_) => 4,
+            },
             Self::Carry(CarryError::Text(_)) => 1,
-            Self::Expected(_) | Self::Web(_) | Self::Carry(CarryError::Input(_)) => 2,
+            Self::Expected(_) | Self::Web(_) | Self::Carry(CarryError::Input(_)) | Self::Ask(AskError::Unknown(_)) => 2,
             Self::Carry(
                 CarryError::Line { .. } | CarryError::Cut { .. } | CarryError::End { .. } | CarryError::After { .. },
             ) => 5,
@@ -134,10 +147,11 @@ impl HubError {
     /// Whether whoever reads the output has gone.
     fn is_closed(&self) -> bool {
         match self {
-            Self::Output(cause) | Self::Watch(WatchError::Output(cause)) | Self::Carry(CarryError::Text(cause)) => {
-                cause.kind() == io::ErrorKind::BrokenPipe
-            }
-            Self::Watch(_) | Self::Store(_) | Self::Carry(_) | Self::Expected(_) | Self::Web(_) => false,
+            Self::Output(cause)
+            | Self::Watch(WatchError::Output(cause))
+            | Self::Carry(CarryError::Text(cause))
+            | Self::Ask(AskError::Output(cause)) => cause.kind() == io::ErrorKind::BrokenPipe,
+            Self::Watch(_) | Self::Store(_) | Self::Carry(_) | Self::Expected(_) | Self::Web(_) | Self::Ask(_) => false,
         }
     }
 }

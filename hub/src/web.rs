@@ -2,17 +2,16 @@
 //!
 //! They are served to this machine alone: who is who is not asked yet, and an address that others reach is refused.
 
-mod asked;
-mod data;
 mod html;
 mod pages;
-mod shown;
 
 use crate::{
+    asked::{Asked, Form},
+    data,
     reading::Health,
+    shown::{self, Shown},
     store::{Store, StoreError, view::Moment},
 };
-use asked::{Asked, Form};
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -26,7 +25,6 @@ use fleet::presence::Patience;
 use futures_util::stream;
 use jiff::Timestamp;
 use manifests::id::Digest;
-use shown::Shown;
 use std::{
     convert::Infallible,
     io,
@@ -174,7 +172,7 @@ fn answer(hub: &Arc<Hub>, asked: &Asked, shown: &Shown, (health, moment): (&Heal
             let frame = html::Frame { health, now: moment.now, asked };
             markup(StatusCode::OK, html::page(&frame, &title, &body))
         }
-        Form::Json => json(data::document(shown, health, moment.now)),
+        Form::Json => json(data::document(shown, Some(health), moment.now)),
         Form::Csv => match data::columns(shown) {
             Some(columns) => table(hub, asked, shown, columns),
             None => (StatusCode::NOT_FOUND, "this is no list; ask for .json\n").into_response(),
@@ -316,4 +314,4 @@ fn failed(error: &StoreError) -> Response {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,10 +2,11 @@
 //!
 //! Whatever an account wrote is escaped by the template and shown without what would turn the direction of writing round.
 
-use super::asked::Asked;
 use crate::{
+    asked::Asked,
     reading::Health,
     show::{ago, clean, span},
+    shown::spelled,
 };
 use jiff::{SignedDuration, Timestamp};
 use manifests::report::State;
@@ -116,23 +117,7 @@ fn shape(state: State) -> Markup {
         State::Failed => "M1.8 0L5 3.2L8.2 0L10 1.8L6.8 5L10 8.2L8.2 10L5 6.8L1.8 10L0 8.2L3.2 5L0 1.8z",
         State::NeedsAPerson => "M5 0l5 10H0z",
     };
-    html! { svg viewBox="0 0 10 10" aria-hidden="true" { path class=(class(state)) d=(path) {} } }
-}
-
-/// A state as a name of a class, and in addresses: as a report spells it.
-pub(super) fn class(state: State) -> &'static str {
-    match state {
-        State::InSync => "in-sync",
-        State::Healed => "healed",
-        State::Pending => "pending",
-        State::Applying => "applying",
-        State::Excepted => "excepted",
-        State::Unknown => "unknown",
-        State::Drifted => "drifted",
-        State::Held => "held",
-        State::Failed => "failed",
-        State::NeedsAPerson => "needs-a-person",
-    }
+    html! { svg viewBox="0 0 10 10" aria-hidden="true" { path class=(spelled(state)) d=(path) {} } }
 }
 
 /// How many stand how, as a bar, the best first. What is not said to be anything is the ground.
@@ -153,7 +138,7 @@ pub(super) fn bar(states: &BTreeMap<State, u64>, of: u64, thin: bool) -> Markup 
             aria-label=(format!("{} of {whole}", said.join(", "))) {
             rect.ground width="1000" height="10" {}
             @for (state, x, width) in parts {
-                rect class=(class(state)) x=(format!("{x:.1}")) width=(format!("{width:.1}")) height="10" {}
+                rect class=(spelled(state)) x=(format!("{x:.1}")) width=(format!("{width:.1}")) height="10" {}
             }
         }
     }

@@ -2,12 +2,10 @@
 //!
 //! Not here: what they are made of ([`super::html`]), and where the values come from ([`super::shown`]).
 
-use super::{
-    asked::Asked,
-    html::{account, bar, class, commit, days, grouped, legend, part as encoded, percent, said, stack, state, time},
-    shown::{DriftOf, Found, Front, NamedStack, One, Rollout, Rows, Shown},
-};
+use super::html::{account, bar, commit, days, grouped, legend, part as encoded, percent, said, stack, state, time};
+use crate::asked::Asked;
 use crate::show::span;
+use crate::shown::{DriftOf, Found, Front, NamedStack, One, Rollout, Rows, Shown, spelled};
 use crate::store::view::{Account, Control, Drifted, Exception, Happened, Part, Place, Providing, Revision, StackIn};
 use fleet::{
     page::Quarantined,
@@ -44,7 +42,7 @@ pub(super) fn page(shown: &Shown, asked: &Asked, now: Timestamp) -> (String, Mar
 fn overview(front: &Front, now: Timestamp) -> (String, Markup) {
     let Compliance { accounts, accounts_good, stacks, stacks_good, resources, compared } = front.overview.compliance;
     let title = format!("{} of {} stacks in sync", percent(stacks_good, stacks), grouped(stacks));
-    let by_state = |state: State| format!("/accounts?state={}", class(state));
+    let by_state = |state: State| format!("/accounts?state={}", spelled(state));
     let quiet = |word: &Freshness| front.overview.freshness.get(word).copied().unwrap_or_default();
     let body = html! {
         h1 { (title) " " small { (grouped(accounts_good)) " of " (grouped(accounts)) " accounts" } }
@@ -146,7 +144,7 @@ fn accounts(part: &Part<Account>, asked: &Asked, now: Timestamp) -> Markup {
         ul.chips aria-label="By state" {
             li { a href=(asked.with("state", None)) aria-current=[asked.get("state").is_none().then_some("true")] { "all" } }
             @for state in State::RANKING.into_iter().rev() {
-                li { a href=(asked.with("state", Some(class(state)))) aria-current=[(asked.get("state") == Some(class(state))).then_some("true")] { (state.as_str()) } }
+                li { a href=(asked.with("state", Some(spelled(state)))) aria-current=[(asked.get("state") == Some(spelled(state))).then_some("true")] { (state.as_str()) } }
             }
         }
         ul.chips aria-label="By freshness" {

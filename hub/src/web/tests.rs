@@ -26,7 +26,7 @@ struct Served {
 const COMMIT: &str = "0f3c2aa000000000000000000000000000000000";
 
 /// So many accounts, of which every tenth has something that failed and drifted.
-fn fill(store: &mut Store, accounts: usize) {
+pub(crate) fn fill(store: &mut Store, accounts: usize) {
     let bodies: Vec<String> = (0..accounts).map(|n| account(n).to_string()).collect();
     for bodies in bodies.chunks(100) {
         let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();

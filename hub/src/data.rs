@@ -1,9 +1,12 @@
-//! The same for machines: JSON as it is, lists as CSV, sums as OpenMetrics, and what there is to ask for as OpenAPI.
+//! What was asked for, for machines: JSON as it is, lists as CSV, sums as OpenMetrics, and what there is to ask for as OpenAPI.
 //!
-//! Not here: what is read ([`super::shown`]).
+//! Not here: what is read ([`crate::shown`]).
 
-use super::shown::Shown;
-use crate::{reading::Health, store::view::Overview};
+use crate::{
+    reading::Health,
+    shown::{Shown, spelled},
+    store::view::Overview,
+};
 use jiff::Timestamp;
 use manifests::report::State;
 use serde::Serialize;
@@ -11,12 +14,14 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 
 /// A document: what was asked for, when, and how the hub was doing.
-pub(super) fn document(shown: &Shown, health: &Health, now: Timestamp) -> String {
+pub(crate) fn document(shown: &Shown, health: Option<&Health>, now: Timestamp) -> String {
     #[derive(Serialize)]
     struct Document<'a> {
         at: Timestamp,
         senders: &'static str,
-        hub: &'a Health,
+        /// Of a store that nobody writes to at the moment, there is none to tell of.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hub: Option<&'a Health>,
         #[serde(flatten)]
         shown: &'a Shown,
     }
@@ -24,7 +29,7 @@ pub(super) fn document(shown: &Shown, health: &Health, now: Timestamp) -> String
 }
 
 /// The columns of a list; `None` of what is no list.
-pub(super) fn columns(shown: &Shown) -> Option<&'static [&'static str]> {
+pub(crate) fn columns(shown: &Shown) -> Option<&'static [&'static str]> {
     Some(match shown {
         Shown::Accounts(_) => &[
             "account",
@@ -61,12 +66,12 @@ pub(super) fn columns(shown: &Shown) -> Option<&'static [&'static str]> {
 }
 
 /// The first line.
-pub(super) fn heading(columns: &[&str]) -> String {
+pub(crate) fn heading(columns: &[&str]) -> String {
     format!("{}\r\n", columns.join(","))
 }
 
 /// The lines of a part of a list (RFC 4180), and where the next part begins.
-pub(super) fn lines(shown: &Shown, columns: &[&str]) -> (String, Option<String>) {
+pub(crate) fn lines(shown: &Shown, columns: &[&str]) -> (String, Option<String>) {
     let value = serde_json::to_value(shown).unwrap_or_default();
     let mut text = String::new();
     for row in value.get("rows").and_then(Value::as_array).into_iter().flatten() {
@@ -90,7 +95,7 @@ fn cell(value: &Value) -> String {
 }
 
 /// OpenMetrics 1.0. Nothing an account wrote is a label but its agent's version.
-pub(super) fn metrics(overview: &Overview, health: &Health, entries: u64, now: Timestamp) -> String {
+pub(crate) fn metrics(overview: &Overview, health: &Health, entries: u64, now: Timestamp) -> String {
     let mut text = String::new();
     let mut gauge = |name: &str, help: &str, samples: &[(String, f64)]| {
         let _ = writeln!(text, "# TYPE holdfast_{name} gauge\n# HELP holdfast_{name} {help}");
@@ -102,8 +107,7 @@ pub(super) fn metrics(overview: &Overview, health: &Health, entries: u64, now: T
         all.into_iter().map(labelled).collect()
     };
     let states = |counts: &std::collections::BTreeMap<State, u64>| {
-        let count =
-            |state: State| (super::html::class(state).to_owned(), counts.get(&state).copied().unwrap_or_default());
+        let count = |state: State| (spelled(state).to_owned(), counts.get(&state).copied().unwrap_or_default());
         State::RANKING.into_iter().map(count).collect::<Vec<_>>()
     };
     let share = overview.compliance;
@@ -161,7 +165,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// OpenAPI 3.1 of everything that there is to ask for.
-pub(super) fn interface() -> Value {
+pub(crate) fn interface() -> Value {
     let query = |name: &str, what: &str| json!({"name": name, "in": "query", "description": what, "schema": {"type": "string"}});
     let path = |name: &str, what: &str| json!({"name": name, "in": "path", "required": true, "description": what, "schema": {"type": "string"}});
     let get = |summary: &str, parameters: Vec<Value>, lists: bool| {

@@ -1,12 +1,12 @@
 //! What somebody asked for: an address with its filters, taken apart and put together again.
 //!
-//! Not here: what there is to ask for ([`super::shown`]).
+//! Not here: what there is to ask for ([`crate::shown`]).
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// How it is to be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     Html,
     Json,
     Csv,
@@ -14,16 +14,16 @@ pub(super) enum Form {
 
 /// An address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// Its parts.
-    pub(super) parts: Vec<String>,
+    pub(crate) parts: Vec<String>,
     query: Vec<(String, String)>,
-    pub(super) form: Form,
+    pub(crate) form: Form,
 }
 
 impl Asked {
     /// Of an address as it came: `/accounts.csv?state=failed` is `/accounts?state=failed&format=csv`.
-    pub(super) fn of(path: &str, query: &str) -> Self {
+    pub(crate) fn of(path: &str, query: &str) -> Self {
         let mut form = Form::Html;
         let mut parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(decoded).collect();
         if let Some(last) = parts.last_mut() {
@@ -49,18 +49,29 @@ impl Asked {
         Self { parts, query, form }
     }
 
+    /// The same with this filter too.
+    pub(crate) fn and(mut self, name: &str, value: &str) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+
+    /// The same filters at another address.
+    pub(crate) fn at(self, parts: &[&str]) -> Self {
+        Self { parts: parts.iter().map(|part| (*part).to_owned()).collect(), ..self }
+    }
+
     /// What a filter was given, if it was.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// Everything that a filter was given.
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.query.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The same address with this filter instead, from its beginning.
-    pub(super) fn with(&self, name: &str, value: Option<&str>) -> String {
+    pub(crate) fn with(&self, name: &str, value: Option<&str>) -> String {
         let kept = self.query.iter().filter(|(known, _)| known != name && (known != "after" || name == "format"));
         let pair = |name: &str, value: &str| format!("{}={}", encoded(name), encoded(value));
         let pairs: Vec<String> =
@@ -71,7 +82,7 @@ impl Asked {
     }
 
     /// The same part of the same list, but after this.
-    pub(super) fn after(&self, next: &str) -> Self {
+    pub(crate) fn after(&self, next: &str) -> Self {
         let mut asked = self.clone();
         asked.query.retain(|(name, _)| name != "after");
         asked.query.push(("after".into(), next.into()));
@@ -79,7 +90,7 @@ impl Asked {
     }
 
     /// Whether it is at this address, or below it.
-    pub(super) fn is_below(&self, address: &str) -> bool {
+    pub(crate) fn is_below(&self, address: &str) -> bool {
         self.parts.first().map_or("", String::as_str) == address.trim_start_matches('/')
     }
 }

@@ -1,13 +1,15 @@
 //! What there is to ask for, as values: each is read once, and then shown as a page, as JSON or as lines of a table.
 //!
-//! Not here: how any of it looks ([`super::pages`], [`super::data`]).
+//! Not here: how any of it looks ([`crate::web`], [`crate::data`]).
 
-use super::asked::Asked;
-use crate::store::{
-    Store, StoreError,
-    view::{
-        Account, Control, Drifted, Exception, Filter, Happened, Moment, Of, Overview, Part, Place, Placed, Providing,
-        Revision, Ring, Search, StackIn,
+use crate::{
+    asked::Asked,
+    store::{
+        Store, StoreError,
+        view::{
+            Account, Control, Drifted, Exception, Filter, Happened, Moment, Of, Overview, Part, Place, Placed,
+            Providing, Revision, Ring, Search, StackIn,
+        },
     },
 };
 use fleet::{
@@ -23,7 +25,7 @@ use serde::Serialize;
 /// Something that was asked for.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(super) enum Shown {
+pub(crate) enum Shown {
     Overview(Box<Front>),
     Accounts(Part<Account>),
     Account(Box<One>),
@@ -43,76 +45,76 @@ pub(super) enum Shown {
 
 /// A list that is shown whole.
 #[derive(Debug, Serialize)]
-pub(super) struct Rows<T> {
-    pub(super) rows: Vec<T>,
+pub(crate) struct Rows<T> {
+    pub(crate) rows: Vec<T>,
 }
 
 /// The first page.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Front {
+pub(crate) struct Front {
     #[serde(flatten)]
-    pub(super) overview: Overview,
+    pub(crate) overview: Overview,
     /// What stands worst, of those that stand alike the one that has been so for longest.
-    pub(super) worst: Vec<StackIn>,
+    pub(crate) worst: Vec<StackIn>,
     /// The newest commit.
-    pub(super) newest: Option<Rollout>,
-    pub(super) drifted_by_day: Vec<u64>,
-    pub(super) healed_by_day: Vec<u64>,
+    pub(crate) newest: Option<Rollout>,
+    pub(crate) drifted_by_day: Vec<u64>,
+    pub(crate) healed_by_day: Vec<u64>,
 }
 
 /// An account.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct One {
-    pub(super) account: Account,
+pub(crate) struct One {
+    pub(crate) account: Account,
     /// What it said last.
-    pub(super) newest: Event,
-    pub(super) happened: Vec<Happened>,
+    pub(crate) newest: Event,
+    pub(crate) happened: Vec<Happened>,
 }
 
 /// A stack by its name.
 #[derive(Debug, Serialize)]
-pub(super) struct NamedStack {
-    pub(super) stack: String,
+pub(crate) struct NamedStack {
+    pub(crate) stack: String,
     #[serde(flatten)]
-    pub(super) placed: Placed,
+    pub(crate) placed: Placed,
 }
 
 /// A commit and where it is.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Rollout {
+pub(crate) struct Rollout {
     #[serde(flatten)]
-    pub(super) revision: Revision,
-    pub(super) rings: Vec<Ring>,
+    pub(crate) revision: Revision,
+    pub(crate) rings: Vec<Ring>,
     /// After how many seconds 50, 90, 99 and 100 of a hundred accounts that worked towards it had reached it.
     #[serde(rename = "convergedSeconds")]
-    pub(super) converged: Vec<(u64, Option<i64>)>,
+    pub(crate) converged: Vec<(u64, Option<i64>)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) happened: Vec<Happened>,
+    pub(crate) happened: Vec<Happened>,
 }
 
 /// What somebody changed, and how often.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct DriftOf {
+pub(crate) struct DriftOf {
     #[serde(flatten)]
-    pub(super) part: Part<Drifted>,
-    pub(super) drifted_by_day: Vec<u64>,
-    pub(super) healed_by_day: Vec<u64>,
+    pub(crate) part: Part<Drifted>,
+    pub(crate) drifted_by_day: Vec<u64>,
+    pub(crate) healed_by_day: Vec<u64>,
 }
 
 /// What a search found.
 #[derive(Debug, Serialize)]
-pub(super) struct Found {
-    pub(super) q: String,
+pub(crate) struct Found {
+    pub(crate) q: String,
     #[serde(flatten)]
-    pub(super) found: Search,
+    pub(crate) found: Search,
 }
 
 /// Reads what was asked for; `None` when there is no such thing.
-pub(super) fn shown(store: &Store, asked: &Asked, moment: Moment) -> Result<Option<Shown>, StoreError> {
+pub(crate) fn shown(store: &Store, asked: &Asked, moment: Moment) -> Result<Option<Shown>, StoreError> {
     let parts: Vec<&str> = asked.parts.iter().map(String::as_str).collect();
     let after = asked.get("after");
     Ok(Some(match parts[..] {
@@ -203,6 +205,22 @@ fn filter(asked: &Asked) -> Option<Filter> {
 }
 
 /// The state of this name.
-pub(super) fn named(name: &str) -> Option<State> {
-    State::RANKING.into_iter().find(|state| super::html::class(*state) == name)
+pub(crate) fn named(name: &str) -> Option<State> {
+    State::RANKING.into_iter().find(|state| spelled(*state) == name)
+}
+
+/// A state in addresses and metrics, and as the name of a class: as a report spells it.
+pub(crate) fn spelled(state: State) -> &'static str {
+    match state {
+        State::InSync => "in-sync",
+        State::Healed => "healed",
+        State::Pending => "pending",
+        State::Applying => "applying",
+        State::Excepted => "excepted",
+        State::Unknown => "unknown",
+        State::Drifted => "drifted",
+        State::Held => "held",
+        State::Failed => "failed",
+        State::NeedsAPerson => "needs-a-person",
+    }
 }

@@ -1,0 +1,340 @@
+//! `holdfast-hub fleet …`: one question about the fleet, answered from a store and printed for a person, a program or a
+//! spreadsheet. The same values as on the pages, by the same addresses.
+//!
+//! Not here: what there is to ask for ([`crate::shown`]).
+
+use crate::{
+    asked::Asked,
+    cli::{Form, Question},
+    data,
+    show::{clean, span},
+    shown::{Front, Rollout, Shown, shown},
+    store::{Store, StoreError, view::Moment},
+};
+use jiff::{SignedDuration, Timestamp};
+use manifests::report::State;
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The output could not be written.
+    #[error("the output could not be written")]
+    Output(#[from] io::Error),
+    /// Nobody has heard of it.
+    #[error("no account has told of {0}")]
+    Unknown(String),
+}
+
+/// Answers a question.
+///
+/// # Errors
+/// When there is no such thing, the store can't be read, or the output can't be written.
+pub fn answer(
+    store: &Store,
+    question: &Question,
+    form: Form,
+    moment: Moment,
+    out: &mut impl Write,
+) -> Result<(), AskError> {
+    let mut asked = question.asked();
+    let Some(first) = shown(store, &asked, moment)? else { return Err(AskError::Unknown(question.about())) };
+    match (form, data::columns(&first)) {
+        (Form::Json, _) => writeln!(out, "{}", data::document(&first, None, moment.now))?,
+        (Form::Csv, Some(columns)) => {
+            write!(out, "{}", data::heading(columns))?;
+            let mut part = Some(first);
+            while let Some(shown_now) = part {
+                let (lines, next) = data::lines(&shown_now, columns);
+                write!(out, "{lines}")?;
+                part = match next {
+                    None => None,
+                    Some(next) => {
+                        asked = asked.after(&next);
+                        shown(store, &asked, moment)?
+                    }
+                };
+            }
+        }
+        (Form::Table | Form::Csv, _) => match &first {
+            Shown::Overview(front) => overview(front, moment.now, out)?,
+            Shown::Commit(rollout) => commit(rollout, moment.now, out)?,
+            Shown::Accounts(_)
+            | Shown::Account(_)
+            | Shown::NotReady(_)
+            | Shown::Stacks(_)
+            | Shown::Stack(_)
+            | Shown::Commits(_)
+            | Shown::Drift(_)
+            | Shown::Controls(_)
+            | Shown::Control(_)
+            | Shown::Exceptions(_)
+            | Shown::Events(_)
+            | Shown::Quarantine(_)
+            | Shown::Search(_) => list(&first, moment.now, out)?,
+        },
+    }
+    Ok(out.flush()?)
+}
+
+fn overview(front: &Front, now: Timestamp, out: &mut impl Write) -> io::Result<()> {
+    let of = &front.overview;
+    let share = &of.compliance;
+    writeln!(
+        out,
+        "{} of {} stacks in sync, {} of {} accounts",
+        share.stacks_good, share.stacks, share.accounts_good, share.accounts
+    )?;
+    writeln!(out, "{} of {} resources compared for drift", share.compared, share.resources)?;
+    writeln!(out, "stacks    {}", words(&of.stacks))?;
+    writeln!(out, "accounts  {}", words(&of.accounts))?;
+    let fresh: Vec<String> = of.freshness.iter().map(|(word, n)| format!("{n} {}", word.as_str())).collect();
+    let ready = of.not_ready.map_or("nobody said who is expected".to_owned(), |n| format!("{n} not ready"));
+    writeln!(
+        out,
+        "          {}; {ready}, {} unexpected; {} messages in quarantine",
+        fresh.join(", "),
+        of.unexpected,
+        of.quarantine
+    )?;
+    if let Some(newest) = &front.newest {
+        writeln!(out)?;
+        commit(newest, now, out)?;
+    }
+    if !front.worst.is_empty() {
+        writeln!(out)?;
+        let rows = serde_json::to_value(&front.worst).unwrap_or_default();
+        table(
+            &["state", "account", "name", "region", "stack", "since", "why"],
+            rows.as_array().map_or(&[], Vec::as_slice),
+            now,
+            out,
+        )?;
+    }
+    Ok(())
+}
+
+fn commit(rollout: &Rollout, now: Timestamp, out: &mut impl Write) -> io::Result<()> {
+    let revision = &rollout.revision;
+    let signer = revision.signer.as_ref().map(|by| format!(" by {}", clean(by))).unwrap_or_default();
+    let since = span(now.duration_since(revision.first).max(SignedDuration::ZERO));
+    writeln!(
+        out,
+        "commit {}  first heard of {since} ago, signature {}{signer}",
+        clean(&revision.commit),
+        clean(&revision.signature)
+    )?;
+    let reached = rollout.converged.iter().filter_map(|(percent, seconds)| {
+        Some(format!("{percent} % after {}", span(SignedDuration::from_secs((*seconds)?))))
+    });
+    let reached: Vec<String> = reached.collect();
+    writeln!(
+        out,
+        "  {} accounts are at it, {} of {} that worked towards it reached it{}{}",
+        revision.applied,
+        revision.reached,
+        revision.worked,
+        if reached.is_empty() { "" } else { ": " },
+        reached.join(", ")
+    )?;
+    for ring in &rollout.rings {
+        let name = if ring.ring.is_empty() { "no ring".to_owned() } else { clean(&ring.ring) };
+        writeln!(out, "  {name}: {} of {} accounts at it; {}", ring.applied, ring.accounts, words(&ring.now))?;
+    }
+    Ok(())
+}
+
+/// The worst first.
+fn words(states: &BTreeMap<State, u64>) -> String {
+    let words: Vec<String> = states.iter().rev().map(|(state, n)| format!("{n} {}", state.as_str())).collect();
+    if words.is_empty() { "none".into() } else { words.join(", ") }
+}
+
+/// A list, or whatever else there is, as rows.
+fn list(shown: &Shown, now: Timestamp, out: &mut impl Write) -> io::Result<()> {
+    let value = serde_json::to_value(shown).unwrap_or_default();
+    let Some(columns) = data::columns(shown) else { return writeln!(out, "{value:#}") };
+    let rows = value.get("rows").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    table(columns, rows, now, out)?;
+    match value.get("next") {
+        Some(_) => writeln!(out, "and more: `-o csv` and `-o json` have all of it"),
+        None => Ok(()),
+    }
+}
+
+/// Rows under their names. What is empty in all of them is left out, and what nobody reads on a screen.
+fn table(columns: &[&str], rows: &[Value], now: Timestamp, out: &mut impl Write) -> io::Result<()> {
+    const LONGEST: usize = 70;
+    if rows.is_empty() {
+        return writeln!(out, "none");
+    }
+    let text = |row: &Value, column: &str| cell(row.get(column).unwrap_or(&Value::Null), now);
+    let is_shown = |column: &&&str| rows.iter().any(|row| !text(row, column).is_empty());
+    let columns: Vec<&str> = columns.iter().filter(is_shown).copied().collect();
+    let short = |text: String| match text.chars().count() {
+        0..=LONGEST => text,
+        _ => text.chars().take(LONGEST - 1).chain(['…']).collect(),
+    };
+    let mut lines = vec![columns.iter().map(|column| column.to_uppercase()).collect::<Vec<_>>()];
+    lines.extend(rows.iter().map(|row| columns.iter().map(|column| short(text(row, column))).collect()));
+    let width = |n: usize| lines.iter().map(|line| line[n].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    for line in &lines {
+        let padded = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        writeln!(out, "{}", padded.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+fn cell(value: &Value, now: Timestamp) -> String {
+    match value {
+        Value::Null | Value::Bool(false) => String::new(),
+        Value::Bool(true) => "yes".into(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => match text.parse::<Timestamp>() {
+            Ok(at) if at > now => format!("in {}", span(at.duration_since(now))),
+            Ok(at) => format!("{} ago", span(now.duration_since(at))),
+            Err(_) => clean(text),
+        },
+        Value::Array(all) => all.iter().map(|one| cell(one, now)).collect::<Vec<_>>().join(" "),
+        Value::Object(all) => {
+            let each = all.iter().map(|(name, value)| format!("{} {}", cell(value, now), clean(name)));
+            each.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+impl Question {
+    /// The address of the page that answers it.
+    fn asked(&self) -> Asked {
+        let filters = |pairs: &[(&str, Option<&str>)]| {
+            let said = pairs.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
+            said.fold(Asked::of("/", ""), |asked, (name, value)| asked.and(name, value))
+        };
+        let at = |parts: &[&str], asked: Asked| asked.at(parts);
+        let plain = |parts: &[&str]| at(parts, Asked::of("/", ""));
+        match self {
+            Self::Status => plain(&[]),
+            Self::Accounts { state, ring, commit, agent, fresh } => {
+                let asked = filters(&[
+                    ("ring", ring.as_deref()),
+                    ("commit", commit.as_deref()),
+                    ("agent", agent.as_deref()),
+                    ("fresh", fresh.as_deref()),
+                ]);
+                at(&["accounts"], state.iter().fold(asked, |asked, state| asked.and("state", state)))
+            }
+            Self::Account { id } => plain(&["accounts", id]),
+            Self::Missing => plain(&["not-ready"]),
+            Self::Stack { stack: None } => plain(&["stacks"]),
+            Self::Stack { stack: Some(stack) } => plain(&["stacks", stack]),
+            Self::Commit { commit: None } => plain(&["commits"]),
+            Self::Commit { commit: Some(commit) } => plain(&["commits", commit]),
+            Self::Drift => plain(&["drift"]),
+            Self::Control { control: None } => plain(&["controls"]),
+            Self::Control { control: Some(control) } => plain(&["controls", control]),
+            Self::Exceptions => plain(&["exceptions"]),
+            Self::Events { what } => at(&["events"], filters(&[("what", what.as_deref())])),
+            Self::Quarantine => plain(&["quarantine"]),
+        }
+    }
+
+    /// What it is about, in words.
+    fn about(&self) -> String {
+        match self {
+            Self::Account { id } => format!("account `{id}`"),
+            Self::Stack { stack: Some(stack) } => format!("a stack `{stack}`"),
+            Self::Commit { commit: Some(commit) } => format!("commit `{commit}`"),
+            Self::Control { control: Some(control) } => format!("a control `{control}`"),
+            Self::Accounts { state, .. } => {
+                format!("a state `{}`, or how fresh is none of fresh, late, silent", state.join("`, `"))
+            }
+            Self::Status
+            | Self::Missing
+            | Self::Stack { stack: None }
+            | Self::Commit { commit: None }
+            | Self::Drift
+            | Self::Control { control: None }
+            | Self::Exceptions
+            | Self::Events { .. }
+            | Self::Quarantine => "anything".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{cli::Arguments, journal::tests::at, keep::Keep, store::Access, web::tests::fill};
+    use clap::Parser;
+    use fleet::presence::Patience;
+
+    /// What is printed when that is asked of 250 accounts, of which every tenth has a stack that failed.
+    fn asked(words: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("store"), Access::Write(None)).unwrap();
+        fill(&mut store, 250);
+        store.keep(&["no report\u{1b}"], at(1)).unwrap();
+        let arguments = Arguments::parse_from(["holdfast-hub", "fleet"].into_iter().chain(words.split(' ')));
+        let crate::cli::Command::Fleet(fleet) = arguments.command else { panic!("{words}") };
+        let moment = Moment { patience: Patience::default(), now: at(10_000) };
+        let mut out = Vec::new();
+        if let Err(error) = answer(&store, &fleet.question, fleet.output, moment, &mut out) {
+            return crate::chain(&error);
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_question_is_answered_for_people() {
+        let check = |words: &str, says: &str| {
+            let text = asked(words);
+            assert!(text.contains(says) && !text.contains('\u{1b}'), "{words}: {says} is missing in\n{text}");
+        };
+        check("status", "475 of 500 stacks in sync, 225 of 250 accounts");
+        check("status", "  250 accounts are at it, 250 of 250 that worked towards it reached it: 50 % after");
+        check("status", "STATE   ACCOUNT       NAME ");
+        check("accounts --state failed", "100000000240  team-240  failed");
+        check("accounts", "and more: `-o csv` and `-o json` have all of it");
+        check("account 100000000010", "\"accountName\": \"team-10\"");
+        check("missing", "none");
+        check("stack", "audit   eu-central-1  audit     250 in-sync");
+        check("stack alerts", "AccessDenied on <kms:PutKeyPolicy>");
+        check("commit", "0f3c2aa");
+        let commit = format!("commit 9d1e77b{}", "0".repeat(33));
+        check(&commit, "  no ring: 0 of 250 accounts at it; 25 failed, 225 in sync");
+        check("drift", "arn:aws:iam::111111111111:user/mallory");
+        check("control", "CIS-3.1  25 failed, 475 in-sync");
+        check("control CIS-3.1", "team-10");
+        check("exceptions", "alerts");
+        check("events --what created", "created in 12 s");
+        check("quarantine", "no report\u{fffd}");
+    }
+
+    #[test]
+    fn and_for_programs_and_spreadsheets() {
+        let document: Value = serde_json::from_str(&asked("accounts --state failed -o json")).unwrap();
+        assert_eq!(document["rows"].as_array().unwrap().len(), 25);
+        assert_eq!(asked("accounts -o csv").lines().count(), 251);
+        assert_eq!(asked("stack alerts -o csv").lines().count(), 251);
+        assert!(
+            asked("status -o json").starts_with(r#"{"at":"2026-05-01T12:00:10Z","senders":"unproven","compliance":"#)
+        );
+    }
+
+    #[test]
+    fn what_nobody_has_heard_of_is_said() {
+        for words in
+            ["account 9", "account 999999999999", "stack x", "commit x", "control x", "accounts --state splendid"]
+        {
+            assert!(asked(words).starts_with("no account has told of "), "{words}");
+        }
+    }
+}
