@@ -60,6 +60,13 @@ pub enum Command {
     #[command(after_long_help = EXIT_CODES)]
     Fleet(Fleet),
 
+    /// Make a token for somebody who is to see the pages, and the line that lets them.
+    #[command(after_long_help = EXIT_CODES)]
+    Token {
+        /// Whose
+        name: String,
+    },
+
     /// See whether what a store has is what was received.
     ///
     /// Prints how many entries there are, and a line to note somewhere else: with it as `--noted`, a later look finds out
@@ -209,9 +216,14 @@ pub struct Run {
     #[command(flatten)]
     pub stored: Stored,
 
-    /// Where to serve pages, as `127.0.0.1:8080`; an address of this machine alone in this version [default: no pages]
+    /// Where to serve pages, as `127.0.0.1:8080`; where others can reach it, with `--tokens` [default: no pages]
     #[arg(long, env = "HOLDFAST_HUB_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+
+    /// Who may look, as `holdfast-hub token NAME` prints it, a line each; needed where others can reach the address, and TLS in
+    /// front of it [default: whoever is on this machine]
+    #[arg(long, env = "HOLDFAST_HUB_TOKENS", value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
 
     /// How large the store may become, as `20GiB`; what does not fit stays on the queue [default: as large as the disk]
     #[arg(long, env = "HOLDFAST_HUB_STORE_SIZE", value_name = "SIZE", value_parser = manifests::id::size)]

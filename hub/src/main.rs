@@ -15,7 +15,10 @@ use hub::{
     show::{Form, Show},
     store::{Access, Store, StoreError, view::Moment},
     watch::{self, Until, WatchError},
-    web::{self, Pages, WebError},
+    web::{
+        self, Pages, WebError,
+        tokens::{self, Tokens, TokensError},
+    },
 };
 use jiff::SignedDuration;
 use std::{
@@ -50,6 +53,8 @@ enum HubError {
     Web(#[from] WebError),
     #[error(transparent)]
     Ask(#[from] AskError),
+    #[error(transparent)]
+    Tokens(#[from] TokensError),
     #[error("the output could not be written")]
     Output(#[from] io::Error),
 }
@@ -84,9 +89,17 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> Result<(), HubError> {
     match command {
         Command::Watch(watch) => run(watch, &mut Memory::default(), None),
-        Command::Run(Run { watch, stored, listen, store_size }) => {
+        Command::Token { name } => {
+            let (token, line) = tokens::made(&name)?;
+            Ok(writeln!(
+                io::stdout(),
+                "the token, which is shown once: {token}\nthe line for --tokens:           {line}"
+            )?)
+        }
+        Command::Run(Run { watch, stored, listen, tokens, store_size }) => {
             let mut store = Store::open(&stored.store, Access::Write(store_size))?;
-            let told = listen.map(|address| pages(address, &stored.store, &watch.looking)).transpose()?;
+            let tokens = tokens.map(|file| Tokens::read(&file)).transpose()?;
+            let told = listen.map(|address| pages(address, &stored.store, &watch.looking, tokens)).transpose()?;
             run(watch, &mut store, told)
         }
         Command::Replay(Replay { stored, looking, until, output }) => {
@@ -137,7 +150,11 @@ impl HubError {
                 | StoreError::Sqlite(_) => 4,
             },
             Self::Carry(CarryError::Text(_)) => 1,
-            Self::Expected(_) | Self::Web(_) | Self::Carry(CarryError::Input(_)) | Self::Ask(AskError::Unknown(_)) => 2,
+            Self::Expected(_)
+            | Self::Tokens(_)
+            | Self::Web(_)
+            | Self::Carry(CarryError::Input(_))
+            | Self::Ask(AskError::Unknown(_)) => 2,
             Self::Carry(
                 CarryError::Line { .. } | CarryError::Cut { .. } | CarryError::End { .. } | CarryError::After { .. },
             ) => 5,
@@ -151,7 +168,13 @@ impl HubError {
             | Self::Watch(WatchError::Output(cause))
             | Self::Carry(CarryError::Text(cause))
             | Self::Ask(AskError::Output(cause)) => cause.kind() == io::ErrorKind::BrokenPipe,
-            Self::Watch(_) | Self::Store(_) | Self::Carry(_) | Self::Expected(_) | Self::Web(_) | Self::Ask(_) => false,
+            Self::Watch(_)
+            | Self::Store(_)
+            | Self::Carry(_)
+            | Self::Expected(_)
+            | Self::Tokens(_)
+            | Self::Web(_)
+            | Self::Ask(_) => false,
         }
     }
 }
@@ -165,12 +188,22 @@ fn log() {
 }
 
 /// Serves pages of a store beside everything else. Answers whom to tell how the hub is doing.
-fn pages(address: SocketAddr, store: &Path, looking: &Looking) -> Result<sync::watch::Sender<Health>, HubError> {
+fn pages(
+    address: SocketAddr,
+    store: &Path,
+    looking: &Looking,
+    tokens: Option<Tokens>,
+) -> Result<sync::watch::Sender<Health>, HubError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let listener = runtime.block_on(web::listen(address))?;
+    let listener = runtime.block_on(web::listen(address, tokens.is_some()))?;
     let (tell, health) = sync::watch::channel(Health::default());
-    let pages =
-        Pages { store: Store::open(store, Access::Read)?, health, patience: patience(looking), clock: clock::now };
+    let pages = Pages {
+        store: Store::open(store, Access::Read)?,
+        health,
+        patience: patience(looking),
+        clock: clock::now,
+        tokens,
+    };
     address_is(&listener)?;
     std::thread::spawn(move || {
         if let Err(error) = runtime.block_on(web::serve(listener, pages)) {

@@ -1,9 +1,11 @@
 //! Pages, read from the store by whoever may: nothing can be changed through them, in the hub or in an account.
 //!
-//! They are served to this machine alone: who is who is not asked yet, and an address that others reach is refused.
+//! They are served to this machine alone, or to those who show a token: an address that others reach is refused without a list
+//! of them. Not here: TLS, which stands in front of it.
 
 mod html;
 mod pages;
+pub mod tokens;
 
 use crate::{
     asked::{Asked, Form},
@@ -17,7 +19,7 @@ use axum::{
     body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response, Sse, sse},
     routing::get,
 };
@@ -32,6 +34,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use tokens::Tokens;
 use tokio::{
     net::TcpListener,
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -42,7 +45,7 @@ use tokio::{
 pub enum WebError {
     /// Others could reach it.
     #[error(
-        "`{0}` can be reached by others, and pages are served to this machine alone in this version: listen on 127.0.0.1 or [::1]"
+        "`{0}` can be reached by others, and nobody said who may look: `--tokens FILE`, or listen on 127.0.0.1 or [::1]"
     )]
     Open(SocketAddr),
     /// The address can't be had.
@@ -67,6 +70,8 @@ pub struct Pages {
     pub patience: Patience,
     /// The time.
     pub clock: fn() -> Timestamp,
+    /// Who may look; without a list, whoever is on this machine.
+    pub tokens: Option<Tokens>,
 }
 
 struct Hub {
@@ -75,17 +80,18 @@ struct Hub {
     patience: Patience,
     clock: fn() -> Timestamp,
     listeners: Arc<Semaphore>,
+    tokens: Option<Tokens>,
 }
 
 /// How many pages are told of what is new at a time.
 const LISTENERS: usize = 500;
 
-/// Takes an address of this machine.
+/// Takes an address: of this machine alone, unless it is asked there who may look.
 ///
 /// # Errors
-/// When others could reach it, or it can't be had.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, WebError> {
-    if !address.ip().is_loopback() {
+/// When others could reach it and nobody is asked, or it can't be had.
+pub async fn listen(address: SocketAddr, is_guarded: bool) -> Result<TcpListener, WebError> {
+    if !address.ip().is_loopback() && !is_guarded {
         return Err(WebError::Open(address));
     }
     TcpListener::bind(address).await.map_err(|source| WebError::Listen { address, source })
@@ -100,9 +106,9 @@ pub async fn serve(listener: TcpListener, pages: Pages) -> io::Result<()> {
 }
 
 fn router(pages: Pages) -> Router {
-    let Pages { store, health, patience, clock } = pages;
+    let Pages { store, health, patience, clock, tokens } = pages;
     let listeners = Arc::new(Semaphore::new(LISTENERS));
-    let hub = Arc::new(Hub { store: Mutex::new(store), health, patience, clock, listeners });
+    let hub = Arc::new(Hub { store: Mutex::new(store), health, patience, clock, listeners, tokens });
     Router::new()
         .route("/live", get(live))
         .route("/style.css", get(async || asset("text/css; charset=utf-8", include_str!("web/style.css"))))
@@ -110,7 +116,7 @@ fn router(pages: Pages) -> Router {
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(async || json(data::interface().to_string())))
         .fallback(any)
-        .layer(from_fn(guarded))
+        .layer(from_fn_with_state(Arc::clone(&hub), guarded))
         .with_state(hub)
 }
 
@@ -257,13 +263,16 @@ async fn next((mut health, place): Listener) -> Option<(Result<sse::Event, Infal
     Some((Ok(sse::Event::default().data("new")), (health, place)))
 }
 
-/// What holds for every answer. A page of somewhere else that has this machine's address under its own name is refused.
-async fn guarded(headers: HeaderMap, request: axum::extract::Request, next: Next) -> Response {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let mut response = if is_own(host) {
-        next.run(request).await
-    } else {
-        (StatusCode::MISDIRECTED_REQUEST, "this is not the host that you asked for\n").into_response()
+/// What holds for every answer.
+async fn guarded(
+    State(hub): State<Arc<Hub>>,
+    headers: HeaderMap,
+    request: axum::extract::Request,
+    next: Next,
+) -> Response {
+    let mut response = match refusal(&hub, &headers, request.uri()) {
+        None => next.run(request).await,
+        Some(refusal) => refusal,
     };
     const ALWAYS: [(&str, &str); 6] = [
         (
@@ -281,6 +290,23 @@ async fn guarded(headers: HeaderMap, request: axum::extract::Request, next: Next
         response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     response
+}
+
+/// Who is refused: whoever shows no token, or, where none is asked for, a page of somewhere else that has this machine's address
+/// under its own name.
+fn refusal(hub: &Hub, headers: &HeaderMap, uri: &Uri) -> Option<Response> {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let Some(tokens) = &hub.tokens else {
+        let other = (StatusCode::MISDIRECTED_REQUEST, "this is not the host that you asked for\n");
+        return (!is_own(header(header::HOST))).then(|| other.into_response());
+    };
+    if let Some(who) = tokens.whose(header(header::AUTHORIZATION)) {
+        tracing::info!(who, %uri, "looked");
+        return None;
+    }
+    tracing::warn!(%uri, "somebody without a token was refused");
+    let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"Holdfast\", charset=\"UTF-8\"")];
+    Some((StatusCode::UNAUTHORIZED, ask, "a token is needed: as a password, or as a bearer\n").into_response())
 }
 
 /// Whether a host is this machine, by a name that nobody else can give it.

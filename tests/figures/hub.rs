@@ -116,10 +116,10 @@ fn pages(file: &Path) -> Result<Vec<Figure>, MeasureError> {
     let (_tell, health) = watch::channel(Health::default());
     let broken = |error: std::io::Error| MeasureError::Program("the hub's pages".into(), error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
-    let listener = runtime.block_on(listen(SocketAddr::from(([127, 0, 0, 1], 0))));
+    let listener = runtime.block_on(listen(SocketAddr::from(([127, 0, 0, 1], 0)), false));
     let listener = listener.map_err(|error| MeasureError::Failed("the hub's pages".into(), hub::chain(&error)))?;
     let address = listener.local_addr().map_err(broken)?;
-    let pages = Pages { store, health, patience: Patience::default(), clock: || Timestamp::UNIX_EPOCH };
+    let pages = Pages { store, health, patience: Patience::default(), clock: || Timestamp::UNIX_EPOCH, tokens: None };
     std::thread::spawn(move || runtime.block_on(serve(listener, pages)));
     let mut figures = Vec::new();
     for (what, path, p50, p99, naive) in [

@@ -61,16 +61,25 @@ fn account(n: usize) -> Value {
 
 impl Served {
     fn of(accounts: usize) -> Self {
+        Self::with(accounts, None)
+    }
+
+    fn with(accounts: usize, tokens: Option<Tokens>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.sqlite");
         let mut store = Store::open(&path, Access::Write(None)).unwrap();
         fill(&mut store, accounts);
         store.keep(&["<b>no report</b>"], at(1)).unwrap();
         let (tell, health) = watch::channel(Health::default());
-        let pages =
-            Pages { store: Store::open(&path, Access::Read).unwrap(), health, patience: Patience::default(), clock };
+        let pages = Pages {
+            store: Store::open(&path, Access::Read).unwrap(),
+            health,
+            patience: Patience::default(),
+            clock,
+            tokens,
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let listener = runtime.block_on(listen("127.0.0.1:0".parse().unwrap())).unwrap();
+        let listener = runtime.block_on(listen("127.0.0.1:0".parse().unwrap(), false)).unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || runtime.block_on(serve(listener, pages)));
         Self { address, store, tell, _folder: folder }
@@ -293,10 +302,27 @@ fn sums_are_told_to_whoever_measures() {
 }
 
 #[test]
+fn whoever_has_no_token_sees_nothing_where_one_is_asked_for() {
+    let (folder, (token, line)) = (tempfile::tempdir().unwrap(), tokens::made("ada").unwrap());
+    let file = folder.path().join("tokens");
+    std::fs::write(&file, line).unwrap();
+    let served = Served::with(3, Some(Tokens::read(&file).unwrap()));
+    for path in ALL.into_iter().chain(["/metrics", "/live", "/style.css", "/openapi.json", "/nowhere"]) {
+        let (status, head, body) = served.ask(&format!("GET {path}"), "");
+        assert_eq!((status, body.contains("1000000")), (401, false), "{path}");
+        assert!(head.contains("www-authenticate: basic realm"), "{head}");
+        let (status, ..) = served.ask(&format!("GET {path}"), "Authorization: Bearer hf_0\r\n");
+        assert_eq!(status, 401, "{path}");
+    }
+    let own = format!("Host: hub.example.com\r\nAuthorization: Bearer {token}\r\n");
+    assert_eq!(served.ask("GET /accounts", &own).0, 200);
+}
+
+#[test]
 fn an_address_that_others_reach_is_refused() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
-        let refused = runtime.block_on(listen(address.parse().unwrap())).unwrap_err();
+        let refused = runtime.block_on(listen(address.parse().unwrap(), false)).unwrap_err();
         assert!(matches!(refused, WebError::Open(_)), "{refused}");
     }
 }
