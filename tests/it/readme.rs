@@ -2,7 +2,7 @@
 //!
 //! Not here: `cargo demo` and `cargo test`, which `.ci/run` runs from a clean checkout.
 
-use crate::binary::path;
+use crate::binary::{Ran, hub, path};
 use std::{
     fs,
     net::TcpListener,
@@ -61,6 +61,26 @@ fn home(variable: &str, folder: &str) -> std::ffi::OsString {
 }
 
 #[test]
+fn the_hub_s_flags_and_questions_exist() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |words: &[&str]| Ran::of(&mut hub(folder.path(), words));
+    let help = run(&["run", "--help"]).stdout;
+    let commands = block("## All accounts together", "sh");
+    for flag in commands.split_whitespace().filter(|word| word.starts_with("--")) {
+        assert!(help.contains(&format!("{flag} <")), "{flag} is no flag");
+    }
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let questions = readme.split_once("`fleet status` (").unwrap().1.split_once(") |").unwrap().0;
+    for question in
+        questions.split(", ").map(|word| word.trim_matches('`').split(' ').next().unwrap()).chain(["status"])
+    {
+        assert_eq!(run(&["fleet", question, "--help"]).code, Some(0), "{question}");
+    }
+    let made = run(&["token", "ada"]).stdout;
+    assert!(made.contains("hf_") && made.lines().last().unwrap().contains(" ada "), "{made}");
+}
+
+#[test]
 fn the_account_s_flags_exist() {
     let help = fs::read_to_string(root().join("agent/src/config.rs")).unwrap();
     let commands = block("## In an account", "sh");
@@ -100,7 +120,7 @@ fn the_example_manifest_is_one() {
     write("templates/audit-log.yaml", "Resources: {}");
     let other = "apiVersion: holdfast/v1\nkind: Stack\nmetadata: {name: baseline-key}\nspec:\n  template: {path: ../templates/audit-log.yaml}\n";
     write("stacks/baseline-key.yaml", other);
-    let ran = crate::binary::Ran::of(&mut crate::binary::holdfast(folder.path(), &["validate", "."]));
+    let ran = Ran::of(&mut crate::binary::holdfast(folder.path(), &["validate", "."]));
     assert_eq!((ran.code, ran.stdout.trim()), (Some(0), "2 stack manifests, 0 accounts, 0 problems"));
 }
 
@@ -124,7 +144,7 @@ fn the_examples_of_drift_are_what_they_say() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.yaml"), text).unwrap();
     fs::write(folder.path().join("t.yaml"), "Resources: {}").unwrap();
-    let ran = crate::binary::Ran::of(&mut crate::binary::holdfast(folder.path(), &["validate", "."]));
+    let ran = Ran::of(&mut crate::binary::holdfast(folder.path(), &["validate", "."]));
     assert_eq!((ran.code, ran.stdout.trim()), (Some(0), "1 stack manifest, 0 accounts, 0 problems"));
     let (rails, _) = after("guardrails say how much of that leaves it", "yaml");
     let read = manifests::guardrails::parse(&"README.md".parse().unwrap(), rails.as_bytes());

@@ -3,6 +3,9 @@
 //!
 //! Which report counts, and what of it, is `fleet`'s to say. Not here: reading the tables ([`super::view`]).
 
+mod stacks;
+mod told;
+
 use super::{StoreError, signed};
 use crate::{ingest, keep::Heard};
 use fleet::{
@@ -13,13 +16,10 @@ use fleet::{
 use jiff::Timestamp;
 use manifests::{
     id::{AccountId, Digest},
-    report::{Event, Report, Signature, State},
+    report::{Event, Report, State},
 };
 use rusqlite::{OptionalExtension, Transaction, params};
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cmp::Ordering, collections::BTreeMap};
 
 /// The tables.
 pub(super) const FORM: &str = include_str!("picture.sql");
@@ -46,14 +46,6 @@ struct Account {
     version: String,
     share: Share,
     form: Vec<u8>,
-}
-
-/// A stack's row, without its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Stack {
-    state: i64,
-    provided: i64,
-    why: Option<String>,
 }
 
 impl<'t> Picture<'t> {
@@ -280,223 +272,6 @@ impl<'t> Picture<'t> {
             self.sum("attempted", attempted, row.state, by);
             self.sum("ringAttempted", &format!("{attempted} {}", row.ring), row.state, by);
         }
-    }
-
-    /// Brings the account's stacks, and what drifted in them, to what the report says.
-    fn stacks(&mut self, id: i64, event: &Event) -> Result<(), StoreError> {
-        let mut before: BTreeMap<i64, Stack> = BTreeMap::new();
-        {
-            let mut select =
-                self.transaction.prepare_cached("SELECT place, state, provided, why FROM stack WHERE account = ?1")?;
-            let mut rows = select.query([id])?;
-            while let Some(row) = rows.next()? {
-                before.insert(row.get(0)?, Stack { state: row.get(1)?, provided: row.get(2)?, why: row.get(3)? });
-            }
-        }
-        self.transaction.prepare_cached("DELETE FROM drifted WHERE account = ?1")?.execute([id])?;
-        let mut seen = BTreeSet::new();
-        for stack in &event.data.stacks {
-            let place = self.place(stack.stack.as_ref(), stack.region.as_ref(), stack.manifest.as_ref())?;
-            // One that is there twice counts once.
-            if !seen.insert(place) {
-                continue;
-            }
-            self.drifted(id, place, stack)?;
-            let provided = self.provided(&stack.provides)?;
-            let row = Stack { state: rank(stack.state), provided, why: stack.why.clone() };
-            let known = before.remove(&place);
-            if known.as_ref() == Some(&row) {
-                continue;
-            }
-            let same = known.as_ref().is_some_and(|known| known.state == row.state);
-            let mut write = self.transaction.prepare_cached(
-                "INSERT INTO stack VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET state = excluded.state,
-                 since = iif(?7, since, excluded.since), provided = excluded.provided, why = excluded.why",
-            )?;
-            write.execute(params![id, place, row.state, event.time.as_second(), row.provided, row.why, same])?;
-            drop(write);
-            if let Some(known) = known {
-                self.count_stack(place, &known, -1)?;
-            }
-            self.count_stack(place, &row, 1)?;
-        }
-        for (place, gone) in before {
-            let mut delete = self.transaction.prepare_cached("DELETE FROM stack WHERE account = ?1 AND place = ?2")?;
-            delete.execute([id, place])?;
-            drop(delete);
-            self.count_stack(place, &gone, -1)?;
-        }
-        Ok(())
-    }
-
-    fn count_stack(&mut self, place: i64, row: &Stack, by: i64) -> Result<(), StoreError> {
-        self.sum("stack", "", row.state, by);
-        self.sum("place", &place.to_string(), row.state, by);
-        if row.provided > 0 {
-            let names = self.controls(row.provided)?;
-            names.iter().for_each(|name| self.sum("control", name, row.state, by));
-        }
-        Ok(())
-    }
-
-    fn place(&self, stack: &str, region: &str, manifest: &str) -> Result<i64, StoreError> {
-        let mut known = self
-            .transaction
-            .prepare_cached("SELECT id FROM place WHERE stack = ?1 AND region = ?2 AND manifest = ?3")?;
-        if let Some(id) = known.query_row([stack, region, manifest], |row| row.get(0)).optional()? {
-            return Ok(id);
-        }
-        let mut insert =
-            self.transaction.prepare_cached("INSERT INTO place (stack, region, manifest) VALUES (?1, ?2, ?3)")?;
-        Ok(insert.insert([stack, region, manifest])?)
-    }
-
-    /// The number of a list of controls; 0 is the empty one.
-    fn provided(&self, names: &[String]) -> Result<i64, StoreError> {
-        let names: BTreeSet<&str> =
-            names.iter().map(String::as_str).filter(|name| name.len() <= 100).take(50).collect();
-        if names.is_empty() {
-            return Ok(0);
-        }
-        let text = json(&names);
-        let mut known = self.transaction.prepare_cached("SELECT id FROM provided WHERE names = ?1")?;
-        if let Some(id) = known.query_row([&text], |row| row.get(0)).optional()? {
-            return Ok(id);
-        }
-        let id = self.transaction.prepare_cached("INSERT INTO provided (names) VALUES (?1)")?.insert([&text])?;
-        for name in names {
-            self.transaction.prepare_cached("INSERT INTO control VALUES (?1, ?2)")?.execute(params![name, id])?;
-        }
-        Ok(id)
-    }
-
-    fn controls(&self, provided: i64) -> Result<Vec<String>, StoreError> {
-        let mut select = self.transaction.prepare_cached("SELECT names FROM provided WHERE id = ?1")?;
-        let names: String = select.query_row([provided], |row| row.get(0))?;
-        Ok(serde_json::from_str(&names).unwrap_or_default())
-    }
-
-    fn drifted(&self, id: i64, place: i64, stack: &manifests::report::StackReport) -> Result<(), StoreError> {
-        let Some(drift) = &stack.drift else { return Ok(()) };
-        for one in &drift.drifted {
-            let mut insert = self.transaction.prepare_cached(
-                "INSERT OR REPLACE INTO drifted VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-            )?;
-            insert.execute(params![
-                id,
-                place,
-                one.resource,
-                one.kind,
-                json(&one.how).trim_matches('"'),
-                json(&one.paths),
-                ms(one.since),
-                one.by,
-                one.from,
-                one.call,
-                one.claimed,
-                drift.mode.as_str(),
-                drift.why,
-            ])?;
-        }
-        Ok(())
-    }
-
-    fn exceptions(&self, id: i64, report: &Report) -> Result<(), StoreError> {
-        self.transaction.prepare_cached("DELETE FROM exception WHERE account = ?1")?.execute([id])?;
-        let whole = || "the whole account".to_owned();
-        let hold = report.holds.iter().map(|it| {
-            ("hold", it.stack.as_ref().map_or_else(whole, ToString::to_string), it.until, &it.reason, &it.by)
-        });
-        let pin = report.pin.iter().map(|it| ("pin", it.commit.to_string(), it.until, &it.reason, &it.by));
-        let approval = report.approvals.iter().map(|it| ("approval", it.plan.clone(), it.until, &it.reason, &it.by));
-        let back = report
-            .rollbacks
-            .iter()
-            .map(|it| ("rollback", format!("{} to {}", it.stack, it.commit.short()), it.until, &it.reason, &it.by));
-        for (i, (kind, what, until, reason, by)) in hold.chain(pin).chain(approval).chain(back).enumerate() {
-            let mut insert =
-                self.transaction.prepare_cached("INSERT INTO exception VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-            insert.execute(params![id, signed(i as u64), kind, what, ms(until), reason, by])?;
-        }
-        Ok(())
-    }
-
-    /// What happened stays, whether the report is the newest or not.
-    fn happened(&mut self, id: i64, event: &Event) -> Result<(), StoreError> {
-        let Report { epoch, sequence, happened, .. } = &event.data;
-        for (i, one) in happened.iter().enumerate() {
-            let mut insert = self
-                .transaction
-                .prepare_cached("INSERT OR IGNORE INTO happened VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
-            let what = json(&one.what);
-            let what = what.trim_matches('"');
-            let inserted = insert.execute(params![
-                id,
-                epoch,
-                sequence.cast_signed(),
-                signed(i as u64),
-                ms(one.at),
-                what,
-                one.region.as_ref().map(AsRef::<str>::as_ref),
-                one.stack.as_ref().map(AsRef::<str>::as_ref),
-                one.commit.as_ref().map(AsRef::<str>::as_ref),
-                one.sentence,
-            ])?;
-            drop(insert);
-            if inserted > 0 {
-                self.sum("day", what, one.at.as_second().div_euclid(86_400), 1);
-            }
-        }
-        Ok(())
-    }
-
-    /// When the account was at which commit: the earliest report counts, in whatever order they come.
-    fn progress(&mut self, id: i64, event: &Event) -> Result<(), StoreError> {
-        let source = &event.data.source;
-        let (applied, attempted) = (commit(source.applied.as_deref()), commit(source.attempted.as_deref()));
-        let at = ms(event.time);
-        for (revision, is_applied) in [(&attempted, attempted == applied), (&applied, true)] {
-            let Some(revision) = revision else { continue };
-            let applied = is_applied.then_some(at);
-            let mut known = self
-                .transaction
-                .prepare_cached("SELECT attempted, applied FROM progress WHERE revision = ?1 AND account = ?2")?;
-            let known: Option<(i64, Option<i64>)> =
-                known.query_row(params![revision, id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-            let is_news = known.is_none_or(|(first, reached)| {
-                at < first || applied.is_some_and(|at| reached.is_none_or(|reached| at < reached))
-            });
-            if !is_news {
-                continue;
-            }
-            let mut write = self.transaction.prepare_cached(
-                "INSERT INTO progress VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET
-                     attempted = min(attempted, excluded.attempted),
-                     applied = min(coalesce(applied, excluded.applied), coalesce(excluded.applied, applied))",
-            )?;
-            write.execute(params![revision, id, at, applied])?;
-            drop(write);
-            self.sum("worked", revision, 0, i64::from(known.is_none()));
-            let reached = applied.is_some() && known.is_none_or(|(_, reached)| reached.is_none());
-            self.sum("reached", revision, 0, i64::from(reached));
-            self.revision(revision, event)?;
-        }
-        Ok(())
-    }
-
-    fn revision(&self, revision: &str, event: &Event) -> Result<(), StoreError> {
-        let source = &event.data.source;
-        // What a report says of a signature is about the commit that it works towards.
-        let is_own = commit(source.attempted.as_deref()).as_deref() == Some(revision);
-        let signature = if is_own { source.signature } else { Signature::NotChecked };
-        let mut write = self.transaction.prepare_cached(
-            "INSERT INTO revision VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET first = min(first, excluded.first),
-                 signature = iif(signature = 'not-checked', excluded.signature, signature),
-                 signer = coalesce(signer, excluded.signer)",
-        )?;
-        let signer = source.signer.as_ref().filter(|_| is_own);
-        write.execute(params![revision, ms(event.time), json(&signature).trim_matches('"'), signer])?;
-        Ok(())
     }
 
     fn sum(&mut self, what: &'static str, key: &str, value: i64, by: i64) {

@@ -2,17 +2,19 @@
 //!
 //! Not here: what they are made of ([`super::html`]), and where the values come from ([`super::shown`]).
 
+mod account;
+
 use super::html::{account, bar, commit, days, grouped, legend, part as encoded, percent, said, stack, state, time};
 use crate::asked::Asked;
 use crate::show::span;
-use crate::shown::{DriftOf, Found, Front, NamedStack, One, Rollout, Rows, Shown, spelled};
+use crate::shown::{DriftOf, Found, Front, NamedStack, Rollout, Rows, Shown, spelled};
 use crate::store::view::{Account, Control, Drifted, Exception, Happened, Part, Place, Providing, Revision, StackIn};
 use fleet::{
     page::Quarantined,
     presence::{Compliance, Freshness, NotReady},
 };
 use jiff::{SignedDuration, Timestamp};
-use manifests::report::{DriftReport, Report, State};
+use manifests::report::State;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
@@ -21,7 +23,7 @@ pub(super) fn page(shown: &Shown, asked: &Asked, now: Timestamp) -> (String, Mar
     match shown {
         Shown::Overview(front) => overview(front, now),
         Shown::Accounts(part) => ("Accounts".into(), accounts(part, asked, now)),
-        Shown::Account(one) => (format!("Account {}", one.account.account), one_account(one, now)),
+        Shown::Account(one) => (format!("Account {}", one.account.account), account::page(one, now)),
         Shown::NotReady(part) => ("Not ready".into(), not_ready(part, asked)),
         Shown::Stacks(part) => ("Stacks".into(), stacks(part, asked)),
         Shown::Stack(named) => (format!("Stack {}", named.stack), one_stack(named, asked, now)),
@@ -181,81 +183,6 @@ fn account_rows(rows: &[Account], now: Timestamp) -> Markup {
         } }
         @if rows.is_empty() { p.quiet { "No account." } }
     }
-}
-
-fn one_account(one: &One, now: Timestamp) -> Markup {
-    let (row, report) = (&one.account, &one.newest.data);
-    html! {
-        h1 { span.id { (row.account.as_str()) } " " (said(row.name.as_deref())) " " small { (state(row.state)) " since " (time(row.since, now)) } }
-        @if let Some(why) = &row.why { p { (said(Some(why))) } }
-        @if let Some(closed) = &report.closed { p { b { "Nothing may begin: " } (said(Some(closed))) } }
-        @if let Some(trouble) = &report.source.trouble { p { b { "The repository: " } (said(Some(trouble))) } }
-        ul.cards {
-            li { b { (commit(row.applied.as_deref())) } span { "reached" @if row.attempted != row.applied { ", working towards " (commit(row.attempted.as_deref())) } } }
-            li { b { (row.stacks_good) " / " (row.stacks) } span { "stacks in sync" } }
-            li { b { (row.freshness.as_str()) } span { "last seen " (time(row.seen, now)) @if let Some(next) = report.next { ", next look " (time(next, now)) } } }
-            li { b { (said(Some(&row.agent))) } span { "agent, at home in " (report.agent.region.as_ref()) } }
-            li { b { (row.missing) } span { "gaps in its reports, of which the newest is " (said(Some(&row.report))) } }
-        }
-        h2 { "Stacks" @if report.stacks_total > report.stacks.len() as u64 { " " small { "those in sync are left out of a report that would not fit" } } }
-        (own_stacks(report, now))
-        (orders(report, now))
-        @if !report.problems.is_empty() {
-            h2 { "What could not be read in the repository" }
-            ul { @for problem in &report.problems { li { (said(Some(&problem.to_string()))) } } }
-        }
-        h2 { "What happened" }
-        (event_rows(&one.happened, now))
-    }
-}
-
-fn own_stacks(report: &Report, now: Timestamp) -> Markup {
-    html! {
-        div.table { table {
-            thead { tr { th scope="col" { "Stack" } th scope="col" { "Region" } th scope="col" { "State" } th scope="col" { "Why" } th scope="col" { "CloudFormation" } th scope="col" { "Drift" } } }
-            tbody { @for one in &report.stacks { tr {
-                td { (stack(one.stack.as_ref())) }
-                td { (one.region.as_ref()) }
-                td { (state(one.state)) }
-                td.why { (said(one.why.as_deref())) }
-                td { (said(one.status.as_deref())) }
-                td { (drift_of(one.drift.as_ref(), now)) }
-            } } }
-        } }
-    }
-}
-
-fn drift_of(drift: Option<&DriftReport>, now: Timestamp) -> Markup {
-    html! { @match drift {
-        None => span.quiet { "not looked at" }
-        Some(drift) => {
-            (drift.compared) " of " (drift.resources) " compared"
-            @if drift.drifted_total > 0 { ", " (drift.drifted_total) " changed" }
-            @if let Some(looked) = drift.looked { ", " (time(looked, now)) }
-        }
-    } }
-}
-
-/// What people told the account's agent.
-fn orders(report: &Report, now: Timestamp) -> Markup {
-    let any = !report.holds.is_empty()
-        || report.pin.is_some()
-        || !report.rollbacks.is_empty()
-        || !report.approvals.is_empty();
-    let line = |what: String, reason: &str, by: &str, until: Timestamp| {
-        html! {
-            li { (said(Some(&what))) ": " (said(Some(reason))) " (" (said(Some(by))) ", ends " (time(until, now)) ")" }
-        }
-    };
-    html! { @if any {
-        h2 { "What people told its agent" }
-        ul {
-            @for it in &report.holds { (line(format!("hold of {}", it.stack.as_ref().map_or("the whole account", AsRef::as_ref)), &it.reason, &it.by, it.until)) }
-            @if let Some(it) = &report.pin { (line(format!("pinned to {}", it.commit.short()), &it.reason, &it.by, it.until)) }
-            @for it in &report.rollbacks { (line(format!("{} sent back to {}", it.stack, it.commit.short()), &it.reason, &it.by, it.until)) }
-            @for it in &report.approvals { (line(format!("approved {}", it.plan), &it.reason, &it.by, it.until)) }
-        }
-    } }
 }
 
 fn not_ready(part: &Part<NotReady>, asked: &Asked) -> Markup {

@@ -1,0 +1,137 @@
+//! The fleet in numbers, from sums that are kept as it changes.
+
+use super::Moment;
+use crate::store::{
+    StoreError,
+    picture::{ms, state},
+};
+use fleet::{
+    page::View,
+    presence::{Compliance, Freshness},
+};
+use jiff::Timestamp;
+use manifests::report::State;
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The fleet in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Overview {
+    /// Shares of what is expected.
+    pub compliance: Compliance,
+    /// How many accounts stand how.
+    pub accounts: BTreeMap<State, u64>,
+    /// How many stacks stand how.
+    pub stacks: BTreeMap<State, u64>,
+    /// How many of those that spoke are how fresh.
+    pub freshness: BTreeMap<Freshness, u64>,
+    /// How many should have spoken and never did; `None` when nobody has said who should.
+    pub not_ready: Option<u64>,
+    /// How many speak although nobody expects them.
+    pub unexpected: u64,
+    /// How many messages are in quarantine.
+    pub quarantine: u64,
+    /// How many accounts run which version of the agent.
+    pub versions: BTreeMap<String, u64>,
+    /// How many messages did what, ever.
+    pub messages: BTreeMap<String, u64>,
+}
+
+/// How many accounts are how fresh; `None` of what there is none.
+pub(in crate::store) fn freshness(
+    database: &Connection,
+    view: &View<'_>,
+) -> Result<BTreeMap<Freshness, u64>, StoreError> {
+    fresh(database, Moment { patience: view.patience, now: view.now })
+}
+
+fn fresh(database: &Connection, moment: Moment) -> Result<BTreeMap<Freshness, u64>, StoreError> {
+    let mut count = database.prepare_cached("SELECT count(*) FROM account WHERE seen < ?1")?;
+    let mut older = |than| -> Result<u64, StoreError> {
+        let before = moment.now.checked_sub(than).unwrap_or(Timestamp::MIN);
+        Ok(count.query_row([ms(before)], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    };
+    let (late, silent) = (older(moment.patience.late)?, older(moment.patience.silent)?);
+    let all: u64 = sums(database, "account", "")?.values().sum();
+    let counts = [
+        (Freshness::Fresh, all.saturating_sub(late)),
+        (Freshness::Late, late.saturating_sub(silent)),
+        (Freshness::Silent, silent),
+    ];
+    Ok(counts.into_iter().filter(|(_, count)| *count > 0).collect())
+}
+
+/// A sum, by its values.
+pub(super) fn sums(database: &Connection, what: &str, key: &str) -> Result<BTreeMap<i64, u64>, StoreError> {
+    let mut select = database.prepare_cached("SELECT value, n FROM tally WHERE what = ?1 AND key = ?2 AND n <> 0")?;
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()));
+    Ok(select.query_map([what, key], read)?.collect::<Result<_, _>>()?)
+}
+
+/// A sum of one value.
+pub(super) fn sum(database: &Connection, what: &str, key: &str) -> Result<u64, StoreError> {
+    Ok(sums(database, what, key)?.values().sum())
+}
+
+pub(super) fn states(sums: BTreeMap<i64, u64>) -> BTreeMap<State, u64> {
+    sums.into_iter().map(|(value, n)| (state(value), n)).collect()
+}
+
+/// All sums of a kind whose keys begin so.
+pub(super) fn keyed(database: &Connection, what: &str, prefix: &str) -> Result<Vec<(String, i64, u64)>, StoreError> {
+    let mut select = database.prepare_cached(
+        "SELECT key, value, n FROM tally WHERE what = ?1 AND key >= ?2 AND key < ?3 AND n <> 0 ORDER BY key, value",
+    )?;
+    let end = format!("{prefix}\u{10ffff}");
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.unsigned_abs()));
+    Ok(select.query_map([what, prefix, &end], read)?.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn overview(database: &Connection, moment: Moment) -> Result<Overview, StoreError> {
+    let is_list: bool = {
+        let mut mark = database.prepare_cached("SELECT value FROM mark WHERE name = 'expected'")?;
+        mark.query_row([], |row| row.get::<_, String>(0)).optional()?.is_some_and(|mark| mark.starts_with("true"))
+    };
+    let count = |sql: &str| -> Result<u64, StoreError> {
+        Ok(database.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    };
+    let not_ready = match is_list {
+        true => Some(count("SELECT count(*) FROM expected WHERE spoke = 0")?),
+        false => None,
+    };
+    let counts = |what: &str| -> Result<BTreeMap<String, u64>, StoreError> {
+        Ok(keyed(database, what, "")?.into_iter().map(|(key, _, n)| (key, n)).collect())
+    };
+    Ok(Overview {
+        compliance: compliance(database, moment, not_ready.unwrap_or_default())?,
+        accounts: states(sums(database, "account", "")?),
+        stacks: states(sums(database, "stack", "")?),
+        freshness: fresh(database, moment)?,
+        not_ready,
+        unexpected: sums(database, "share", "accounts")?.get(&1).copied().unwrap_or_default(),
+        quarantine: count("SELECT count(*) FROM quarantine")?,
+        versions: counts("version")?,
+        messages: counts("heard")?,
+    })
+}
+
+/// The shares: of everybody, without those who are silent.
+fn compliance(database: &Connection, moment: Moment, not_ready: u64) -> Result<Compliance, StoreError> {
+    let share =
+        |key| -> Result<u64, StoreError> { Ok(sums(database, "share", key)?.get(&0).copied().unwrap_or_default()) };
+    let mut silent = database.prepare_cached(
+        "SELECT coalesce(sum(good), 0), coalesce(sum(stacks_good), 0) FROM account WHERE seen < ?1 AND unexpected = 0",
+    )?;
+    let before = moment.now.checked_sub(moment.patience.silent).unwrap_or(Timestamp::MIN);
+    let (good, stacks): (i64, i64) = silent.query_row([ms(before)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Compliance {
+        accounts: share("accounts")? + not_ready,
+        accounts_good: share("accountsGood")?.saturating_sub(good.unsigned_abs()),
+        stacks: share("stacks")?,
+        stacks_good: share("stacksGood")?.saturating_sub(stacks.unsigned_abs()),
+        resources: share("resources")?,
+        compared: share("compared")?,
+    })
+}
