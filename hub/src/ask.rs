@@ -111,12 +111,7 @@ fn overview(front: &Front, now: Timestamp, out: &mut impl Write) -> io::Result<(
     if !front.worst.is_empty() {
         writeln!(out)?;
         let rows = serde_json::to_value(&front.worst).unwrap_or_default();
-        table(
-            &["state", "account", "name", "region", "stack", "since", "why"],
-            rows.as_array().map_or(&[], Vec::as_slice),
-            now,
-            out,
-        )?;
+        table(&["state", "account", "name", "since", "why"], rows.as_array().map_or(&[], Vec::as_slice), now, out)?;
     }
     Ok(())
 }
@@ -129,7 +124,7 @@ fn commit(rollout: &Rollout, now: Timestamp, out: &mut impl Write) -> io::Result
         out,
         "commit {}  first heard of {since} ago, signature {}{signer}",
         clean(&revision.commit),
-        clean(&revision.signature)
+        revision.signature
     )?;
     let reached = rollout.converged.iter().filter_map(|(percent, seconds)| {
         Some(format!("{percent} % after {}", span(SignedDuration::from_secs((*seconds)?))))

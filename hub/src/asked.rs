@@ -39,7 +39,8 @@ impl Asked {
             let plain = |text: &str| decoded(&text.replace('+', " "));
             (plain(name), plain(value))
         });
-        let mut query: Vec<(String, String)> = pairs.filter(|(_, value)| !value.is_empty()).take(50).collect();
+        let mut query: Vec<(String, String)> =
+            pairs.filter(|(name, value)| !value.is_empty() || name == "ring").take(50).collect();
         match query.iter().find(|(name, _)| name == "format").map(|(_, value)| value.as_str()) {
             Some("json") => form = Form::Json,
             Some("csv") => form = Form::Csv,

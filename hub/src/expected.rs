@@ -57,15 +57,18 @@ impl Expected {
         Ok(expected)
     }
 
-    /// Reads them again. When that is not possible, everything stays as it was.
+    /// Reads them again, and answers whether they say something else. When that is not possible, everything stays as it was.
     ///
     /// # Errors
     /// Why it is not.
-    pub fn read(&mut self) -> Result<(), ExpectedError> {
-        if !self.files.is_empty() {
-            self.known = Some(read(&self.files)?);
+    pub fn read(&mut self) -> Result<bool, ExpectedError> {
+        if self.files.is_empty() {
+            return Ok(false);
         }
-        Ok(())
+        let now = Some(read(&self.files)?);
+        let is_other = self.known != now;
+        self.known = now;
+        Ok(is_other)
     }
 
     /// How a fleet is looked at now.

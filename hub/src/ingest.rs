@@ -3,7 +3,7 @@
 //! Deliberately not here: whether the sender is who the report says. `fleet` holds the envelope against the report;
 //! proof needs signatures, which this version does not have.
 
-use manifests::report::{self, Event, MAX_MESSAGE};
+use manifests::report::{self, Event, MAX_MESSAGE, Report};
 use serde_json::Value;
 
 /// Why a message is no report.
@@ -15,6 +15,16 @@ pub enum Unreadable {
     /// SNS speaks for itself, not for an account.
     #[error("the message is SNS's own `{0}`, not a report")]
     NotAnAccount(String),
+    /// No agent tells so much.
+    #[error("it tells of {found} {what}, and an agent of {most} at most")]
+    TooMuch {
+        /// Of what.
+        what: &'static str,
+        /// How much it tells.
+        found: usize,
+        /// How much an agent does.
+        most: usize,
+    },
     /// It, or what SNS passed on in it, is no report that this version can read.
     #[error(transparent)]
     NotAReport(#[from] report::ReadError),
@@ -38,10 +48,70 @@ pub fn read(body: &str) -> Result<Event, Unreadable> {
     let outer: Value = serde_json::from_str(body).map_err(report::ReadError::Json)?;
     let text = |key| outer.get(key).and_then(Value::as_str);
     match (text("Type"), text("Message")) {
-        (None, _) => Ok(report::read(body.as_bytes())?),
-        (Some("Notification"), Some(message)) => Ok(report::read(message.as_bytes())?),
+        (None, _) => fit(report::read(body.as_bytes())?),
+        (Some("Notification"), Some(message)) => fit(report::read(message.as_bytes())?),
         (Some(kind), _) => Err(Unreadable::NotAnAccount(cut(kind))),
     }
+}
+
+/// Whatever a report tells is its sender's to choose, and goes onto pages beside everybody else's. What an agent never does is
+/// refused, and texts are cut to what a page can show.
+fn fit(mut event: Event) -> Result<Event, Unreadable> {
+    let Report { epoch, stacks, happened, holds, approvals, rollbacks, problems, .. } = &event.data;
+    let most = |what, found: usize, most: usize| {
+        if found > most { Err(Unreadable::TooMuch { what, found, most }) } else { Ok(()) }
+    };
+    most("letters of an epoch", epoch.len(), 64)?;
+    most("stacks", stacks.len(), 2_500)?;
+    most("things that happened", happened.len(), 100)?;
+    most("holds, approvals and rollbacks", holds.len() + approvals.len() + rollbacks.len(), 300)?;
+    most("problems", problems.len(), 50)?;
+    for stack in stacks {
+        most("controls of a stack", stack.provides.len(), 50)?;
+        let drifted = stack.drift.iter().flat_map(|drift| &drift.drifted);
+        most("changed resources of a stack", drifted.clone().count(), 20)?;
+        drifted.clone().try_for_each(|one| most("paths of a resource", one.paths.len(), 8))?;
+    }
+    shorten(&mut event.data);
+    // As the store keeps times: two envelopes of one report are one report.
+    event.time = crate::journal::whole(event.time);
+    Ok(event)
+}
+
+/// Cuts texts.
+fn shorten(report: &mut Report) {
+    /// A name, and a sentence.
+    const NAME: usize = 128;
+    const SENTENCE: usize = 1_024;
+    fn to(text: &mut String, most: usize) {
+        if text.len() > most {
+            *text = text.chars().take(most).collect();
+        }
+    }
+    let Report { account_name, agent, source, why, closed, stacks, holds, pin, approvals, rollbacks, happened, .. } =
+        report;
+    let texts = [why, closed, &mut source.signer, &mut source.distrust, &mut source.trouble];
+    texts.into_iter().flatten().for_each(|text| to(text, SENTENCE));
+    account_name.iter_mut().chain([&mut agent.version]).for_each(|text| to(text, NAME));
+    for stack in stacks {
+        stack.why.iter_mut().chain(&mut stack.status).for_each(|text| to(text, SENTENCE));
+        stack.provides.iter_mut().for_each(|text| to(text, NAME));
+        if let Some(drift) = &mut stack.drift {
+            drift.why.iter_mut().for_each(|text| to(text, SENTENCE));
+            for one in &mut drift.drifted {
+                to(&mut one.resource, 255);
+                to(&mut one.kind, 255);
+                one.paths.iter_mut().for_each(|text| to(text, 255));
+                [&mut one.by, &mut one.from, &mut one.call].into_iter().flatten().for_each(|text| to(text, 255));
+            }
+        }
+    }
+    happened.iter_mut().for_each(|one| to(&mut one.sentence, SENTENCE));
+    let held = holds.iter_mut().flat_map(|it| [&mut it.reason, &mut it.by]);
+    let pinned = pin.iter_mut().flat_map(|it| [&mut it.reason, &mut it.by]);
+    let approved = approvals.iter_mut().flat_map(|it| [&mut it.reason, &mut it.by]);
+    let sent = rollbacks.iter_mut().flat_map(|it| [&mut it.reason, &mut it.by]);
+    held.chain(pinned).chain(approved).chain(sent).for_each(|text| to(text, 255));
 }
 
 fn cut(text: &str) -> String {
@@ -105,6 +175,29 @@ pub(crate) mod tests {
         let mut other = report(1, "in-sync");
         other["data"]["sequence"] = "x".repeat(9_000).into();
         check(&other.to_string(), "the message is not a report: invalid type: string \"xxx");
+    }
+
+    #[test]
+    fn more_than_an_agent_tells_is_refused_and_longer_than_a_page_can_show_is_cut() {
+        let with = |change: &dyn Fn(&mut Value)| {
+            let mut report = report(1, "in-sync");
+            change(&mut report["data"]);
+            report.to_string()
+        };
+        let happened = report(1, "in-sync")["data"]["happened"][0].clone();
+        check(
+            &with(&|data| data["happened"] = vec![happened.clone(); 101].into()),
+            "it tells of 101 things that happened",
+        );
+        check(&with(&|data| data["epoch"] = "e".repeat(65).into()), "it tells of 65 letters of an epoch");
+        let stack = json!({"manifest": "m", "region": "eu-central-1", "stack": "s", "state": "in-sync"});
+        check(&with(&|data| data["stacks"] = vec![stack.clone(); 2_501].into()), "it tells of 2501 stacks");
+        let long = read(&with(&|data| {
+            data["accountName"] = "ä".repeat(5_000).into();
+            data["why"] = "w".repeat(5_000).into();
+        }));
+        let report = long.unwrap().data;
+        assert_eq!((report.account_name.unwrap().chars().count(), report.why.unwrap().len()), (128, 1_024));
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn execute(command: Command) -> Result<(), HubError> {
         }
         Command::Replay(Replay { stored, looking, until, output }) => {
             let expected = expected(looking)?;
-            let fleet = replay(&Store::open(&stored.store, Access::Read)?, until)?;
+            let fleet = replay(&Store::open(&stored.store, Access::Journal)?, until)?;
             let at = until.unwrap_or_else(clock::now);
             let mut show = Show::new(io::stdout().lock(), form(output));
             Ok(show.replayed(&Page::of(&fleet, &expected.view(at)), at)?)
@@ -115,13 +115,13 @@ fn execute(command: Command) -> Result<(), HubError> {
             Ok(answer(&store, &question, output, moment, &mut BufWriter::new(io::stdout().lock()))?)
         }
         Command::Verify(Verify { stored, noted }) => {
-            let End { entries, chain } = Store::open(&stored.store, Access::Read)?.verify(noted)?;
+            let End { entries, chain } = Store::open(&stored.store, Access::Journal)?.verify(noted)?;
             let since = noted.map(|noted| format!(", the noted {} among them", noted.entries)).unwrap_or_default();
             Ok(writeln!(io::stdout(), "{entries} entries, as they were received{since}\n{entries}:{chain}")?)
         }
         Command::Export(Stored { store }) => {
             let mut out = BufWriter::new(io::stdout().lock());
-            export(&Store::open(&store, Access::Read)?, &mut out)?;
+            export(&Store::open(&store, Access::Journal)?, &mut out)?;
             Ok(())
         }
         Command::Import(Stored { store }) => {
@@ -145,6 +145,7 @@ impl HubError {
                 | StoreError::InUse { .. }
                 | StoreError::Foreign { .. }
                 | StoreError::Newer { .. }
+                | StoreError::Older { .. }
                 | StoreError::Full(_)
                 | StoreError::ReadOnly(_)
                 | StoreError::Sqlite(_) => 4,

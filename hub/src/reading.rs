@@ -95,7 +95,10 @@ impl Reading {
         let Some(event) = event else { return Vec::new() };
         let (account, report, age) = (event.data.account, event.id, now.duration_since(event.time));
         tracing::debug!(%account, %report, ?outcome, "heard");
-        self.health.lag = self.health.lag.max(Some(age));
+        // A sender's clock that is off by more than a message is kept is no lag of ours.
+        if age.abs() <= SignedDuration::from_hours(14 * 24) {
+            self.health.lag = self.health.lag.max(Some(age));
+        }
         let name = event.data.account_name;
         let tell = |happening| News::Happened { account: account.clone(), name: name.clone(), happening };
         let happened = event.data.happened;
@@ -146,7 +149,7 @@ mod tests {
                 0 => "no report".to_owned(),
                 1 => sns(&report.to_string()).to_string(),
                 2 => {
-                    report["time"] = "2026-05-01T12:00:07Z".into();
+                    report["time"] = "2026-05-01T12:00:07.123456789Z".into();
                     report.to_string()
                 }
                 _ => report.to_string(),
@@ -169,7 +172,8 @@ mod tests {
     fn is_added_up(store: &Store) {
         let moment = Moment { patience: Patience::default(), now: at(0) };
         let overview = store.overview(moment).unwrap();
-        let accounts = store.accounts(moment, &Filter::default(), None).unwrap().rows;
+        let mut accounts = store.accounts(moment, &Filter::default(), None).unwrap().rows;
+        accounts.retain(|row| !row.unexpected);
         let (mut states, mut controls, mut stacks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for row in &accounts {
             *states.entry(row.state).or_insert(0) += 1;
@@ -189,7 +193,9 @@ mod tests {
         assert_eq!(told.collect::<BTreeMap<_, _>>(), controls);
         for place in store.places(None).unwrap().rows {
             let placed = store.placed(&place.stack, None).unwrap();
-            assert_eq!(placed.accounts.rows.len() as u64, place.states.values().sum::<u64>());
+            let here =
+                placed.accounts.rows.iter().filter(|row| accounts.iter().any(|known| known.account == row.account));
+            assert_eq!(here.count() as u64, place.states.values().sum::<u64>());
         }
         for revision in store.revisions(10).unwrap() {
             let at_it = accounts.iter().filter(|row| row.applied.as_ref() == Some(&revision.commit)).count() as u64;
@@ -197,8 +203,9 @@ mod tests {
             let rings = store.rings(&revision.commit).unwrap();
             assert_eq!(rings.iter().map(|ring| ring.applied).sum::<u64>(), at_it);
         }
-        let drifted = store.drifted(None).unwrap().rows.len() as u64;
-        assert_eq!(drifted, stacks.values().sum::<u64>());
+        let drifted = store.drifted(None).unwrap().rows;
+        let drifted = drifted.iter().filter(|row| accounts.iter().any(|known| known.account == row.account));
+        assert_eq!(drifted.count() as u64, stacks.values().sum::<u64>());
     }
 
     fn expected(accounts: &[u8]) -> manifests::fleet::Fleet {

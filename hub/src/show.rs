@@ -97,7 +97,14 @@ impl<W: Write> Show<W> {
     /// Tells whoever else is told how the hub is doing.
     pub(crate) fn health(&self, health: &Health) {
         if let Some(beside) = &self.beside {
-            beside.send_replace(health.clone());
+            // That the queue was empty once more is worth no new page; whoever asks for one hears it.
+            beside.send_if_modified(|known| {
+                let is_news =
+                    Health { caught_up: None, ..known.clone() } != Health { caught_up: None, ..health.clone() };
+                let was_behind = known.caught_up.is_none() != health.caught_up.is_none();
+                *known = health.clone();
+                is_news || was_behind
+            });
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
         Store, StoreError,
         view::{
             Account, Control, Drifted, Exception, Filter, Happened, Moment, Of, Overview, Part, Place, Placed,
-            Providing, Revision, Ring, Search, StackIn,
+            Providing, Revision, Ring, Search,
         },
     },
 };
@@ -55,8 +55,8 @@ pub(crate) struct Rows<T> {
 pub(crate) struct Front {
     #[serde(flatten)]
     pub(crate) overview: Overview,
-    /// What stands worst, of those that stand alike the one that has been so for longest.
-    pub(crate) worst: Vec<StackIn>,
+    /// The accounts that stand worst, one row each.
+    pub(crate) worst: Vec<Account>,
     /// The newest commit.
     pub(crate) newest: Option<Rollout>,
     pub(crate) drifted_by_day: Vec<u64>,
@@ -157,7 +157,14 @@ pub(crate) fn shown(store: &Store, asked: &Asked, moment: Moment) -> Result<Opti
         },
         ["exceptions"] => Shown::Exceptions(store.exceptions(after)?),
         ["events"] => {
-            let of = asked.get("what").map_or(Of::All, Of::What);
+            let account = asked.get("account").map(str::parse::<AccountId>).transpose();
+            let Ok(account) = account else { return Ok(None) };
+            let of = match (&account, asked.get("commit"), asked.get("what")) {
+                (Some(account), _, _) => Of::Account(account),
+                (None, Some(commit), _) => Of::Commit(commit),
+                (None, None, Some(what)) => Of::What(what),
+                (None, None, None) => Of::All,
+            };
             Shown::Events(store.happened(&of, after)?)
         }
         ["quarantine"] => Shown::Quarantine(Rows { rows: store.quarantine()? }),
@@ -174,11 +181,19 @@ fn front(store: &Store, moment: Moment) -> Result<Front, StoreError> {
     let newest = store.revisions(1)?.pop().map(|revision| rollout(store, revision)).transpose()?;
     Ok(Front {
         overview: store.overview(moment)?,
-        worst: store.worst(12)?,
+        worst: worst(store, moment)?,
         newest,
         drifted_by_day: store.days("drifted", moment.now)?.into(),
         healed_by_day: store.days("healed", moment.now)?.into(),
     })
+}
+
+/// The accounts that are not well, as many as somebody looks at.
+fn worst(store: &Store, moment: Moment) -> Result<Vec<Account>, StoreError> {
+    let states = State::RANKING.into_iter().filter(|state| *state >= State::Unknown).collect();
+    let mut rows = store.accounts(moment, &Filter { states, ..Filter::default() }, None)?.rows;
+    rows.truncate(12);
+    Ok(rows)
 }
 
 fn rollout(store: &Store, revision: Revision) -> Result<Rollout, StoreError> {

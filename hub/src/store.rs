@@ -67,6 +67,18 @@ pub enum StoreError {
         /// The newest that is known.
         known: u32,
     },
+    /// An older hub wrote it, and there is nothing in it yet to show.
+    #[error(
+        "`{path}` is of version {found}, and this hub's is {known}: `holdfast-hub run` brings it forward when it opens it"
+    )]
+    Older {
+        /// Which.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// This hub's.
+        known: u32,
+    },
     /// There is no room left.
     #[error(
         "there is no room to keep more; messages stay on the queue until there is (a larger disk, or `--store-size`)"
@@ -138,6 +150,8 @@ pub enum Access {
     Write(Option<u64>),
     /// To look at what is there, also while somebody else writes.
     Read,
+    /// To look at the journal alone, which is the same in every form.
+    Journal,
 }
 
 /// A store.
@@ -160,7 +174,7 @@ impl Store {
         let path = &itself(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
         let lock = match access {
             Access::Write(_) => Some(locked(path)?),
-            Access::Read => None,
+            Access::Read | Access::Journal => None,
         };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut database = Connection::open_with_flags(path, flags).map_err(|error| unopened(path, error))?;
@@ -370,9 +384,10 @@ fn prepare(database: &mut Connection, path: &Path, access: Access) -> Result<(),
         return Err(StoreError::Newer { path: path.to_owned(), found, known });
     }
     match access {
-        // An older form is brought forward by whoever writes.
-        Access::Read if found < known => Err(StoreError::Foreign { path: path.to_owned() }),
-        Access::Read => Ok(database.pragma_update(None, "query_only", true)?),
+        Access::Read | Access::Journal if found == 0 => Err(StoreError::Foreign { path: path.to_owned() }),
+        // It is brought forward by whoever writes.
+        Access::Read if found < known => Err(StoreError::Older { path: path.to_owned(), found, known }),
+        Access::Read | Access::Journal => Ok(database.pragma_update(None, "query_only", true)?),
         Access::Write(size) => writable(database, found, size),
     }
 }

@@ -99,12 +99,30 @@ impl Reading {
         self.health.expected = expected.read().err().map(|error| crate::chain(&error));
         let page = keep.page(&expected.view(now)).map_err(WatchError::Store)?;
         show.picture(&self.health, &page, now)?;
+        show.health(&self.health);
         self.freshness = page.freshness;
         Ok(())
     }
 
-    /// Whether an account has gone quiet since the last picture: that is news which nobody sends.
-    fn has_faded(&self, keep: &mut impl Keep, expected: &Expected, now: Timestamp) -> Result<bool, WatchError> {
+    /// Shows the picture, if there is news.
+    fn look(
+        &mut self,
+        keep: &mut impl Keep,
+        (expected, show): (&mut Expected, &mut Show<impl io::Write>),
+        now: Timestamp,
+    ) -> Result<(), WatchError> {
+        if self.shown && !self.has_faded(keep, expected, now)? {
+            return Ok(());
+        }
+        self.show(keep, (expected, show), now)
+    }
+
+    /// Whether an account has gone quiet since the last picture, or the list of those who are expected is another one: that is
+    /// news which nobody sends.
+    fn has_faded(&self, keep: &mut impl Keep, expected: &mut Expected, now: Timestamp) -> Result<bool, WatchError> {
+        if expected.read().is_ok_and(|changed| changed) {
+            return Ok(true);
+        }
         let fresh = keep.freshness(&expected.view(now)).map_err(WatchError::Store)?;
         Ok(self.shown && fresh != self.freshness)
     }
@@ -160,8 +178,13 @@ pub async fn watch(
             if until == Until::Dry {
                 break;
             }
-            if !reading.shown || reading.has_faded(keep, expected, now())? {
-                reading.show(keep, (expected, show), now())?;
+            if let Err(error) = reading.look(keep, (expected, show), now()) {
+                // What can't be read at the moment is told, and tried again; what came is kept all the same.
+                if matches!(error, WatchError::Output(_)) || until == Until::Dry {
+                    return Err(error);
+                }
+                (reading.health.trouble, reading.shown) = (Some(crate::chain(&error)), true);
+                show.health(&reading.health);
             }
         }
     }

@@ -32,7 +32,7 @@ pub struct View<'a> {
 pub struct Page {
     /// Shares of what is expected.
     pub compliance: Compliance,
-    /// How many accounts stand how.
+    /// How many accounts stand how, of those that are expected.
     pub states: BTreeMap<State, u64>,
     /// How many of those that spoke are how fresh.
     pub freshness: BTreeMap<Freshness, u64>,
@@ -109,7 +109,7 @@ impl Page {
         let not_ready = view.expected.map(|expected| presence::not_ready(fleet, expected));
         Self {
             compliance: presence::compliance(fleet, view.expected, view.patience, view.now),
-            states: count(accounts.iter().map(|row| row.state)),
+            states: count(accounts.iter().filter(|row| !row.unexpected).map(|row| row.state)),
             freshness: presence::count(accounts.iter().map(|row| row.freshness)),
             not_ready_total: not_ready.as_ref().map_or(0, Vec::len) as u64,
             not_ready,

@@ -69,6 +69,13 @@ pub fn seen(account: &Account) -> Timestamp {
     account.standing.time.min(account.standing.received)
 }
 
+/// When something happened that a report tells of with this time: never later than it was received, and not longer ago than a
+/// message can have been on its way (SQS keeps it for 14 days). A sender's clock, or a liar, can't move what is told of everybody.
+pub fn happened(told: Timestamp, received: Timestamp) -> Timestamp {
+    const ON_ITS_WAY: SignedDuration = SignedDuration::from_hours(14 * 24);
+    told.min(received).max(received.checked_sub(ON_ITS_WAY).unwrap_or(Timestamp::MIN))
+}
+
 /// An account that should have spoken and never did: not ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -103,8 +110,10 @@ pub struct Compliance {
     pub compared: u64,
 }
 
-/// More stacks than any account has (2,000 in a region): whoever says so must not make everybody else's share look small.
-const MOST: u64 = 100_000;
+/// More stacks than accounts have (2,000 in a region), and more resources than a stack may have: whoever says so must not make
+/// everybody else's share look small, or large.
+const MOST: u64 = 2_500;
+const RESOURCES: u32 = 500;
 
 /// What one account brings to the shares, as long as it is not silent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -135,8 +144,8 @@ impl Share {
             good: good(report.state) && stacks_good == stacks,
             stacks,
             stacks_good,
-            resources: drifts().map(|drift| u64::from(drift.resources)).sum(),
-            compared: drifts().map(|drift| u64::from(drift.compared.min(drift.resources))).sum(),
+            resources: drifts().map(|drift| u64::from(drift.resources.min(RESOURCES))).sum(),
+            compared: drifts().map(|drift| u64::from(drift.compared.min(drift.resources).min(RESOURCES))).sum(),
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{
     Store, StoreError,
-    picture::{json, number},
+    picture::{Picture, json, number},
 };
 use manifests::{fleet, id::Digest};
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
@@ -60,27 +60,20 @@ fn rewrite(transaction: &Transaction<'_>, wanted: &BTreeMap<i64, Row>, is_list: 
         )?;
         write.execute(params![id, name, ring])?;
     }
-    // A list changes seldom: what hangs by it is added up anew.
-    transaction
-        .prepare_cached(
-            "UPDATE account SET
-             ring = coalesce((SELECT ring FROM expected WHERE expected.id = account.id), ''),
-             unexpected = ?1 AND NOT EXISTS (SELECT 1 FROM expected WHERE expected.id = account.id)",
-        )?
-        .execute([is_list])?;
-    transaction.execute_batch(
-        "DELETE FROM tally WHERE what IN ('ring', 'ringApplied', 'ringAttempted', 'share');
-         INSERT INTO tally SELECT 'ring', ring, state, count(*) FROM account GROUP BY ring, state;
-         INSERT INTO tally SELECT 'ringApplied', applied || ' ' || ring, 0, count(*) FROM account
-             WHERE applied IS NOT NULL GROUP BY applied, ring;
-         INSERT INTO tally SELECT 'ringAttempted', attempted || ' ' || ring, state, count(*) FROM account
-             WHERE attempted IS NOT NULL GROUP BY attempted, ring, state;
-         INSERT INTO tally SELECT 'share', 'accounts', unexpected, count(*) FROM account GROUP BY unexpected;
-         INSERT INTO tally SELECT 'share', 'accountsGood', unexpected, sum(good) FROM account GROUP BY unexpected;
-         INSERT INTO tally SELECT 'share', 'stacks', unexpected, sum(stacks) FROM account GROUP BY unexpected;
-         INSERT INTO tally SELECT 'share', 'stacksGood', unexpected, sum(stacks_good) FROM account GROUP BY unexpected;
-         INSERT INTO tally SELECT 'share', 'resources', unexpected, sum(resources) FROM account GROUP BY unexpected;
-         INSERT INTO tally SELECT 'share', 'compared', unexpected, sum(compared) FROM account GROUP BY unexpected;",
-    )?;
-    Ok(())
+    let mut picture = Picture::new(transaction);
+    for (_, ring) in before.values() {
+        picture.sum("expected", ring, 0, -1);
+    }
+    for (_, ring) in wanted.values() {
+        picture.sum("expected", ring, 0, 1);
+    }
+    let spoke: Vec<i64> = {
+        let mut all = transaction.prepare_cached("SELECT id FROM account")?;
+        all.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
+    };
+    for id in spoke {
+        let ring = wanted.get(&id).map(|(_, ring)| ring.as_str());
+        picture.moved(id, ring.unwrap_or_default(), is_list && ring.is_none())?;
+    }
+    picture.settle()
 }

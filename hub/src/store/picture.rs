@@ -11,15 +11,18 @@ use crate::{ingest, keep::Heard};
 use fleet::{
     fold::{Outcome, Refused, Standing, by_text, speaks_for_itself},
     page::worst,
-    presence::Share,
+    presence::{Share, happened},
 };
 use jiff::Timestamp;
 use manifests::{
-    id::{AccountId, Digest},
+    id::{AccountId, CommitId, Digest},
     report::{Event, Report, State},
 };
 use rusqlite::{OptionalExtension, Transaction, params};
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// The tables.
 pub(super) const FORM: &str = include_str!("picture.sql");
@@ -31,6 +34,9 @@ const QUARANTINE: i64 = 10_000;
 pub(super) struct Picture<'t> {
     transaction: &'t Transaction<'t>,
     sums: BTreeMap<(&'static str, String, i64), i64>,
+    /// Places, and lists of controls, that a stack has left: it may have been the last.
+    left: BTreeSet<i64>,
+    lists: BTreeSet<i64>,
 }
 
 /// What the tables say of an account.
@@ -50,7 +56,7 @@ struct Account {
 
 impl<'t> Picture<'t> {
     pub(super) fn new(transaction: &'t Transaction<'t>) -> Self {
-        Self { transaction, sums: BTreeMap::new() }
+        Self { transaction, sums: BTreeMap::new(), left: BTreeSet::new(), lists: BTreeSet::new() }
     }
 
     /// Takes in the journal's entry of this number.
@@ -82,13 +88,13 @@ impl<'t> Picture<'t> {
     /// Adds one report.
     fn hear(&mut self, n: i64, event: &Event, received: Timestamp) -> Result<Outcome, StoreError> {
         let id = number(&event.data.account);
-        self.happened(id, event)?;
-        self.progress(id, event)?;
         let Some(mut known) = self.account(id)? else {
             let standing = Standing::first(event, received);
-            self.show(id, event, (n, &standing), None)?;
+            let unexpected = self.show(id, event, (n, &standing), None)?;
+            self.past(id, event, (n, received), unexpected)?;
             return Ok(Outcome::Newest);
         };
+        let unexpected = known.unexpected;
         let mut tie = Ok(Ordering::Less);
         let (outcome, is_newest) = known.standing.hear(event, received, || {
             tie = self.event(known.n).map(|newest| newest.map_or(Ordering::Greater, |newest| by_text(event, &newest)));
@@ -101,7 +107,22 @@ impl<'t> Picture<'t> {
         } else {
             self.stand(id, &known.standing)?;
         }
+        if outcome != Outcome::Known {
+            self.past(id, event, (n, received), unexpected)?;
+        }
         Ok(outcome)
+    }
+
+    /// What a report tells of the past. Whoever nobody expects has no part in what is told of commits.
+    fn past(
+        &mut self,
+        id: i64,
+        event: &Event,
+        (n, received): (i64, Timestamp),
+        unexpected: bool,
+    ) -> Result<(), StoreError> {
+        self.happened(id, event, (n, received))?;
+        if unexpected { Ok(()) } else { self.progress(id, event, received) }
     }
 
     /// The report in an entry of the journal.
@@ -168,7 +189,7 @@ impl<'t> Picture<'t> {
         event: &Event,
         (n, standing): (i64, &Standing),
         before: Option<Account>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let report = &event.data;
         let (state, why) = worst(report);
         let (state, share, form) = (rank(state), Share::of(report), form(report));
@@ -176,7 +197,8 @@ impl<'t> Picture<'t> {
             Some(before) => (before.ring.clone(), before.unexpected),
             None => self.welcome(id)?,
         };
-        let since = before.as_ref().filter(|before| before.state == state).map_or(ms(event.time), |it| it.since);
+        let made = happened(event.time, standing.received);
+        let since = before.as_ref().filter(|before| before.state == state).map_or(ms(made), |it| it.since);
         let row = Account {
             standing: standing.clone(),
             n,
@@ -191,14 +213,15 @@ impl<'t> Picture<'t> {
             form: form.to_vec(),
         };
         if before.as_ref().is_none_or(|before| before.form != row.form) {
-            self.stacks(id, event)?;
+            self.stacks(id, event, made, unexpected)?;
             self.exceptions(id, report)?;
         }
         if let Some(before) = &before {
             self.count(before, -1);
         }
         self.count(&row, 1);
-        self.write(id, event, &row, why)
+        self.write(id, event, &row, why)?;
+        Ok(unexpected)
     }
 
     fn write(&self, id: i64, event: &Event, row: &Account, why: Option<&String>) -> Result<(), StoreError> {
@@ -244,15 +267,33 @@ impl<'t> Picture<'t> {
         if let Some(ring) = ring.query_row([id], |row| row.get(0)).optional()? {
             return Ok((ring, false));
         }
-        let mut any = self.transaction.prepare_cached("SELECT EXISTS (SELECT 1 FROM expected)")?;
+        let mut any = self
+            .transaction
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM mark WHERE name = 'expected' AND value LIKE 'true%')")?;
         Ok((String::new(), any.query_row([], |row| row.get(0))?))
+    }
+
+    /// An account that spoke is in another ring now, or is expected now, or is not any more.
+    pub(super) fn moved(&mut self, id: i64, ring: &str, unexpected: bool) -> Result<(), StoreError> {
+        let Some(mut row) = self.account(id)? else { return Ok(()) };
+        if (row.ring.as_str(), row.unexpected) == (ring, unexpected) {
+            return Ok(());
+        }
+        self.count(&row, -1);
+        if row.unexpected != unexpected {
+            self.count_stacks(id, if unexpected { -1 } else { 1 })?;
+        }
+        (row.ring, row.unexpected) = (ring.to_owned(), unexpected);
+        self.count(&row, 1);
+        let mut update =
+            self.transaction.prepare_cached("UPDATE account SET ring = ?2, unexpected = ?3 WHERE id = ?1")?;
+        update.execute(params![id, ring, unexpected])?;
+        Ok(())
     }
 
     /// Adds an account to the sums, or takes it out of them.
     fn count(&mut self, row: &Account, by: i64) {
         let unexpected = i64::from(row.unexpected);
-        self.sum("account", "", row.state, by);
-        self.sum("ring", &row.ring, row.state, by);
         self.sum("version", &row.version, 0, by);
         for (key, n) in [
             ("accounts", 1),
@@ -264,6 +305,12 @@ impl<'t> Picture<'t> {
         ] {
             self.sum("share", key, unexpected, by * signed(n));
         }
+        // What nobody expects proves nothing of what is expected.
+        if row.unexpected {
+            return;
+        }
+        self.sum("account", "", row.state, by);
+        self.sum("ring", &row.ring, row.state, by);
         if let Some(applied) = &row.applied {
             self.sum("applied", applied, 0, by);
             self.sum("ringApplied", &format!("{applied} {}", row.ring), 0, by);
@@ -274,27 +321,54 @@ impl<'t> Picture<'t> {
         }
     }
 
-    fn sum(&mut self, what: &'static str, key: &str, value: i64, by: i64) {
+    pub(super) fn sum(&mut self, what: &'static str, key: &str, value: i64, by: i64) {
         if by != 0 {
             *self.sums.entry((what, key.to_owned(), value)).or_default() += by;
         }
     }
 
-    /// Writes the sums, and how far the journal has been read.
+    /// Writes the sums, and how far the journal has been read; clears away what nothing refers to any more.
     pub(super) fn end(self, n: u64) -> Result<(), StoreError> {
+        let transaction = self.transaction;
+        self.settle()?;
+        let mut bound = transaction.prepare_cached(
+            "DELETE FROM quarantine WHERE digest IN (SELECT digest FROM quarantine ORDER BY received DESC, digest DESC
+             LIMIT -1 OFFSET ?1)",
+        )?;
+        bound.execute([QUARANTINE])?;
+        let mut mark = transaction.prepare_cached("INSERT OR REPLACE INTO mark VALUES ('journal', ?1)")?;
+        mark.execute([n.to_string()])?;
+        Ok(())
+    }
+
+    /// Writes the sums.
+    pub(super) fn settle(self) -> Result<(), StoreError> {
         for ((what, key, value), by) in self.sums.into_iter().filter(|(_, by)| *by != 0) {
             let mut write = self.transaction.prepare_cached(
                 "INSERT INTO tally VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET n = n + excluded.n",
             )?;
             write.execute(params![what, key, value, by])?;
+            if by < 0 {
+                let mut clear = self
+                    .transaction
+                    .prepare_cached("DELETE FROM tally WHERE what = ?1 AND key = ?2 AND value = ?3 AND n = 0")?;
+                clear.execute(params![what, key, value])?;
+            }
         }
-        let mut bound = self.transaction.prepare_cached(
-            "DELETE FROM quarantine WHERE digest IN (SELECT digest FROM quarantine ORDER BY received DESC, digest DESC
-             LIMIT -1 OFFSET ?1)",
-        )?;
-        bound.execute([QUARANTINE])?;
-        let mut mark = self.transaction.prepare_cached("INSERT OR REPLACE INTO mark VALUES ('journal', ?1)")?;
-        mark.execute([n.to_string()])?;
+        for place in self.left {
+            let mut clear = self.transaction.prepare_cached(
+                "DELETE FROM place WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM stack WHERE place = ?1)",
+            )?;
+            clear.execute([place])?;
+        }
+        for provided in self.lists {
+            let of = "NOT EXISTS (SELECT 1 FROM stack WHERE provided = ?1 AND provided > 0)";
+            let mut clear =
+                self.transaction.prepare_cached(&format!("DELETE FROM control WHERE provided = ?1 AND {of}"))?;
+            clear.execute([provided])?;
+            let mut clear = self.transaction.prepare_cached(&format!("DELETE FROM provided WHERE id = ?1 AND {of}"))?;
+            clear.execute([provided])?;
+        }
         Ok(())
     }
 }
@@ -325,10 +399,11 @@ pub(super) fn state(rank: i64) -> State {
     usize::try_from(rank).ok().and_then(|rank| State::RANKING.get(rank)).copied().unwrap_or(State::Unknown)
 }
 
-/// `main@sha1:<commit>`, or what stands in its place.
+/// The commit in `main@sha1:<commit>`; nothing of what is none.
 fn commit(revision: Option<&str>) -> Option<String> {
     let revision = revision?;
-    Some(revision.rsplit(':').next().unwrap_or(revision).chars().take(64).collect())
+    let commit: CommitId = revision.rsplit(':').next().unwrap_or(revision).parse().ok()?;
+    Some(commit.to_string())
 }
 
 /// What the tables beside `account` are made of, as a digest: a report that says the same of it changes none of them.

@@ -54,7 +54,6 @@ CREATE TABLE stack (
     PRIMARY KEY (account, place)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stack_place ON stack (place, state DESC, account);
-CREATE INDEX stack_bad ON stack (state DESC, since, account, place) WHERE state > 1;
 CREATE INDEX stack_provided ON stack (provided, state DESC, account, place) WHERE provided > 0;
 
 -- Lists of controls that a stack provides.
@@ -97,18 +96,15 @@ CREATE TABLE exception (
 CREATE INDEX exception_until ON exception (until, account, i);
 
 CREATE TABLE happened (
+    id       INTEGER PRIMARY KEY,         -- 128 times the report's place in the journal, and which of it
     account  INTEGER NOT NULL,
-    epoch    TEXT NOT NULL,
-    sequence INTEGER NOT NULL,
-    i        INTEGER NOT NULL,
     at       INTEGER NOT NULL,
     what     TEXT NOT NULL,
     region   TEXT,
     stack    TEXT,
     revision TEXT,
-    sentence TEXT NOT NULL,
-    PRIMARY KEY (account, epoch, sequence, i)
-) STRICT, WITHOUT ROWID;
+    sentence TEXT NOT NULL
+) STRICT;
 CREATE INDEX happened_at ON happened (at DESC);
 CREATE INDEX happened_account ON happened (account, at DESC);
 CREATE INDEX happened_what ON happened (what, at DESC);
@@ -118,8 +114,8 @@ CREATE INDEX happened_revision ON happened (revision, at DESC) WHERE revision IS
 CREATE TABLE revision (
     id        TEXT PRIMARY KEY,
     first     INTEGER NOT NULL,
-    signature TEXT NOT NULL,
-    signer    TEXT
+    signature INTEGER NOT NULL,           -- the worst that any account says: 0 good, 1 not checked, 2 not good
+    signer    TEXT                        -- who signed it, by those who say that it is good
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX revision_first ON revision (first DESC, id);
 CREATE TABLE progress (

@@ -1,5 +1,7 @@
 //! A store under whatever can happen to its file.
 
+mod hostile;
+
 use super::*;
 use crate::journal::tests::at;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};

@@ -123,7 +123,7 @@ pub(super) fn page(database: &Connection, view: &View<'_>) -> Result<Page, Store
         not_ready_total: overview.not_ready.unwrap_or_default(),
         unexpected: overview.unexpected,
         accounts,
-        accounts_total: overview.accounts.values().sum(),
+        accounts_total: sum(database, "share", "accounts")?,
         quarantine: quarantine(database)?,
         quarantine_total: overview.quarantine,
     })

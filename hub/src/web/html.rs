@@ -45,7 +45,7 @@ pub(super) fn page(frame: &Frame<'_>, title: &str, body: &Markup) -> Markup {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) " · Holdfast" }
+                title { (clean(title)) " · Holdfast" }
                 link rel="stylesheet" href="/style.css";
                 link rel="icon" href="data:,";
                 noscript { meta http-equiv="refresh" content="60"; }

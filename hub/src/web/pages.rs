@@ -50,6 +50,9 @@ fn overview(front: &Front, now: Timestamp) -> (String, Markup) {
         h1 { (title) " " small { (grouped(accounts_good)) " of " (grouped(accounts)) " accounts" } }
         (bar(&front.overview.stacks, stacks, false))
         (legend(&front.overview.stacks, by_state))
+        @if quiet(&Freshness::Silent) > 0 {
+            p.quiet { "The bar has what accounts said last, also the " (grouped(quiet(&Freshness::Silent))) " that are silent; the share above does not count those as in sync." }
+        }
         ul.cards {
             @match front.overview.not_ready {
                 Some(n) => li { a href="/not-ready" { b { (grouped(n)) } span { "accounts not ready: expected, and never spoke" } } }
@@ -63,9 +66,8 @@ fn overview(front: &Front, now: Timestamp) -> (String, Markup) {
         }
         @if let Some(newest) = &front.newest { (rollout(newest, now)) }
         section {
-            h2 { "What to look at " small { "worst first" } }
-            (stack_rows(&front.worst, now))
-            @if front.worst.is_empty() { p.quiet { "Nothing: every stack is in sync, or on its way." } }
+            h2 { "What to look at " small { "accounts, worst first" } }
+            @if front.worst.is_empty() { p.quiet { (calm(front)) } } @else { (account_rows(&front.worst, now)) }
         }
         div.columns {
             section {
@@ -83,6 +85,19 @@ fn overview(front: &Front, now: Timestamp) -> (String, Markup) {
         }
     };
     (title, body)
+}
+
+/// What there is to say where no account that spoke is worse than on its way.
+fn calm(front: &Front) -> &'static str {
+    let of = &front.overview;
+    let quiet = of.freshness.keys().any(|word| *word != Freshness::Fresh);
+    if of.accounts.is_empty() {
+        "No account has spoken yet."
+    } else if quiet || of.not_ready.is_none_or(|n| n > 0) {
+        "No account that spoke says that anything is wrong; others are silent, not ready, or nobody said who is expected."
+    } else {
+        "Nothing: every expected account has spoken, and says that every stack is in sync, on its way, or excepted."
+    }
 }
 
 fn thirty(days: &[u64]) -> [u64; 30] {
@@ -121,10 +136,10 @@ fn rollout(rollout: &Rollout, now: Timestamp) -> Markup {
 
 fn signed(revision: &Revision) -> Markup {
     html! {
-        @match revision.signature.as_str() {
-            "good" => { "signed by " (said(revision.signer.as_deref())) }
-            "tolerated" => { "its signature is not good, and is tolerated" }
-            _ => { "its signature was not checked" }
+        @match revision.signature {
+            "good" => { "signed by " (said(revision.signer.as_deref())) ", as all accounts say" }
+            "not-good" => { "an account says that its signature is not good" }
+            _ => { "its signature was not checked, or not by all accounts" }
         }
     }
 }
@@ -242,7 +257,7 @@ fn stack_rows(rows: &[StackIn], now: Timestamp) -> Markup {
 
 fn commits(rows: &Rows<Revision>, now: Timestamp) -> Markup {
     html! {
-        h1 { "Commits " small { "the newest first, as accounts tell of them" } }
+        h1 { "Commits " small { "the newest 200, as accounts tell of them" } }
         div.table { table {
             thead { tr { th scope="col" { "Commit" } th scope="col" { "First heard of" } th scope="col" { "Signature" } th.n scope="col" { "At it now" } th.n scope="col" { "Reached it" } th scope="col" { "Work towards it now" } } }
             tbody { @for row in &rows.rows { tr {
@@ -259,7 +274,7 @@ fn one_commit(shown: &Rollout, now: Timestamp) -> Markup {
         (rollout(shown, now))
         p { a href=(format!("/accounts?commit={}", encoded(&shown.revision.commit))) { "The accounts that work towards it" } ", "
             (words(&shown.revision.now)) }
-        h2 { "What was done for it" }
+        h2 { "What was done for it " small { "the newest; " a href=(format!("/events?commit={}", encoded(&shown.revision.commit))) { "all of it" } } }
         (event_rows(&shown.happened, now))
     }
 }
@@ -273,7 +288,7 @@ fn drift_page(drift: &DriftOf, asked: &Asked, now: Timestamp) -> Markup {
             thead { tr { th scope="col" { "Found" } th scope="col" { "Account" } th scope="col" { "Stack" } th scope="col" { "Resource" } th scope="col" { "By" } th scope="col" { "Mode" } th scope="col" { "Why it is not put back" } } }
             tbody { @for row in &drift.part.rows { (drifted(row, now)) } }
         } }
-        @if drift.part.rows.is_empty() { p.quiet { "None that anybody knows of." } }
+        @if drift.part.rows.is_empty() { p.quiet { "None that an account that looks for it has told of." } }
         p { a href="/events?what=drifted" { "What was found" } ", " a href="/events?what=healed" { "what was put back" } ", "
             a href="/events?what=not-healed" { "what could not be" } "." }
         (more(drift.part.next.as_deref(), asked))
@@ -379,7 +394,7 @@ fn event_rows(rows: &[Happened], now: Timestamp) -> Markup {
 
 fn quarantine(rows: &Rows<Quarantined>, now: Timestamp) -> Markup {
     html! {
-        h1 { "Quarantine " small { "messages that are no reports, or not of the account that they name" } }
+        h1 { "Quarantine " small { "the newest 100 messages that are no reports, or not of the account that they name" } }
         div.table { table {
             thead { tr { th scope="col" { "Came first" } th scope="col" { "Why" } th scope="col" { "Begins" } th scope="col" { "Digest" } } }
             tbody { @for row in rows.rows.iter().rev() { tr {

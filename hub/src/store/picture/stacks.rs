@@ -2,7 +2,9 @@
 
 use super::{Picture, json, ms, rank};
 use crate::store::{StoreError, signed};
-use manifests::report::{Event, Report};
+use fleet::presence::happened;
+use jiff::Timestamp;
+use manifests::report::{Event, Report, StackReport};
 use rusqlite::{OptionalExtension, params};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,26 +17,27 @@ struct Stack {
 }
 
 impl Picture<'_> {
-    /// Brings the account's stacks, and what drifted in them, to what the report says.
-    pub(super) fn stacks(&mut self, id: i64, event: &Event) -> Result<(), StoreError> {
-        let mut before: BTreeMap<i64, Stack> = BTreeMap::new();
-        {
-            let mut select =
-                self.transaction.prepare_cached("SELECT place, state, provided, why FROM stack WHERE account = ?1")?;
-            let mut rows = select.query([id])?;
-            while let Some(row) = rows.next()? {
-                before.insert(row.get(0)?, Stack { state: row.get(1)?, provided: row.get(2)?, why: row.get(3)? });
-            }
-        }
+    /// Brings the account's stacks, and what drifted in them, to what the report says, which was made then.
+    pub(super) fn stacks(
+        &mut self,
+        id: i64,
+        event: &Event,
+        made: Timestamp,
+        unexpected: bool,
+    ) -> Result<(), StoreError> {
+        let mut before = self.known(id)?;
         self.transaction.prepare_cached("DELETE FROM drifted WHERE account = ?1")?.execute([id])?;
-        let mut seen = BTreeSet::new();
+        // Of one that is there twice the worse counts.
+        let mut told: BTreeMap<i64, &StackReport> = BTreeMap::new();
         for stack in &event.data.stacks {
             let place = self.place(stack.stack.as_ref(), stack.region.as_ref(), stack.manifest.as_ref())?;
-            // One that is there twice counts once.
-            if !seen.insert(place) {
-                continue;
+            let worse = told.get(&place).is_none_or(|known| known.state < stack.state);
+            if worse {
+                told.insert(place, stack);
             }
-            self.drifted(id, place, stack)?;
+        }
+        for (place, stack) in told {
+            self.drifted(id, place, stack, made)?;
             let provided = self.provided(&stack.provides)?;
             let row = Stack { state: rank(stack.state), provided, why: stack.why.clone() };
             let known = before.remove(&place);
@@ -46,23 +49,45 @@ impl Picture<'_> {
                 "INSERT INTO stack VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET state = excluded.state,
                  since = iif(?7, since, excluded.since), provided = excluded.provided, why = excluded.why",
             )?;
-            write.execute(params![id, place, row.state, event.time.as_second(), row.provided, row.why, same])?;
+            write.execute(params![id, place, row.state, made.as_second(), row.provided, row.why, same])?;
             drop(write);
             if let Some(known) = known {
-                self.count_stack(place, &known, -1)?;
+                self.count_stack(place, &known, (unexpected, -1))?;
             }
-            self.count_stack(place, &row, 1)?;
+            self.count_stack(place, &row, (unexpected, 1))?;
         }
         for (place, gone) in before {
             let mut delete = self.transaction.prepare_cached("DELETE FROM stack WHERE account = ?1 AND place = ?2")?;
             delete.execute([id, place])?;
             drop(delete);
-            self.count_stack(place, &gone, -1)?;
+            self.left.insert(place);
+            self.count_stack(place, &gone, (unexpected, -1))?;
         }
         Ok(())
     }
 
-    fn count_stack(&mut self, place: i64, row: &Stack, by: i64) -> Result<(), StoreError> {
+    fn known(&self, id: i64) -> Result<BTreeMap<i64, Stack>, StoreError> {
+        let mut select =
+            self.transaction.prepare_cached("SELECT place, state, provided, why FROM stack WHERE account = ?1")?;
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok((row.get(0)?, Stack { state: row.get(1)?, provided: row.get(2)?, why: row.get(3)? }))
+        };
+        Ok(select.query_map([id], read)?.collect::<Result<_, _>>()?)
+    }
+
+    /// Adds all stacks of an account to the sums, or takes them out.
+    pub(in crate::store) fn count_stacks(&mut self, id: i64, by: i64) -> Result<(), StoreError> {
+        let stacks = self.known(id)?;
+        stacks.iter().try_for_each(|(place, row)| self.count_stack(*place, row, (false, by)))
+    }
+
+    fn count_stack(&mut self, place: i64, row: &Stack, (unexpected, by): (bool, i64)) -> Result<(), StoreError> {
+        if by < 0 && row.provided > 0 {
+            self.lists.insert(row.provided);
+        }
+        if unexpected {
+            return Ok(());
+        }
         self.sum("stack", "", row.state, by);
         self.sum("place", &place.to_string(), row.state, by);
         if row.provided > 0 {
@@ -109,7 +134,7 @@ impl Picture<'_> {
         Ok(serde_json::from_str(&names).unwrap_or_default())
     }
 
-    fn drifted(&self, id: i64, place: i64, stack: &manifests::report::StackReport) -> Result<(), StoreError> {
+    fn drifted(&self, id: i64, place: i64, stack: &StackReport, made: Timestamp) -> Result<(), StoreError> {
         let Some(drift) = &stack.drift else { return Ok(()) };
         for one in &drift.drifted {
             let mut insert = self.transaction.prepare_cached(
@@ -122,7 +147,7 @@ impl Picture<'_> {
                 one.kind,
                 json(&one.how).trim_matches('"'),
                 json(&one.paths),
-                ms(one.since),
+                ms(happened(one.since, made)),
                 one.by,
                 one.from,
                 one.call,

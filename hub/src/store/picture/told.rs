@@ -2,25 +2,34 @@
 
 use super::{Picture, commit, json, ms};
 use crate::store::{StoreError, signed};
-use manifests::report::{Event, Report, Signature};
+use fleet::presence::happened;
+use jiff::Timestamp;
+use manifests::report::{Event, Signature};
 use rusqlite::{OptionalExtension, params};
 
+/// How many things a report tells of at most, and some.
+const EACH: usize = 128;
+/// How many commits are told of: the newest.
+const REVISIONS: i64 = 1_000;
+
 impl Picture<'_> {
-    /// What happened stays, whether the report is the newest or not.
-    pub(super) fn happened(&mut self, id: i64, event: &Event) -> Result<(), StoreError> {
-        let Report { epoch, sequence, happened, .. } = &event.data;
-        for (i, one) in happened.iter().enumerate() {
+    /// What happened stays, whether the report is the newest or not. `n` is its place in the journal.
+    pub(super) fn happened(
+        &mut self,
+        id: i64,
+        event: &Event,
+        (n, received): (i64, Timestamp),
+    ) -> Result<(), StoreError> {
+        for (i, one) in event.data.happened.iter().enumerate().take(EACH) {
             let mut insert = self
                 .transaction
-                .prepare_cached("INSERT OR IGNORE INTO happened VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
-            let what = json(&one.what);
+                .prepare_cached("INSERT OR IGNORE INTO happened VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+            let (what, at) = (json(&one.what), happened(one.at, received));
             let what = what.trim_matches('"');
             let inserted = insert.execute(params![
+                n * signed(EACH as u64) + signed(i as u64),
                 id,
-                epoch,
-                sequence.cast_signed(),
-                signed(i as u64),
-                ms(one.at),
+                ms(at),
                 what,
                 one.region.as_ref().map(AsRef::<str>::as_ref),
                 one.stack.as_ref().map(AsRef::<str>::as_ref),
@@ -29,17 +38,17 @@ impl Picture<'_> {
             ])?;
             drop(insert);
             if inserted > 0 {
-                self.sum("day", what, one.at.as_second().div_euclid(86_400), 1);
+                self.sum("day", what, at.as_second().div_euclid(86_400), 1);
             }
         }
         Ok(())
     }
 
     /// When the account was at which commit: the earliest report counts, in whatever order they come.
-    pub(super) fn progress(&mut self, id: i64, event: &Event) -> Result<(), StoreError> {
+    pub(super) fn progress(&mut self, id: i64, event: &Event, received: Timestamp) -> Result<(), StoreError> {
         let source = &event.data.source;
         let (applied, attempted) = (commit(source.applied.as_deref()), commit(source.attempted.as_deref()));
-        let at = ms(event.time);
+        let at = ms(happened(event.time, received));
         for (revision, is_applied) in [(&attempted, attempted == applied), (&applied, true)] {
             let Some(revision) = revision else { continue };
             let applied = is_applied.then_some(at);
@@ -64,23 +73,38 @@ impl Picture<'_> {
             self.sum("worked", revision, 0, i64::from(known.is_none()));
             let reached = applied.is_some() && known.is_none_or(|(_, reached)| reached.is_none());
             self.sum("reached", revision, 0, i64::from(reached));
-            self.revision(revision, event)?;
+            self.revision(revision, event, at)?;
         }
         Ok(())
     }
 
-    fn revision(&self, revision: &str, event: &Event) -> Result<(), StoreError> {
+    fn revision(&self, revision: &str, event: &Event, at: i64) -> Result<(), StoreError> {
         let source = &event.data.source;
-        // What a report says of a signature is about the commit that it works towards.
+        // What a report says of a signature is about the commit that it works towards; the worst that any account says counts.
         let is_own = commit(source.attempted.as_deref()).as_deref() == Some(revision);
-        let signature = if is_own { source.signature } else { Signature::NotChecked };
+        let (signature, signer) = match (is_own, source.signature) {
+            (true, Signature::Good) => (0, source.signer.as_ref()),
+            (false, _) | (_, Signature::NotChecked) => (1, None),
+            (true, Signature::Tolerated | Signature::Unknown) => (2, None),
+        };
         let mut write = self.transaction.prepare_cached(
             "INSERT INTO revision VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET first = min(first, excluded.first),
-                 signature = iif(signature = 'not-checked', excluded.signature, signature),
-                 signer = coalesce(signer, excluded.signer)",
+                 signature = max(signature, excluded.signature),
+                 signer = min(coalesce(signer, excluded.signer), coalesce(excluded.signer, signer))",
         )?;
-        let signer = source.signer.as_ref().filter(|_| is_own);
-        write.execute(params![revision, ms(event.time), json(&signature).trim_matches('"'), signer])?;
+        write.execute(params![revision, at, signature, signer])?;
+        drop(write);
+        let mut old =
+            self.transaction.prepare_cached("SELECT id FROM revision ORDER BY first DESC, id LIMIT -1 OFFSET ?1")?;
+        let old: Vec<String> = old.query_map([REVISIONS], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for id in old {
+            self.transaction.prepare_cached("DELETE FROM progress WHERE revision = ?1")?.execute([&id])?;
+            self.transaction.prepare_cached("DELETE FROM revision WHERE id = ?1")?.execute([&id])?;
+            let mut clear = self
+                .transaction
+                .prepare_cached("DELETE FROM tally WHERE what IN ('worked', 'reached') AND key = ?1")?;
+            clear.execute([&id])?;
+        }
         Ok(())
     }
 }

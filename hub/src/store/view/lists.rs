@@ -8,7 +8,10 @@ use super::{
     ACCOUNT, Account, MORE, Moment, Part, ROWS, account_of, all, at, cursor, first, id, keyed, left, ms, part, rank,
     ranks, states, sum, sums, worst_first,
 };
-use crate::store::{Store, StoreError, picture::state};
+use crate::store::{
+    Store, StoreError,
+    picture::{json, state},
+};
 use fleet::presence::Freshness;
 use jiff::Timestamp;
 use manifests::{id::AccountId, report::State};
@@ -87,15 +90,15 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn places(&self, after: Option<&str>) -> Result<Part<Place>, StoreError> {
-        let sql =
-            "SELECT id, stack, region, manifest FROM place WHERE stack > ?1 ORDER BY stack, region, manifest LIMIT ?2";
-        let found = all(&self.database, sql, &[&after.unwrap_or_default(), &MORE], place_of)?;
-        let mut part = part(found, ROWS, |row| row.stack.clone());
+        let after = after.and_then(|after| serde_json::from_str::<(String, String, String)>(after).ok());
+        let (stack, region, manifest) = after.unwrap_or_default();
+        let sql = "SELECT id, stack, region, manifest FROM place WHERE (stack, region, manifest) > (?1, ?2, ?3)
+                   ORDER BY stack, region, manifest LIMIT ?4";
+        let found = all(&self.database, sql, &[&stack, &region, &manifest, &MORE], place_of)?;
+        let mut part = part(found, ROWS, |row| json(&(&row.stack, &row.region, &row.manifest)));
         for place in &mut part.rows {
             place.states = states(sums(&self.database, "place", &place.number.to_string())?);
         }
-        // What is there in no account any more.
-        part.rows.retain(|place| !place.states.is_empty());
         Ok(part)
     }
 
@@ -104,7 +107,7 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn placed(&self, stack: &str, after: Option<&str>) -> Result<Placed, StoreError> {
-        let sql = "SELECT id, stack, region, manifest FROM place WHERE stack = ?1 ORDER BY region, manifest LIMIT 100";
+        let sql = "SELECT id, stack, region, manifest FROM place WHERE stack = ?1 ORDER BY region, manifest LIMIT 500";
         let mut places = all(&self.database, sql, &[&stack], place_of)?;
         let (mut reasons, mut rows) = (BTreeMap::<String, u64>::new(), Vec::new());
         for place in &mut places {
@@ -117,7 +120,6 @@ impl Store {
             })?;
             some.into_iter().for_each(|(why, n)| *reasons.entry(why).or_default() += n);
         }
-        places.retain(|place| !place.states.is_empty());
         let sql = format!("{STACK} WHERE s.place = ?1 AND s.state = ?2 AND s.account > ?3 ORDER BY s.account LIMIT ?4");
         // One after the other: a place's number is the middle of the cursor.
         let from = after.and_then(cursor);
@@ -125,10 +127,9 @@ impl Store {
         let mut numbers = Vec::new();
         'all: for state in ranks() {
             for (n, place) in places.iter().enumerate() {
-                let here = (-state, n as i64);
                 let begin = match from {
-                    Some((worst, middle, _)) if here < (-worst, middle) => continue,
-                    Some((worst, middle, account)) if here == (-worst, middle) => account,
+                    Some((worst, middle, _)) if state > worst || (state == worst && (n as i64) < middle) => continue,
+                    Some((worst, middle, account)) if (state, n as i64) == (worst, middle) => account,
                     Some(_) | None => -1,
                 };
                 let left = left(ROWS, rows.len());
@@ -146,20 +147,6 @@ impl Store {
         reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
         reasons.truncate(10);
         Ok(Placed { places, reasons, accounts })
-    }
-
-    /// The stacks that are not in sync anywhere, worst first, of those that stand alike the one that has been so for longest.
-    ///
-    /// # Errors
-    /// When the store can't be read.
-    pub fn worst(&self, rows: usize) -> Result<Vec<StackIn>, StoreError> {
-        // `state > 1` stands in the index's own words, without which SQLite does not use it.
-        let sql = format!("{STACK} WHERE s.state = ?1 AND s.state > 1 ORDER BY s.since, s.account, s.place LIMIT ?2");
-        let bad = ranks().filter(|it| *it >= rank(State::Unknown));
-        let mut found =
-            worst_first(bad, None, rows, |state, _, left| all(&self.database, &sql, &[&state, &left], stack_of))?;
-        found.truncate(rows);
-        Ok(found)
     }
 
     /// Every control.
@@ -228,11 +215,22 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn rings(&self, commit: &str) -> Result<Vec<Ring>, StoreError> {
-        let mut rings = BTreeMap::<String, Ring>::new();
-        for (ring, _, n) in keyed(&self.database, "ring", "")? {
-            let new = || Ring { ring: ring.clone(), accounts: 0, applied: 0, now: BTreeMap::new() };
-            rings.entry(ring.clone()).or_insert_with(new).accounts += n;
+        let mut rings = BTreeMap::<String, (Ring, u64)>::new();
+        let spoke = keyed(&self.database, "ring", "")?.into_iter().map(|(ring, _, n)| (ring, n, 0));
+        let expected = keyed(&self.database, "expected", "")?.into_iter().map(|(ring, _, n)| (ring, 0, n));
+        for (ring, spoke, expected) in spoke.chain(expected) {
+            let new = || (Ring { ring: ring.clone(), accounts: 0, applied: 0, now: BTreeMap::new() }, 0);
+            let (known, of) = rings.entry(ring.clone()).or_insert_with(new);
+            (known.accounts, *of) = (known.accounts + spoke, *of + expected);
         }
+        let is_list = rings.values().any(|(_, expected)| *expected > 0);
+        let mut rings: BTreeMap<String, Ring> = rings
+            .into_iter()
+            .map(|(name, (ring, expected))| {
+                let accounts = if is_list { expected } else { ring.accounts };
+                (name, Ring { accounts, ..ring })
+            })
+            .collect();
         for ring in rings.values_mut() {
             let key = format!("{commit} {}", ring.ring);
             ring.applied = sum(&self.database, "ringApplied", &key)?;
@@ -372,5 +370,5 @@ fn paged<T>(rows: &[T], (since, offset): (i64, i64), time: impl Fn(&T) -> i64) -
     let Some(last) = shown.last().map(&time) else { return String::new() };
     let alike = shown.iter().filter(|row| time(row) == last).count() as i64;
     let before = if last == since { offset } else { 0 };
-    format!("{last}.{}.0", alike + before)
+    format!("{last}.{}.0", alike.saturating_add(before))
 }

@@ -88,9 +88,9 @@ pub struct Revision {
     pub commit: String,
     /// When an account first worked towards it.
     pub first: Timestamp,
-    /// What is known of its signature.
-    pub signature: String,
-    /// Who signed it, by the accounts' lists.
+    /// The worst that an account says of its signature: `good`, `not-checked` or `not-good`.
+    pub signature: &'static str,
+    /// Who signed it, by those who say that it is good.
     pub signer: Option<String>,
     /// How many accounts ever worked towards it.
     pub worked: u64,
@@ -108,7 +108,7 @@ pub struct Revision {
 pub struct Ring {
     /// The value of the label `ring`; empty for accounts without one.
     pub ring: String,
-    /// How many accounts of it have spoken.
+    /// How many accounts of it are expected; where nobody said who is, how many have spoken.
     pub accounts: u64,
     /// How many are at the commit.
     pub applied: u64,
@@ -235,7 +235,11 @@ pub(super) fn revision_of(row: &Row<'_>) -> rusqlite::Result<Revision> {
     Ok(Revision {
         commit: row.get(0)?,
         first: at(row.get(1)?),
-        signature: row.get(2)?,
+        signature: match row.get(2)? {
+            0_i64 => "good",
+            1 => "not-checked",
+            _ => "not-good",
+        },
         signer: row.get(3)?,
         worked: 0,
         reached: 0,

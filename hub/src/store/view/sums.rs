@@ -21,9 +21,9 @@ use std::collections::BTreeMap;
 pub struct Overview {
     /// Shares of what is expected.
     pub compliance: Compliance,
-    /// How many accounts stand how.
+    /// How many accounts stand how, of those that are expected.
     pub accounts: BTreeMap<State, u64>,
-    /// How many stacks stand how.
+    /// How many stacks of them stand how.
     pub stacks: BTreeMap<State, u64>,
     /// How many of those that spoke are how fresh.
     pub freshness: BTreeMap<Freshness, u64>,
@@ -54,7 +54,7 @@ fn fresh(database: &Connection, moment: Moment) -> Result<BTreeMap<Freshness, u6
         Ok(count.query_row([ms(before)], |row| row.get::<_, i64>(0))?.unsigned_abs())
     };
     let (late, silent) = (older(moment.patience.late)?, older(moment.patience.silent)?);
-    let all: u64 = sums(database, "account", "")?.values().sum();
+    let all = sum(database, "share", "accounts")?;
     let counts = [
         (Freshness::Fresh, all.saturating_sub(late)),
         (Freshness::Late, late.saturating_sub(silent)),

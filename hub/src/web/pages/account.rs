@@ -30,7 +30,7 @@ pub(super) fn page(one: &One, now: Timestamp) -> Markup {
             h2 { "What could not be read in the repository" }
             ul { @for problem in &report.problems { li { (said(Some(&problem.to_string()))) } } }
         }
-        h2 { "What happened" }
+        h2 { "What happened " small { "the newest; " a href=(format!("/events?account={}", row.account)) { "all of it" } } }
         (event_rows(&one.happened, now))
     }
 }
