@@ -179,6 +179,8 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut database = Connection::open_with_flags(path, flags).map_err(|error| unopened(path, error))?;
         database.busy_timeout(Duration::from_secs(10))?;
+        // More than there are: what is prepared once stays so.
+        database.set_prepared_statement_cache_capacity(256);
         prepare(&mut database, path, access)?;
         let end = end(&database)?;
         let mut store = Self { database, end, expected: String::new(), _lock: lock };

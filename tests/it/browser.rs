@@ -122,24 +122,30 @@ impl Browser {
         self.call("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
     }
 
-    /// What is to be read in the first thing that this selects.
+    /// What is to be read in the first thing that this selects. At once: a page that follows what comes may be another a moment
+    /// later.
     #[track_caller]
     pub(crate) fn text(&self, selector: &str) -> String {
-        let id = self.find("css selector", selector);
-        self.call("GET", &format!("/element/{id}/text"), &json!({})).as_str().unwrap().to_owned()
-    }
-
-    #[track_caller]
-    fn find(&self, using: &str, value: &str) -> String {
-        let found = self.call("POST", "/element", &json!({ "using": using, "value": value }));
-        found.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned()
+        let text = self.ask(&format!("return document.querySelector({selector:?})?.innerText ?? ''"));
+        text.as_str().unwrap_or_default().to_owned()
     }
 
     /// Clicks the first link that reads so.
     #[track_caller]
     pub(crate) fn click(&self, text: &str) {
-        let id = self.find("partial link text", text);
-        self.call("POST", &format!("/element/{id}/click"), &json!({}));
+        let wanted = json!({ "using": "partial link text", "value": text });
+        for _ in 0..20 {
+            let found = self.call("POST", "/element", &wanted);
+            let id = found.as_object().unwrap().values().next().unwrap().as_str().unwrap();
+            let path = format!("/session/{}/element/{id}/click", self.session);
+            let (status, answer) = self.send("POST", &path, "{}").unwrap();
+            if status == "200" {
+                return;
+            }
+            // The page has put another one in its place since.
+            assert!(answer.contains("stale element reference"), "{text}: {answer}");
+        }
+        panic!("{text} is never long enough there to be clicked");
     }
 
     /// Presses keys, wherever the page has its attention.

@@ -227,8 +227,17 @@ impl<'t> Picture<'t> {
     fn write(&self, id: i64, event: &Event, row: &Account, why: Option<&String>) -> Result<(), StoreError> {
         let Account { standing, share, .. } = row;
         let mut write = self.transaction.prepare_cached(
-            "INSERT OR REPLACE INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                                                    ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+            // Not REPLACE, which would write every index anew.
+            "INSERT INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+                                         ?21, ?22, ?23, ?24, ?25)
+             ON CONFLICT DO UPDATE SET
+                 name = excluded.name, ring = excluded.ring, unexpected = excluded.unexpected, n = excluded.n, epoch
+                 = excluded.epoch, sequence = excluded.sequence, time = excluded.time, received = excluded.received,
+                 seen = excluded.seen, heard = excluded.heard, missing = excluded.missing, state = excluded.state,
+                 since = excluded.since, why = excluded.why, applied = excluded.applied, attempted =
+                 excluded.attempted, version = excluded.version, region = excluded.region, good = excluded.good,
+                 stacks = excluded.stacks, stacks_good = excluded.stacks_good, resources = excluded.resources,
+                 compared = excluded.compared, form = excluded.form",
         )?;
         write.execute(params![
             id,
