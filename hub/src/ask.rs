@@ -294,7 +294,7 @@ mod tests {
             assert!(text.contains(says) && !text.contains('\u{1b}'), "{words}: {says} is missing in\n{text}");
         };
         check("status", "475 of 500 stacks in sync, 225 of 250 accounts");
-        check("status", "  250 accounts are at it, 250 of 250 that worked towards it reached it: 50 % after");
+        check("status", "  250 accounts are at it, 250 of 250 that worked towards it reached it\n");
         check("status", "STATE   ACCOUNT       NAME ");
         check("accounts --state failed", "100000000240  team-240  failed");
         check("accounts", "and more: `-o csv` and `-o json` have all of it");
@@ -303,6 +303,7 @@ mod tests {
         check("stack", "audit   eu-central-1  audit     250 in-sync");
         check("stack alerts", "AccessDenied on <kms:PutKeyPolicy>");
         check("commit", "0f3c2aa");
+        check("commit 0f3c2aa000000000000000000000000000000000", "reached it: 50 % after 0.0 s, 90 % after");
         let commit = format!("commit 9d1e77b{}", "0".repeat(33));
         check(&commit, "  no ring: 0 of 250 accounts at it; 25 failed, 225 in sync");
         check("drift", "arn:aws:iam::111111111111:user/mallory");

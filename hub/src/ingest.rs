@@ -4,7 +4,8 @@
 //! proof needs signatures, which this version does not have.
 
 use manifests::report::{self, Event, MAX_MESSAGE, Report};
-use serde_json::Value;
+use serde::Deserialize;
+use std::borrow::Cow;
 
 /// Why a message is no report.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +46,16 @@ pub fn read(body: &str) -> Result<Event, Unreadable> {
     if body.len() > MAX_MESSAGE {
         return Err(Unreadable::TooLarge(body.len()));
     }
-    let outer: Value = serde_json::from_str(body).map_err(report::ReadError::Json)?;
-    let text = |key| outer.get(key).and_then(Value::as_str);
-    match (text("Type"), text("Message")) {
+    /// What SNS puts round a message; a report has neither.
+    #[derive(Deserialize)]
+    struct Outer<'m> {
+        #[serde(rename = "Type", borrow)]
+        kind: Option<Cow<'m, str>>,
+        #[serde(rename = "Message", borrow)]
+        message: Option<Cow<'m, str>>,
+    }
+    let outer: Outer<'_> = serde_json::from_str(body).map_err(report::ReadError::Json)?;
+    match (outer.kind.as_deref(), outer.message) {
         (None, _) => fit(report::read(body.as_bytes())?),
         (Some("Notification"), Some(message)) => fit(report::read(message.as_bytes())?),
         (Some(kind), _) => Err(Unreadable::NotAnAccount(cut(kind))),

@@ -89,7 +89,7 @@ pub(crate) struct Rollout {
     pub(crate) revision: Revision,
     pub(crate) rings: Vec<Ring>,
     /// After how many seconds 50, 90, 99 and 100 of a hundred accounts that worked towards it had reached it.
-    #[serde(rename = "convergedSeconds")]
+    #[serde(rename = "convergedSeconds", skip_serializing_if = "Vec::is_empty")]
     pub(crate) converged: Vec<(u64, Option<i64>)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) happened: Vec<Happened>,
@@ -178,7 +178,16 @@ pub(crate) fn shown(store: &Store, asked: &Asked, moment: Moment) -> Result<Opti
 }
 
 fn front(store: &Store, moment: Moment) -> Result<Front, StoreError> {
-    let newest = store.revisions(1)?.pop().map(|revision| rollout(store, revision)).transpose()?;
+    let newest = match store.revisions(1)?.pop() {
+        None => None,
+        // How long it took is read from every account's row: the commit's own page does.
+        Some(revision) => Some(Rollout {
+            rings: store.rings(&revision.commit)?,
+            converged: Vec::new(),
+            happened: Vec::new(),
+            revision,
+        }),
+    };
     Ok(Front {
         overview: store.overview(moment)?,
         worst: worst(store, moment)?,
@@ -191,9 +200,7 @@ fn front(store: &Store, moment: Moment) -> Result<Front, StoreError> {
 /// The accounts that are not well, as many as somebody looks at.
 fn worst(store: &Store, moment: Moment) -> Result<Vec<Account>, StoreError> {
     let states = State::RANKING.into_iter().filter(|state| *state >= State::Unknown).collect();
-    let mut rows = store.accounts(moment, &Filter { states, ..Filter::default() }, None)?.rows;
-    rows.truncate(12);
-    Ok(rows)
+    store.first_accounts(moment, &Filter { states, ..Filter::default() }, 12)
 }
 
 fn rollout(store: &Store, revision: Revision) -> Result<Rollout, StoreError> {

@@ -85,6 +85,14 @@ impl Store {
         accounts(&self.database, moment, filter, after, ROWS)
     }
 
+    /// The first of them.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn first_accounts(&self, moment: Moment, filter: &Filter, rows: usize) -> Result<Vec<Account>, StoreError> {
+        Ok(accounts(&self.database, moment, filter, None, rows)?.rows)
+    }
+
     /// Every stack by name, region and manifest.
     ///
     /// # Errors
