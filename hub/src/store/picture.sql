@@ -28,13 +28,14 @@ CREATE TABLE account (
     compared    INTEGER NOT NULL,
     form        BLOB NOT NULL             -- digest of what stands in the tables below
 ) STRICT;
+-- Every report writes `seen`, and with it every index that it stands in: two.
 CREATE INDEX account_worst ON account (state DESC, seen, id);
 CREATE INDEX account_seen ON account (seen);
-CREATE INDEX account_ring ON account (ring, state DESC, seen, id);
-CREATE INDEX account_attempted ON account (attempted, state DESC, seen, id);
-CREATE INDEX account_version ON account (version, state DESC, seen, id);
+CREATE INDEX account_ring ON account (ring, state DESC, id);
+CREATE INDEX account_attempted ON account (attempted, state DESC, id);
+CREATE INDEX account_version ON account (version, state DESC, id);
 CREATE INDEX account_name ON account (name COLLATE NOCASE, id);
-CREATE INDEX account_unexpected ON account (state DESC, seen, id) WHERE unexpected = 1;
+CREATE INDEX account_unexpected ON account (state DESC, id) WHERE unexpected = 1;
 
 -- Stacks by what is the same of them in every account.
 CREATE TABLE place (

@@ -180,7 +180,7 @@ fn accounts(part: &Part<Account>, asked: &Asked, now: Timestamp) -> Markup {
 fn account_rows(rows: &[Account], now: Timestamp) -> Markup {
     html! {
         div.table { table {
-            caption { "Worst first, of those that stand alike the one that has been quiet for longest" }
+            caption { "Worst first" }
             thead { tr {
                 th scope="col" { "Account" } th scope="col" { "Ring" } th scope="col" { "State" } th scope="col" { "Why" }
                 th scope="col" { "Commit" } th.n scope="col" { "Stacks" } th scope="col" { "Last seen" } th scope="col" { "Agent" }

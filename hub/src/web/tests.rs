@@ -204,6 +204,11 @@ fn machines_get_the_same_as_people() {
     let ids: std::collections::BTreeSet<&str> = table.lines().skip(1).map(|line| &line[..12]).collect();
     assert_eq!((table.lines().count(), ids.len()), (251, 250));
     assert_eq!(served.get("/accounts.csv?state=failed").lines().count(), 26);
+    for filter in ["agent=0.1.0", "ring=", "agent=0.1.0&fresh=fresh"] {
+        let table = served.get(&format!("/accounts.csv?{filter}"));
+        let ids: std::collections::BTreeSet<&str> = table.lines().skip(1).map(|line| &line[..12]).collect();
+        assert_eq!((table.lines().count(), ids.len()), (251, 250), "{filter}");
+    }
     assert!(served.get("/exceptions.csv").contains(",alerts,2026-06-01T00:00:00Z,'=cmd,ops\r\n"));
     for list in ["/drift.csv", "/exceptions.csv"] {
         assert_eq!(served.get(list).lines().count(), 26, "{list}");

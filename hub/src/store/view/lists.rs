@@ -35,7 +35,7 @@ pub struct Filter {
     pub unexpected: bool,
 }
 
-/// The accounts that a filter leaves, worst first, of those that stand alike the one that has been quiet for longest.
+/// The accounts that a filter leaves, worst first; of all, among those that stand alike the one that has been quiet for longest.
 pub(super) fn accounts(
     database: &Connection,
     moment: Moment,
@@ -52,14 +52,17 @@ pub(super) fn accounts(
     let narrow = [("attempted", &filter.commit), ("ring", &filter.ring), ("version", &filter.agent)];
     let said: Vec<(&str, &String)> =
         narrow.into_iter().filter_map(|(column, value)| Some((column, value.as_ref()?))).collect();
-    let mut sql = format!("{ACCOUNT} WHERE state = ?1 AND (seen, id) > (?2, ?3) AND seen < ?4");
+    let is_all = said.is_empty() && !filter.unexpected;
+    let (from, order) =
+        if is_all { ("(seen, id) > (?2, ?3)", "seen, id") } else { ("?2 IS NOT NULL AND id > ?3", "id") };
+    let mut sql = format!("{ACCOUNT} WHERE state = ?1 AND {from} AND seen < ?4");
     for (n, (column, _)) in said.iter().enumerate() {
         sql.push_str(&format!(" AND {column} = ?{}", n + 6));
     }
     if filter.unexpected {
         sql.push_str(" AND unexpected = 1");
     }
-    sql.push_str(" ORDER BY seen, id LIMIT ?5");
+    sql.push_str(&format!(" ORDER BY {order} LIMIT ?5"));
     let wanted = ranks().filter(|it| filter.states.is_empty() || filter.states.iter().any(|state| rank(*state) == *it));
     let found = worst_first(wanted, after.and_then(cursor), rows, |state, (seen, id), left| {
         let mut with: Vec<&dyn ToSql> = vec![&state, &seen, &id, &quiet, &left];
