@@ -31,6 +31,9 @@ pub enum AskError {
     /// Nobody has heard of it.
     #[error("no account has told of {0}")]
     Unknown(String),
+    /// It has no lines.
+    #[error("that is no list, which `-o csv` is for; ask for `-o json`")]
+    NoList,
 }
 
 /// Answers a question.
@@ -63,7 +66,8 @@ pub fn answer(
                 };
             }
         }
-        (Form::Table | Form::Csv, _) => match &first {
+        (Form::Csv, None) => return Err(AskError::NoList),
+        (Form::Table, _) => match &first {
             Shown::Overview(front) => overview(front, moment.now, out)?,
             Shown::Commit(rollout) => commit(rollout, moment.now, out)?,
             Shown::Accounts(_)
@@ -209,35 +213,30 @@ fn cell(value: &Value, now: Timestamp) -> String {
 impl Question {
     /// The address of the page that answers it.
     fn asked(&self) -> Asked {
-        let filters = |pairs: &[(&str, Option<&str>)]| {
-            let said = pairs.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
-            said.fold(Asked::of("/", ""), |asked, (name, value)| asked.and(name, value))
+        let at = |parts: &[&str]| Asked::of("/", "").at(parts);
+        let with = |asked: Asked, name: &str, value: &Option<String>| match value {
+            Some(value) => asked.and(name, value),
+            None => asked,
         };
-        let at = |parts: &[&str], asked: Asked| asked.at(parts);
-        let plain = |parts: &[&str]| at(parts, Asked::of("/", ""));
         match self {
-            Self::Status => plain(&[]),
+            Self::Status => at(&[]),
             Self::Accounts { state, ring, commit, agent, fresh } => {
-                let asked = filters(&[
-                    ("ring", ring.as_deref()),
-                    ("commit", commit.as_deref()),
-                    ("agent", agent.as_deref()),
-                    ("fresh", fresh.as_deref()),
-                ]);
-                at(&["accounts"], state.iter().fold(asked, |asked, state| asked.and("state", state)))
+                let said = [("ring", ring), ("commit", commit), ("agent", agent), ("fresh", fresh)];
+                let asked = said.into_iter().fold(at(&["accounts"]), |asked, (name, value)| with(asked, name, value));
+                state.iter().fold(asked, |asked, state| asked.and("state", state))
             }
-            Self::Account { id } => plain(&["accounts", id]),
-            Self::Missing => plain(&["not-ready"]),
-            Self::Stack { stack: None } => plain(&["stacks"]),
-            Self::Stack { stack: Some(stack) } => plain(&["stacks", stack]),
-            Self::Commit { commit: None } => plain(&["commits"]),
-            Self::Commit { commit: Some(commit) } => plain(&["commits", commit]),
-            Self::Drift => plain(&["drift"]),
-            Self::Control { control: None } => plain(&["controls"]),
-            Self::Control { control: Some(control) } => plain(&["controls", control]),
-            Self::Exceptions => plain(&["exceptions"]),
-            Self::Events { what } => at(&["events"], filters(&[("what", what.as_deref())])),
-            Self::Quarantine => plain(&["quarantine"]),
+            Self::Account { id } => at(&["accounts", id]),
+            Self::Missing => at(&["not-ready"]),
+            Self::Stack { stack: None } => at(&["stacks"]),
+            Self::Stack { stack: Some(stack) } => at(&["stacks", stack]),
+            Self::Commit { commit: None } => at(&["commits"]),
+            Self::Commit { commit: Some(commit) } => at(&["commits", commit]),
+            Self::Drift => at(&["drift"]),
+            Self::Control { control: None } => at(&["controls"]),
+            Self::Control { control: Some(control) } => at(&["controls", control]),
+            Self::Exceptions => at(&["exceptions"]),
+            Self::Events { what } => with(at(&["events"]), "what", what),
+            Self::Quarantine => at(&["quarantine"]),
         }
     }
 
@@ -327,6 +326,7 @@ mod tests {
 
     #[test]
     fn what_nobody_has_heard_of_is_said() {
+        assert!(asked("status -o csv").starts_with("that is no list"));
         for words in
             ["account 9", "account 999999999999", "stack x", "commit x", "control x", "accounts --state splendid"]
         {

@@ -155,7 +155,7 @@ impl HubError {
             | Self::Tokens(_)
             | Self::Web(_)
             | Self::Carry(CarryError::Input(_))
-            | Self::Ask(AskError::Unknown(_)) => 2,
+            | Self::Ask(AskError::Unknown(_) | AskError::NoList) => 2,
             Self::Carry(
                 CarryError::Line { .. } | CarryError::Cut { .. } | CarryError::End { .. } | CarryError::After { .. },
             ) => 5,
