@@ -24,6 +24,7 @@ use crate::{
 use clap::{CommandFactory, FromArgMatches, Parser, parser::ValueSource};
 use manifests::report::State;
 use std::{cell::Cell, rc::Rc};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Brings one AWS account to what a git repository of CloudFormation stack manifests says, and keeps it there.
 #[derive(Debug, Parser)]
@@ -292,19 +293,32 @@ async fn known(
     Ok((config, aws))
 }
 
-/// Resolves when somebody wants the daemon to stop.
-async fn stop() {
-    let mut terminated = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(terminated) => terminated,
+/// Resolves when somebody wants the program to stop. It is listened for from this moment on, and not only once somebody waits
+/// for it: what is begun meanwhile is not cut off.
+fn stop() -> impl Future<Output = ()> {
+    let listen = |kind: SignalKind, name: &str| match signal(kind) {
+        Ok(signal) => Some(signal),
         Err(error) => {
-            tracing::error!(%error, "SIGTERM can't be listened for; stop with SIGINT");
-            return drop(tokio::signal::ctrl_c().await);
+            tracing::error!(%error, "{name} can't be listened for");
+            None
         }
     };
-    tokio::select! {
-        // Cancel-safe, both: a signal that came is remembered by the process.
-        _ = terminated.recv() => (),
-        _ = tokio::signal::ctrl_c() => (),
+    let mut interrupted = listen(SignalKind::interrupt(), "SIGINT");
+    let mut terminated = listen(SignalKind::terminate(), "SIGTERM");
+    async move {
+        tokio::select! {
+            // Cancel-safe, both: a signal that came is remembered by the process.
+            () = came(&mut terminated) => (),
+            () = came(&mut interrupted) => (),
+        }
+    }
+}
+
+/// Resolves when the signal comes; never where it can't be listened for.
+async fn came(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 
