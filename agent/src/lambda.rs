@@ -10,6 +10,7 @@ use crate::{
     cloud::Clock,
     config::Flags,
     error::{CommandError, Exit, chain},
+    run::WOKEN,
     stop::Stopped,
     turn::{Standing, meet, turn},
     world::{Settings, World, now},
@@ -30,8 +31,6 @@ const SET: [&str; 4] = [
     "AWS_LAMBDA_FUNCTION_VERSION",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
 ];
-/// How many turns a minute events may lead to, as for the daemon.
-const WOKEN: u32 = 12;
 /// How long after a turn that could not look at what an event named there is another.
 const AGAIN: SignedDuration = SignedDuration::from_secs(10);
 

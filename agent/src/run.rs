@@ -69,7 +69,7 @@ const SOON: Duration = Duration::from_secs(30);
 const AT_ONCE: usize = 1_000;
 
 /// How many turns a minute events may lead to: whoever makes events must not make an account's whole day of calls.
-const WOKEN: u32 = 12;
+pub(crate) const WOKEN: u32 = 12;
 /// How soon it is looked again whether there is room for one.
 const AGAIN: Duration = Duration::from_secs(2);
 

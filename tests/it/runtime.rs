@@ -49,16 +49,15 @@ struct Invocation {
     answer: Sender<Ended>,
 }
 
-#[derive(Default)]
 struct Shared {
-    waiting: Mutex<Option<Receiver<Invocation>>>,
+    waiting: Mutex<Receiver<Invocation>>,
     /// What the function has been given and has not answered.
     open: Mutex<Vec<(String, Sender<Ended>)>>,
     next: AtomicU64,
 }
 
 impl Shared {
-    fn waiting(&self) -> MutexGuard<'_, Option<Receiver<Invocation>>> {
+    fn waiting(&self) -> MutexGuard<'_, Receiver<Invocation>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -78,7 +77,8 @@ impl Runtime {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (events, waiting) = channel();
-        let shared = Arc::new(Shared { waiting: Mutex::new(Some(waiting)), ..Shared::default() });
+        let shared =
+            Arc::new(Shared { waiting: Mutex::new(waiting), open: Mutex::default(), next: AtomicU64::default() });
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&shared);
@@ -174,11 +174,10 @@ fn next(writer: &mut TcpStream, shared: &Shared) -> io::Result<()> {
         writer.set_read_timeout(Some(Duration::from_millis(10)))?;
         let gone = matches!(writer.peek(&mut [0]), Ok(0));
         writer.set_read_timeout(None)?;
-        let taken = match (gone, shared.waiting().as_ref()) {
-            (false, Some(waiting)) => waiting.try_recv(),
-            (true, _) | (_, None) => return Ok(()),
-        };
-        match taken {
+        if gone {
+            return Ok(());
+        }
+        match shared.waiting().try_recv() {
             Ok(invocation) => break invocation,
             Err(TryRecvError::Empty) => {}
             Err(TryRecvError::Disconnected) => return Ok(()),
