@@ -1,10 +1,16 @@
 //! The hub's pages as they ship, in a real browser: what is clicked, what moves by itself, and what is left without script.
 
 use super::hub::{hub, place, reports, sends};
-use crate::{binary::until, browser::Browser, site::Site};
+use crate::{
+    binary::{Ran, Running, until},
+    browser::Browser,
+    site::Site,
+    wire::request,
+};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
+    net::TcpListener,
     path::PathBuf,
     process::{Child, Stdio},
 };
@@ -135,4 +141,26 @@ fn a_person_finds_what_is_wrong_and_sees_it_mended_without_a_click() {
     assert!(browser.text("main tbody tr").contains("shop-21"));
     browser.click("100000000021");
     assert!(browser.text("h1").contains("shop-21"));
+}
+
+#[test]
+fn where_others_can_reach_them_pages_are_for_those_who_show_a_token() {
+    let site = place();
+    let open = Ran::of(&mut hub(&site, &["run", "--listen", "0.0.0.0:0"]));
+    assert_eq!((open.code, open.stderr.contains("nobody said who may look")), (Some(2), true), "{open:#?}");
+    let made = Ran::of(&mut hub(&site, &["token", "ada"])).stdout;
+    let last = |n: usize| made.lines().nth(n).unwrap().rsplit(": ").next().unwrap().trim().to_owned();
+    let (token, line) = (last(0), last(1));
+    std::fs::write(site.file("tokens"), line).unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut hub = hub(&site, &["run", "--listen", &format!("0.0.0.0:{port}"), "--tokens", "tokens"]);
+    let running = Running::start(hub.env("HOLDFAST_LOG", "hub=info"));
+    let ask = |token: &str| {
+        let shown = format!("Bearer {token}");
+        request("GET", &format!("http://127.0.0.1:{port}"), "/accounts", &[("Authorization", &shown)], "")
+    };
+    until("the pages", || ask("").is_ok());
+    assert_eq!((ask("hf_0").unwrap().status, ask(&token).unwrap().status), (401, 200));
+    let log = running.terminate().stderr;
+    assert!(log.contains("looked who=\"ada\" uri=/accounts") && !log.contains(&token), "{log}");
 }
