@@ -7,17 +7,13 @@ use crate::{
     asked::Asked,
     cli::{Form, Question},
     data,
-    show::{clean, span},
+    show::{clean, counts, span},
     shown::{Front, Rollout, Shown, shown},
     store::{Store, StoreError, view::Moment},
 };
 use jiff::{SignedDuration, Timestamp};
-use manifests::report::State;
 use serde_json::Value;
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -97,8 +93,8 @@ fn overview(front: &Front, now: Timestamp, out: &mut impl Write) -> io::Result<(
         share.stacks_good, share.stacks, share.accounts_good, share.accounts
     )?;
     writeln!(out, "{} of {} resources compared for drift", share.compared, share.resources)?;
-    writeln!(out, "stacks    {}", words(&of.stacks))?;
-    writeln!(out, "accounts  {}", words(&of.accounts))?;
+    writeln!(out, "stacks    {}", counts(&of.stacks))?;
+    writeln!(out, "accounts  {}", counts(&of.accounts))?;
     let fresh: Vec<String> = of.freshness.iter().map(|(word, n)| format!("{n} {}", word.as_str())).collect();
     let ready = of.not_ready.map_or("nobody said who is expected".to_owned(), |n| format!("{n} not ready"));
     writeln!(
@@ -145,15 +141,9 @@ fn commit(rollout: &Rollout, now: Timestamp, out: &mut impl Write) -> io::Result
     )?;
     for ring in &rollout.rings {
         let name = if ring.ring.is_empty() { "no ring".to_owned() } else { clean(&ring.ring) };
-        writeln!(out, "  {name}: {} of {} accounts at it; {}", ring.applied, ring.accounts, words(&ring.now))?;
+        writeln!(out, "  {name}: {} of {} accounts at it; {}", ring.applied, ring.accounts, counts(&ring.now))?;
     }
     Ok(())
-}
-
-/// The worst first.
-fn words(states: &BTreeMap<State, u64>) -> String {
-    let words: Vec<String> = states.iter().rev().map(|(state, n)| format!("{n} {}", state.as_str())).collect();
-    if words.is_empty() { "none".into() } else { words.join(", ") }
 }
 
 /// A list, or whatever else there is, as rows.

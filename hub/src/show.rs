@@ -285,13 +285,13 @@ fn cells(row: &Row, now: Timestamp) -> [String; 6] {
 }
 
 /// Worst first, as the eye looks for it.
-fn counts(stacks: &BTreeMap<State, u64>) -> String {
+pub(crate) fn counts(stacks: &BTreeMap<State, u64>) -> String {
     let words: Vec<String> = stacks.iter().rev().map(|(state, n)| format!("{n} {}", state.as_str())).collect();
     if words.is_empty() { "none".into() } else { words.join(", ") }
 }
 
 /// `main@sha1:0f3c2aa…` as `0f3c2aa`.
-fn short(revision: &str) -> String {
+pub(crate) fn short(revision: &str) -> String {
     let commit = revision.rsplit(':').next().unwrap_or(revision);
     clean(&commit.chars().take(7).collect::<String>())
 }

@@ -227,7 +227,7 @@ fn filter(asked: &Asked) -> Option<Filter> {
 }
 
 /// The state of this name.
-pub(crate) fn named(name: &str) -> Option<State> {
+fn named(name: &str) -> Option<State> {
     State::RANKING.into_iter().find(|state| spelled(*state) == name)
 }
 
@@ -244,5 +244,19 @@ pub(crate) fn spelled(state: State) -> &'static str {
         State::Held => "held",
         State::Failed => "failed",
         State::NeedsAPerson => "needs-a-person",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_spelled_as_reports_spell_it() {
+        for state in State::RANKING {
+            assert_eq!(serde_json::to_value(state).unwrap(), spelled(state));
+            assert_eq!(named(spelled(state)), Some(state));
+        }
+        assert_eq!(named("splendid"), None);
     }
 }

@@ -218,7 +218,7 @@ impl Keep for Store {
         let mut picture = Picture::new(&transaction);
         for body in bodies {
             if is_known(&transaction, body)? {
-                heard.push(known(body));
+                heard.push(Heard { outcome: Outcome::Known, event: ingest::read(body).ok() });
                 continue;
             }
             let entry = end.next(received, body);
@@ -239,14 +239,6 @@ impl Keep for Store {
 
     fn freshness(&mut self, view: &View<'_>) -> Result<BTreeMap<Freshness, u64>, StoreError> {
         view::freshness(&self.database, view)
-    }
-}
-
-/// What comes of a message whose very text was kept before.
-fn known(body: &str) -> Heard {
-    match ingest::read(body) {
-        Ok(event) => Heard { outcome: Outcome::Known, event: Some(event) },
-        Err(_) => Heard { outcome: Outcome::Known, event: None },
     }
 }
 

@@ -180,7 +180,7 @@ pub async fn watch(
             }
             if let Err(error) = reading.look(keep, (expected, show), now()) {
                 // What can't be read at the moment is told, and tried again; what came is kept all the same.
-                if matches!(error, WatchError::Output(_)) || until == Until::Dry {
+                if matches!(error, WatchError::Output(_)) {
                     return Err(error);
                 }
                 (reading.health.trouble, reading.shown) = (Some(crate::chain(&error)), true);

@@ -3,11 +3,16 @@
 //!
 //! Which report counts, and what of it, is `fleet`'s to say. Not here: reading the tables ([`super::view`]).
 
+mod account;
 mod stacks;
 mod told;
 
-use super::{StoreError, signed};
+use super::{
+    StoreError, signed,
+    view::{event as event_of, is_list},
+};
 use crate::{ingest, keep::Heard};
+use account::Account;
 use fleet::{
     fold::{Outcome, Refused, Standing, by_text, speaks_for_itself},
     page::worst,
@@ -37,21 +42,6 @@ pub(super) struct Picture<'t> {
     /// Places, and lists of controls, that a stack has left: it may have been the last.
     left: BTreeSet<i64>,
     lists: BTreeSet<i64>,
-}
-
-/// What the tables say of an account.
-struct Account {
-    standing: Standing,
-    n: i64,
-    state: i64,
-    since: i64,
-    ring: String,
-    unexpected: bool,
-    applied: Option<String>,
-    attempted: Option<String>,
-    version: String,
-    share: Share,
-    form: Vec<u8>,
 }
 
 impl<'t> Picture<'t> {
@@ -97,7 +87,8 @@ impl<'t> Picture<'t> {
         let unexpected = known.unexpected;
         let mut tie = Ok(Ordering::Less);
         let (outcome, is_newest) = known.standing.hear(event, received, || {
-            tie = self.event(known.n).map(|newest| newest.map_or(Ordering::Greater, |newest| by_text(event, &newest)));
+            tie = event_of(self.transaction, known.n)
+                .map(|newest| newest.map_or(Ordering::Greater, |newest| by_text(event, &newest)));
             *tie.as_ref().unwrap_or(&Ordering::Less)
         });
         tie?;
@@ -123,63 +114,6 @@ impl<'t> Picture<'t> {
     ) -> Result<(), StoreError> {
         self.happened(id, event, (n, received))?;
         if unexpected { Ok(()) } else { self.progress(id, event, received) }
-    }
-
-    /// The report in an entry of the journal.
-    fn event(&self, n: i64) -> Result<Option<Event>, StoreError> {
-        let mut body = self.transaction.prepare_cached("SELECT body FROM journal WHERE n = ?1")?;
-        let body: Option<Vec<u8>> = body.query_row([n], |row| row.get(0)).optional()?;
-        Ok(body.and_then(|body| ingest::read(&String::from_utf8(body).ok()?).ok()))
-    }
-
-    fn account(&self, id: i64) -> Result<Option<Account>, StoreError> {
-        let mut select = self.transaction.prepare_cached(
-            "SELECT epoch, sequence, time, received, heard, n, state, since, ring, unexpected, applied, attempted, version,
-                    good, stacks, stacks_good, resources, compared, form
-             FROM account WHERE id = ?1",
-        )?;
-        let read = |row: &rusqlite::Row<'_>| {
-            let heard: String = row.get(4)?;
-            let count = |at| row.get::<_, i64>(at).map(i64::unsigned_abs);
-            let standing = Standing {
-                epoch: row.get(0)?,
-                sequence: row.get::<_, i64>(1)?.cast_unsigned(),
-                time: at(row.get(2)?),
-                received: at(row.get(3)?),
-                heard: serde_json::from_str(&heard).unwrap_or_default(),
-            };
-            let share = Share {
-                good: row.get(13)?,
-                stacks: count(14)?,
-                stacks_good: count(15)?,
-                resources: count(16)?,
-                compared: count(17)?,
-            };
-            Ok(Account {
-                standing,
-                n: row.get(5)?,
-                state: row.get(6)?,
-                since: row.get(7)?,
-                ring: row.get(8)?,
-                unexpected: row.get(9)?,
-                applied: row.get(10)?,
-                attempted: row.get(11)?,
-                version: row.get(12)?,
-                share,
-                form: row.get(18)?,
-            })
-        };
-        Ok(select.query_row([id], read).optional()?)
-    }
-
-    /// Writes what is known of an account's reports, and nothing else.
-    fn stand(&self, id: i64, standing: &Standing) -> Result<(), StoreError> {
-        let mut update = self.transaction.prepare_cached(
-            "UPDATE account SET received = ?2, seen = min(time, ?2), heard = ?3, missing = ?4 WHERE id = ?1",
-        )?;
-        let missing = gaps(standing);
-        update.execute(params![id, ms(standing.received), json(&standing.heard), missing])?;
-        Ok(())
     }
 
     /// Shows this report as the account's newest.
@@ -208,7 +142,7 @@ impl<'t> Picture<'t> {
             unexpected,
             applied: commit(report.source.applied.as_deref()),
             attempted: commit(report.source.attempted.as_deref()),
-            version: report.agent.version.chars().take(40).collect(),
+            version: report.agent.version.clone(),
             share,
             form: form.to_vec(),
         };
@@ -224,51 +158,6 @@ impl<'t> Picture<'t> {
         Ok(unexpected)
     }
 
-    fn write(&self, id: i64, event: &Event, row: &Account, why: Option<&String>) -> Result<(), StoreError> {
-        let Account { standing, share, .. } = row;
-        let mut write = self.transaction.prepare_cached(
-            // Not REPLACE, which would write every index anew.
-            "INSERT INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                                         ?21, ?22, ?23, ?24, ?25)
-             ON CONFLICT DO UPDATE SET
-                 name = excluded.name, ring = excluded.ring, unexpected = excluded.unexpected, n = excluded.n, epoch
-                 = excluded.epoch, sequence = excluded.sequence, time = excluded.time, received = excluded.received,
-                 seen = excluded.seen, heard = excluded.heard, missing = excluded.missing, state = excluded.state,
-                 since = excluded.since, why = excluded.why, applied = excluded.applied, attempted =
-                 excluded.attempted, version = excluded.version, region = excluded.region, good = excluded.good,
-                 stacks = excluded.stacks, stacks_good = excluded.stacks_good, resources = excluded.resources,
-                 compared = excluded.compared, form = excluded.form",
-        )?;
-        write.execute(params![
-            id,
-            event.data.account_name,
-            row.ring,
-            row.unexpected,
-            row.n,
-            standing.epoch,
-            standing.sequence.cast_signed(),
-            ms(standing.time),
-            ms(standing.received),
-            ms(standing.time.min(standing.received)),
-            json(&standing.heard),
-            gaps(standing),
-            row.state,
-            row.since,
-            why,
-            row.applied,
-            row.attempted,
-            row.version,
-            event.data.agent.region.as_ref(),
-            share.good,
-            signed(share.stacks),
-            signed(share.stacks_good),
-            signed(share.resources),
-            signed(share.compared),
-            row.form,
-        ])?;
-        Ok(())
-    }
-
     /// An account that speaks for the first time: its ring, and whether nobody expects it.
     fn welcome(&self, id: i64) -> Result<(String, bool), StoreError> {
         self.transaction.prepare_cached("UPDATE expected SET spoke = 1 WHERE id = ?1")?.execute([id])?;
@@ -276,10 +165,7 @@ impl<'t> Picture<'t> {
         if let Some(ring) = ring.query_row([id], |row| row.get(0)).optional()? {
             return Ok((ring, false));
         }
-        let mut any = self
-            .transaction
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM mark WHERE name = 'expected' AND value LIKE 'true%')")?;
-        Ok((String::new(), any.query_row([], |row| row.get(0))?))
+        Ok((String::new(), is_list(self.transaction)?))
     }
 
     /// An account that spoke is in another ring now, or is expected now, or is not any more.
@@ -382,11 +268,6 @@ impl<'t> Picture<'t> {
     }
 }
 
-/// How many gaps there are in the numbers that were heard.
-fn gaps(standing: &Standing) -> i64 {
-    signed(standing.heard.missing().len() as u64)
-}
-
 /// Twelve digits are a number.
 pub(super) fn number(account: &AccountId) -> i64 {
     account.as_str().parse().unwrap_or_default()
@@ -433,4 +314,9 @@ fn word(outcome: &Outcome) -> &'static str {
 
 pub(super) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A word as a report spells it.
+fn word_of(value: &impl serde::Serialize) -> String {
+    json(value).trim_matches('"').to_owned()
 }

@@ -28,7 +28,7 @@ mod sums;
 pub use lists::{Filter, Of};
 pub use rows::{Control, Drifted, Exception, Happened, Place, Placed, Providing, Revision, Ring, Search, StackIn};
 pub use sums::Overview;
-pub(super) use sums::freshness;
+pub(super) use sums::{freshness, is_list};
 use sums::{keyed, overview, states, sum, sums};
 
 /// How many rows a page of a list has.
@@ -188,7 +188,7 @@ fn id(number: i64) -> AccountId {
 }
 
 /// The report in an entry of the journal.
-fn event(database: &Connection, n: i64) -> Result<Option<Event>, StoreError> {
+pub(super) fn event(database: &Connection, n: i64) -> Result<Option<Event>, StoreError> {
     let mut body = database.prepare_cached("SELECT body FROM journal WHERE n = ?1")?;
     let body: Option<Vec<u8>> = body.query_row([n], |row| row.get(0)).optional()?;
     Ok(body.and_then(|body| ingest::read(&String::from_utf8(body).ok()?).ok()))

@@ -3,9 +3,9 @@
 //! Whatever an account wrote is escaped by the template and shown without what would turn the direction of writing round.
 
 use crate::{
-    asked::Asked,
+    asked::{Asked, encoded},
     reading::Health,
-    show::{ago, clean, span},
+    show::{ago, clean, short, span},
     shown::spelled,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -193,7 +193,7 @@ pub(super) fn said(text: Option<&str>) -> Markup {
 pub(super) fn commit(id: Option<&str>) -> Markup {
     html! {
         @match id {
-            Some(id) => a.id href=(format!("/commits/{}", part(id))) { (clean(&id.chars().take(7).collect::<String>())) }
+            Some(id) => a.id href=(format!("/commits/{}", encoded(id))) { (short(id)) }
             None => span.quiet { "none" }
         }
     }
@@ -206,12 +206,7 @@ pub(super) fn account(id: &str, name: Option<&str>) -> Markup {
 
 /// A stack, and where to see more of it.
 pub(super) fn stack(name: &str) -> Markup {
-    html! { a href=(format!("/stacks/{}", part(name))) { (clean(name)) } }
-}
-
-/// A part of an address.
-pub(super) fn part(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    html! { a href=(format!("/stacks/{}", encoded(name))) { (clean(name)) } }
 }
 
 /// `12,345`

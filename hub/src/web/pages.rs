@@ -1,19 +1,22 @@
 //! The pages: an answer in one line first, what somebody has to look at next, then the rest.
 //!
-//! Not here: what they are made of ([`super::html`]), and where the values come from ([`super::shown`]).
+//! Not here: what they are made of ([`super::html`]), and where the values come from ([`crate::shown`]).
 
 mod account;
+mod commit;
 
-use super::html::{account, bar, commit, days, grouped, legend, part as encoded, percent, said, stack, state, time};
-use crate::asked::Asked;
-use crate::show::span;
-use crate::shown::{DriftOf, Found, Front, NamedStack, Rollout, Rows, Shown, spelled};
-use crate::store::view::{Account, Control, Drifted, Exception, Happened, Part, Place, Providing, Revision, StackIn};
+use super::html::{account, bar, commit, days, grouped, legend, percent, said, stack, state, time};
+use crate::{
+    asked::{Asked, encoded},
+    show::short,
+    shown::{DriftOf, Found, Front, NamedStack, Rows, Shown, spelled},
+    store::view::{Account, Control, Drifted, Exception, Happened, Part, Place, Providing, StackIn},
+};
 use fleet::{
     page::Quarantined,
     presence::{Compliance, Freshness, NotReady},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use manifests::report::State;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
@@ -27,8 +30,8 @@ pub(super) fn page(shown: &Shown, asked: &Asked, now: Timestamp) -> (String, Mar
         Shown::NotReady(part) => ("Not ready".into(), not_ready(part, asked)),
         Shown::Stacks(part) => ("Stacks".into(), stacks(part, asked)),
         Shown::Stack(named) => (format!("Stack {}", named.stack), one_stack(named, asked, now)),
-        Shown::Commits(rows) => ("Commits".into(), commits(rows, now)),
-        Shown::Commit(rollout) => (format!("Commit {}", short(&rollout.revision.commit)), one_commit(rollout, now)),
+        Shown::Commits(rows) => ("Commits".into(), commit::list(rows, now)),
+        Shown::Commit(rollout) => (format!("Commit {}", short(&rollout.revision.commit)), commit::page(rollout, now)),
         Shown::Drift(drift) => ("Drift".into(), drift_page(drift, asked, now)),
         Shown::Controls(rows) => ("Controls".into(), controls(rows)),
         Shown::Control(providing) => {
@@ -64,7 +67,7 @@ fn overview(front: &Front, now: Timestamp) -> (String, Markup) {
             li { b { (percent(compared, resources)) } span { "of " (grouped(resources)) " resources compared for drift" } }
             li { a href="/quarantine" { b { (grouped(front.overview.quarantine)) } span { "messages in quarantine" } } }
         }
-        @if let Some(newest) = &front.newest { (rollout(newest, now)) }
+        @if let Some(newest) = &front.newest { (commit::rollout(newest, now)) }
         section {
             h2 { "What to look at " small { "accounts, worst first" } }
             @if front.worst.is_empty() { p.quiet { (calm(front)) } } @else { (account_rows(&front.worst, now)) }
@@ -102,46 +105,6 @@ fn calm(front: &Front) -> &'static str {
 
 fn thirty(days: &[u64]) -> [u64; 30] {
     std::array::from_fn(|n| days.get(n).copied().unwrap_or_default())
-}
-
-/// How far a commit is, ring by ring.
-fn rollout(rollout: &Rollout, now: Timestamp) -> Markup {
-    let Rollout { revision, rings, converged, happened: _ } = rollout;
-    html! {
-        h2 {
-            "Commit " (commit(Some(&revision.commit)))
-            " " small { "first heard of " (time(revision.first, now)) ", " (signed(revision)) }
-        }
-        p {
-            (grouped(revision.applied)) " of " (grouped(revision.worked.max(revision.applied))) " accounts that worked towards it are at it"
-            @for (percent, seconds) in converged {
-                @if let Some(seconds) = seconds { ", " (percent) " % after " (span(SignedDuration::from_secs(*seconds))) }
-            }
-            "."
-        }
-        div.table { table {
-            caption { "By the accounts' label " code { "ring" } }
-            thead { tr { th scope="col" { "Ring" } th scope="col" { "At it" } th.n scope="col" { "Accounts" } th scope="col" { "Those that work towards it" } } }
-            tbody { @for ring in rings { tr {
-                th scope="row" { a href=(format!("/accounts?ring={}", encoded(&ring.ring))) {
-                    @if ring.ring.is_empty() { "no ring" } @else { (said(Some(&ring.ring))) }
-                } }
-                td { (bar(&[(State::InSync, ring.applied)].into(), ring.accounts, true)) }
-                td.n { (grouped(ring.applied)) " / " (grouped(ring.accounts)) }
-                td { (words(&ring.now)) }
-            } } }
-        } }
-    }
-}
-
-fn signed(revision: &Revision) -> Markup {
-    html! {
-        @match revision.signature {
-            "good" => { "signed by " (said(revision.signer.as_deref())) ", as all accounts say" }
-            "not-good" => { "an account says that its signature is not good" }
-            _ => { "its signature was not checked, or not by all accounts" }
-        }
-    }
 }
 
 /// `1 failed, 12 in sync`, the worst first.
@@ -253,30 +216,6 @@ fn stack_rows(rows: &[StackIn], now: Timestamp) -> Markup {
             td.why { (said(row.why.as_deref())) }
         } } }
     } } } }
-}
-
-fn commits(rows: &Rows<Revision>, now: Timestamp) -> Markup {
-    html! {
-        h1 { "Commits " small { "the newest 200, as accounts tell of them" } }
-        div.table { table {
-            thead { tr { th scope="col" { "Commit" } th scope="col" { "First heard of" } th scope="col" { "Signature" } th.n scope="col" { "At it now" } th.n scope="col" { "Reached it" } th scope="col" { "Work towards it now" } } }
-            tbody { @for row in &rows.rows { tr {
-                td { (commit(Some(&row.commit))) } td { (time(row.first, now)) } td { (signed(row)) }
-                td.n { (grouped(row.applied)) } td.n { (grouped(row.reached)) " / " (grouped(row.worked)) } td { (words(&row.now)) }
-            } } }
-        } }
-    }
-}
-
-fn one_commit(shown: &Rollout, now: Timestamp) -> Markup {
-    html! {
-        h1 { "Commit " span.id { (said(Some(&shown.revision.commit))) } }
-        (rollout(shown, now))
-        p { a href=(format!("/accounts?commit={}", encoded(&shown.revision.commit))) { "The accounts that work towards it" } ", "
-            (words(&shown.revision.now)) }
-        h2 { "What was done for it " small { "the newest; " a href=(format!("/events?commit={}", encoded(&shown.revision.commit))) { "all of it" } } }
-        (event_rows(&shown.happened, now))
-    }
 }
 
 fn drift_page(drift: &DriftOf, asked: &Asked, now: Timestamp) -> Markup {
@@ -423,8 +362,4 @@ fn search(found: &Found, now: Timestamp) -> Markup {
 /// Where the list goes on.
 fn more(next: Option<&str>, asked: &Asked) -> Markup {
     html! { @if let Some(next) = next { p.more { a href=(asked.with("after", Some(next))) rel="next" { "More" } } } }
-}
-
-fn short(commit: &str) -> String {
-    commit.chars().take(7).collect()
 }

@@ -1,6 +1,6 @@
 //! What a report says of its account's stacks, and of what people told its agent, as rows.
 
-use super::{Picture, json, ms, rank};
+use super::{Picture, json, ms, rank, word_of};
 use crate::store::{StoreError, signed};
 use fleet::presence::happened;
 use jiff::Timestamp;
@@ -111,8 +111,7 @@ impl Picture<'_> {
 
     /// The number of a list of controls; 0 is the empty one.
     fn provided(&self, names: &[String]) -> Result<i64, StoreError> {
-        let names: BTreeSet<&str> =
-            names.iter().map(String::as_str).filter(|name| name.len() <= 100).take(50).collect();
+        let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
         if names.is_empty() {
             return Ok(0);
         }
@@ -145,7 +144,7 @@ impl Picture<'_> {
                 place,
                 one.resource,
                 one.kind,
-                json(&one.how).trim_matches('"'),
+                word_of(&one.how),
                 json(&one.paths),
                 ms(happened(one.since, made)),
                 one.by,

@@ -1,14 +1,14 @@
 //! What reports tell of the past: what happened, and when an account was at which commit. It stays, whichever report is the newest.
 
-use super::{Picture, commit, json, ms};
+use super::{Picture, commit, ms, word_of};
 use crate::store::{StoreError, signed};
 use fleet::presence::happened;
 use jiff::Timestamp;
 use manifests::report::{Event, Signature};
 use rusqlite::{OptionalExtension, params};
 
-/// How many things a report tells of at most, and some.
-const EACH: usize = 128;
+/// More things than a report may tell of ([`crate::ingest`]).
+const EACH: i64 = 128;
 /// How many commits are told of: the newest.
 const REVISIONS: i64 = 1_000;
 
@@ -20,14 +20,12 @@ impl Picture<'_> {
         event: &Event,
         (n, received): (i64, Timestamp),
     ) -> Result<(), StoreError> {
-        for (i, one) in event.data.happened.iter().enumerate().take(EACH) {
-            let mut insert = self
-                .transaction
-                .prepare_cached("INSERT OR IGNORE INTO happened VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
-            let (what, at) = (json(&one.what), happened(one.at, received));
-            let what = what.trim_matches('"');
-            let inserted = insert.execute(params![
-                n * signed(EACH as u64) + signed(i as u64),
+        for (i, one) in event.data.happened.iter().enumerate() {
+            let mut insert =
+                self.transaction.prepare_cached("INSERT INTO happened VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+            let (what, at) = (word_of(&one.what), happened(one.at, received));
+            insert.execute(params![
+                n * EACH + signed(i as u64),
                 id,
                 ms(at),
                 what,
@@ -37,9 +35,7 @@ impl Picture<'_> {
                 one.sentence,
             ])?;
             drop(insert);
-            if inserted > 0 {
-                self.sum("day", what, at.as_second().div_euclid(86_400), 1);
-            }
+            self.sum("day", &what, at.as_second().div_euclid(86_400), 1);
         }
         Ok(())
     }
@@ -78,7 +74,7 @@ impl Picture<'_> {
         Ok(())
     }
 
-    fn revision(&self, revision: &str, event: &Event, at: i64) -> Result<(), StoreError> {
+    fn revision(&mut self, revision: &str, event: &Event, at: i64) -> Result<(), StoreError> {
         let source = &event.data.source;
         // What a report says of a signature is about the commit that it works towards; the worst that any account says counts.
         let is_own = commit(source.attempted.as_deref()).as_deref() == Some(revision);
@@ -96,14 +92,17 @@ impl Picture<'_> {
         drop(write);
         let mut old =
             self.transaction.prepare_cached("SELECT id FROM revision ORDER BY first DESC, id LIMIT -1 OFFSET ?1")?;
-        let old: Vec<String> = old.query_map([REVISIONS], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        for id in old {
+        let gone: Vec<String> = old.query_map([REVISIONS], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        drop(old);
+        for id in gone {
             self.transaction.prepare_cached("DELETE FROM progress WHERE revision = ?1")?.execute([&id])?;
             self.transaction.prepare_cached("DELETE FROM revision WHERE id = ?1")?.execute([&id])?;
             let mut clear = self
                 .transaction
                 .prepare_cached("DELETE FROM tally WHERE what IN ('worked', 'reached') AND key = ?1")?;
             clear.execute([&id])?;
+            // And what this batch is about to add to it.
+            self.sums.retain(|(what, key, _), _| !(matches!(*what, "worked" | "reached") && *key == id));
         }
         Ok(())
     }

@@ -74,7 +74,7 @@ pub(super) fn accounts(
 
 const SIGNED_MAX: i64 = i64::MAX;
 
-const STACK: &str = "SELECT s.account, a.name, p.region, p.stack, s.state, s.since, s.why \
+const STACK: &str = "SELECT s.account, a.name, p.region, p.stack, s.state, s.since, s.why, s.place \
                      FROM stack s JOIN place p ON p.id = s.place JOIN account a ON a.id = s.account";
 const HAPPENED: &str = "SELECT h.at, h.account, a.name, h.what, h.region, h.stack, h.revision, h.sentence \
                         FROM happened h JOIN account a ON a.id = h.account";
@@ -166,7 +166,7 @@ impl Store {
     /// When the store can't be read.
     pub fn controls(&self) -> Result<Vec<Control>, StoreError> {
         let mut found = BTreeMap::<String, BTreeMap<State, u64>>::new();
-        for (name, value, n) in keyed(&self.database, "control", "")? {
+        for (name, value, n) in keyed(&self.database, "control")? {
             found.entry(name).or_default().insert(state(value), n);
         }
         Ok(found.into_iter().map(|(control, states)| Control { control, states }).collect())
@@ -185,7 +185,6 @@ impl Store {
             "{STACK} WHERE s.provided IN (SELECT provided FROM control WHERE name = ?5) AND s.provided > 0 AND s.state = ?1
              AND (s.account, s.place) > (?2, ?3) ORDER BY s.account, s.place LIMIT ?4"
         );
-        let sql = sql.replacen("s.why FROM", "s.why, s.place FROM", 1);
         let found = worst_first(ranks(), after.and_then(cursor), ROWS, |state, (account, place), left| {
             all(&self.database, &sql, &[&state, &account, &place, &left, &name], |row| {
                 Ok((stack_of(row)?, row.get::<_, i64>(7)?))
@@ -226,28 +225,18 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn rings(&self, commit: &str) -> Result<Vec<Ring>, StoreError> {
-        let mut rings = BTreeMap::<String, (Ring, u64)>::new();
-        let spoke = keyed(&self.database, "ring", "")?.into_iter().map(|(ring, _, n)| (ring, n, 0));
-        let expected = keyed(&self.database, "expected", "")?.into_iter().map(|(ring, _, n)| (ring, 0, n));
-        for (ring, spoke, expected) in spoke.chain(expected) {
-            let new = || (Ring { ring: ring.clone(), accounts: 0, applied: 0, now: BTreeMap::new() }, 0);
-            let (known, of) = rings.entry(ring.clone()).or_insert_with(new);
-            (known.accounts, *of) = (known.accounts + spoke, *of + expected);
-        }
-        let is_list = rings.values().any(|(_, expected)| *expected > 0);
-        let mut rings: BTreeMap<String, Ring> = rings
-            .into_iter()
-            .map(|(name, (ring, expected))| {
-                let accounts = if is_list { expected } else { ring.accounts };
-                (name, Ring { accounts, ..ring })
-            })
-            .collect();
-        for ring in rings.values_mut() {
-            let key = format!("{commit} {}", ring.ring);
-            ring.applied = sum(&self.database, "ringApplied", &key)?;
-            ring.now = states(sums(&self.database, "ringAttempted", &key)?);
-        }
-        Ok(rings.into_values().collect())
+        // Where somebody said who is expected, whoever spoke in a ring is among those.
+        let expected = keyed(&self.database, "expected")?;
+        let counted = if expected.is_empty() { keyed(&self.database, "ring")? } else { expected };
+        let mut accounts = BTreeMap::<String, u64>::new();
+        counted.into_iter().for_each(|(ring, _, n)| *accounts.entry(ring).or_default() += n);
+        let ring = |(ring, accounts): (String, u64)| {
+            let key = format!("{commit} {ring}");
+            let applied = sum(&self.database, "ringApplied", &key)?;
+            let now = states(sums(&self.database, "ringAttempted", &key)?);
+            Ok(Ring { ring, accounts, applied, now })
+        };
+        accounts.into_iter().map(ring).collect()
     }
 
     /// After which time so many of a hundred accounts that ever worked towards a commit had reached it; `None` as long as they

@@ -79,30 +79,31 @@ pub(super) fn states(sums: BTreeMap<i64, u64>) -> BTreeMap<State, u64> {
     sums.into_iter().map(|(value, n)| (state(value), n)).collect()
 }
 
-/// All sums of a kind whose keys begin so.
-pub(super) fn keyed(database: &Connection, what: &str, prefix: &str) -> Result<Vec<(String, i64, u64)>, StoreError> {
-    let mut select = database.prepare_cached(
-        "SELECT key, value, n FROM tally WHERE what = ?1 AND key >= ?2 AND key < ?3 AND n <> 0 ORDER BY key, value",
-    )?;
-    let end = format!("{prefix}\u{10ffff}");
+/// All sums of a kind, by their keys.
+pub(super) fn keyed(database: &Connection, what: &str) -> Result<Vec<(String, i64, u64)>, StoreError> {
+    let mut select =
+        database.prepare_cached("SELECT key, value, n FROM tally WHERE what = ?1 AND n <> 0 ORDER BY key, value")?;
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.unsigned_abs()));
-    Ok(select.query_map([what, prefix, &end], read)?.collect::<Result<_, _>>()?)
+    Ok(select.query_map([what], read)?.collect::<Result<_, _>>()?)
+}
+
+/// Whether somebody has said who is expected.
+pub(in crate::store) fn is_list(database: &Connection) -> Result<bool, StoreError> {
+    let mut mark = database.prepare_cached("SELECT value FROM mark WHERE name = 'expected'")?;
+    let mark: Option<String> = mark.query_row([], |row| row.get(0)).optional()?;
+    Ok(mark.is_some_and(|mark| mark.starts_with("true")))
 }
 
 pub(super) fn overview(database: &Connection, moment: Moment) -> Result<Overview, StoreError> {
-    let is_list: bool = {
-        let mut mark = database.prepare_cached("SELECT value FROM mark WHERE name = 'expected'")?;
-        mark.query_row([], |row| row.get::<_, String>(0)).optional()?.is_some_and(|mark| mark.starts_with("true"))
-    };
     let count = |sql: &str| -> Result<u64, StoreError> {
         Ok(database.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
     };
-    let not_ready = match is_list {
+    let not_ready = match is_list(database)? {
         true => Some(count("SELECT count(*) FROM expected WHERE spoke = 0")?),
         false => None,
     };
     let counts = |what: &str| -> Result<BTreeMap<String, u64>, StoreError> {
-        Ok(keyed(database, what, "")?.into_iter().map(|(key, _, n)| (key, n)).collect())
+        Ok(keyed(database, what)?.into_iter().map(|(key, _, n)| (key, n)).collect())
     };
     Ok(Overview {
         compliance: compliance(database, moment, not_ready.unwrap_or_default())?,
