@@ -18,22 +18,18 @@ use fleet::{
 };
 use jiff::Timestamp;
 use manifests::id::Digest;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use std::{collections::BTreeMap, fs::File, path::Path};
+
 mod error;
 mod expect;
 mod picture;
+mod sql;
+mod sqlite;
 pub mod view;
 
 pub use error::StoreError;
 use picture::Picture;
-use std::{
-    collections::BTreeMap,
-    fs::{File, OpenOptions, TryLockError},
-    io,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use sql::{Database, Row, params};
 
 /// `HOLD`, so that other programs' databases are not taken for a store.
 const APPLICATION: u32 = 0x484f_4c44;
@@ -74,7 +70,7 @@ pub enum Access {
 /// A store.
 #[derive(Debug)]
 pub struct Store {
-    database: Connection,
+    database: Database,
     end: End,
     /// The list of those who are expected, as this process took it in last.
     expected: String,
@@ -88,17 +84,7 @@ impl Store {
     /// # Errors
     /// When there is none, it is something else, or another hub writes to it.
     pub fn open(path: &Path, access: Access) -> Result<Self, StoreError> {
-        let path = &itself(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
-        let lock = match access {
-            Access::Write(_) => Some(locked(path)?),
-            Access::Read | Access::Journal => None,
-        };
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut database = Connection::open_with_flags(path, flags).map_err(|error| unopened(path, error))?;
-        database.busy_timeout(Duration::from_secs(10))?;
-        // More than there are: what is prepared once stays so.
-        database.set_prepared_statement_cache_capacity(256);
-        prepare(&mut database, path, access)?;
+        let (database, lock) = sqlite::open(path, access)?;
         let end = end(&database)?;
         let mut store = Self { database, end, expected: String::new(), _lock: lock };
         if let Access::Write(_) = access {
@@ -114,13 +100,20 @@ impl Store {
 
     /// Shows every entry, in order, until one is refused.
     fn each<E: From<StoreError>>(&self, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<(), E> {
-        let read = |error: rusqlite::Error| StoreError::from(error);
-        let mut all = self.database.prepare(&format!("{ENTRIES} ORDER BY n")).map_err(read)?;
-        let mut rows = all.query([]).map_err(read)?;
-        while let Some(row) = rows.next().map_err(read)? {
-            each(entry(row)?)?;
+        /// How many are read at once; a text may be as long as a message.
+        const STEP: i64 = 64;
+        let sql = format!("{ENTRIES} WHERE n > ?1 ORDER BY n LIMIT ?2");
+        let mut after = i64::MIN;
+        loop {
+            let mut last = None;
+            let some = self.database.rows(&sql, params![after, STEP], |row| {
+                last = Some(row.get(0)?);
+                Ok(entry(row))
+            })?;
+            let Some(last) = last else { return Ok(()) };
+            some.into_iter().try_for_each(|entry| each(entry?))?;
+            after = last;
         }
-        Ok(())
     }
 
     /// Shows every entry, in order, as long as each follows from what is before it.
@@ -149,11 +142,10 @@ impl Store {
         if let Some(noted) = noted.filter(|_| !found) {
             return Err(Broken::Noted { n: noted.entries }.into());
         }
-        let whole: String = self.database.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-        if whole != "ok" {
-            return Err(StoreError::Damaged(whole));
+        match self.database.damage()? {
+            None => Ok(end),
+            Some(damage) => Err(StoreError::Damaged(damage)),
         }
-        Ok(end)
     }
 
     /// Takes in entries of another store's journal, all or none; the same ones again are no harm.
@@ -161,16 +153,13 @@ impl Store {
     /// # Errors
     /// When it does not follow from what is here.
     pub fn take(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
-        let transaction = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.database.begin()?;
         let mut end = end(&transaction)?;
         for entry in entries {
             if entry.n <= end.entries {
-                let same = transaction.query_row(
-                    "SELECT chain = ?2 FROM journal WHERE n = ?1",
-                    params![signed(entry.n), entry.chain.0],
-                    |row| row.get(0),
-                );
-                if !same.optional()?.unwrap_or(false) {
+                let sql = "SELECT chain = ?2 FROM journal WHERE n = ?1";
+                let same = transaction.row(sql, params![signed(entry.n), entry.chain.0], |row| row.get(0))?;
+                if !same.unwrap_or(false) {
                     return Err(StoreError::Other { entries: end.entries, n: entry.n });
                 }
             } else {
@@ -195,15 +184,11 @@ impl Store {
             if from >= self.end.entries {
                 return Ok(());
             }
-            let transaction = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = self.database.begin()?;
             let mut picture = Picture::new(&transaction);
-            {
-                let mut all = transaction.prepare_cached(&format!("{ENTRIES} WHERE n > ?1 ORDER BY n LIMIT ?2"))?;
-                let mut rows = all.query([signed(from), signed(STEP)])?;
-                while let Some(row) = rows.next()? {
-                    let entry = entry(row)?;
-                    picture.take(entry.n, &entry.body, entry.received)?;
-                }
+            let sql = format!("{ENTRIES} WHERE n > ?1 ORDER BY n LIMIT ?2");
+            for entry in transaction.rows(&sql, params![signed(from), signed(STEP)], entry)? {
+                picture.take(entry.n, &entry.body, entry.received)?;
             }
             picture.end((from + STEP).min(self.end.entries))?;
             transaction.commit()?;
@@ -213,7 +198,7 @@ impl Store {
 
 impl Keep for Store {
     fn keep(&mut self, bodies: &[&str], received: Timestamp) -> Result<Vec<Heard>, StoreError> {
-        let transaction = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.database.begin()?;
         let (mut end, mut heard) = (end(&transaction)?, Vec::with_capacity(bodies.len()));
         let mut picture = Picture::new(&transaction);
         for body in bodies {
@@ -242,98 +227,18 @@ impl Keep for Store {
     }
 }
 
-/// The file that is meant, whatever leads to it: there is one lock for it. To SQLite `:memory:` and `file:…` are no files, and
-/// what is kept there is kept nowhere.
-fn itself(path: &Path) -> io::Result<PathBuf> {
-    match path.canonicalize() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => std::path::absolute(path),
-        found => found,
-    }
-}
-
-/// The one writer's lock, and the file itself: readable by nobody but its owner.
-fn locked(path: &Path) -> Result<File, StoreError> {
-    let file = |path: &Path| {
-        let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
-        opened.map_err(|source| StoreError::File { path: path.to_owned(), source })
-    };
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let lock = file(Path::new(&name))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => return Err(StoreError::File { path: PathBuf::from(name), source }),
-    }
-    file(path)?;
-    Ok(lock)
-}
-
-fn unopened(path: &Path, error: rusqlite::Error) -> StoreError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => StoreError::Foreign { path: path.to_owned() },
-        Some(ErrorCode::CannotOpen) => {
-            StoreError::File { path: path.to_owned(), source: io::Error::other(crate::chain(&error)) }
-        }
-        Some(_) | None => error.into(),
-    }
-}
-
-/// Sees that it is a store, and brings it to the newest form.
-fn prepare(database: &mut Connection, path: &Path, access: Access) -> Result<(), StoreError> {
-    let number =
-        |database: &Connection, name: &str| database.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
-    let application = number(database, "application_id").map_err(|error| unopened(path, error))?;
-    let found = number(database, "user_version")?;
-    let tables: u32 = database.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    let known = newest();
-    let is_new = (application, found, tables) == (0, 0, 0);
-    if !is_new && application != APPLICATION {
-        return Err(StoreError::Foreign { path: path.to_owned() });
-    }
-    if found > known {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known });
-    }
-    match access {
-        Access::Read | Access::Journal if found == 0 => Err(StoreError::Foreign { path: path.to_owned() }),
-        // It is brought forward by whoever writes.
-        Access::Read if found < known => Err(StoreError::Older { path: path.to_owned(), found, known }),
-        Access::Read | Access::Journal => Ok(database.pragma_update(None, "query_only", true)?),
-        Access::Write(size) => writable(database, found, size),
-    }
-}
-
-/// Brings the file from this form to the newest, and bounds it.
-fn writable(database: &mut Connection, found: u32, size: Option<u64>) -> Result<(), StoreError> {
-    database.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    // A commit that was answered for survives the machine.
-    database.pragma_update(None, "synchronous", "FULL")?;
-    let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for form in FORMS.iter().skip(found as usize) {
-        transaction.execute_batch(form)?;
-    }
-    transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.pragma_update(None, "user_version", newest())?;
-    transaction.commit()?;
-    if let Some(size) = size {
-        let page: u32 = database.pragma_query_value(None, "page_size", |row| row.get(0))?;
-        let pages = i64::try_from(size / u64::from(page.max(1))).unwrap_or(i64::MAX).max(1);
-        database.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
-    }
-    Ok(())
-}
-
 /// Everything of an entry.
 const ENTRIES: &str = "SELECT n, received, chain, digest, body FROM journal";
 
-fn end(database: &Connection) -> Result<End, StoreError> {
-    let mut last = database.prepare_cached("SELECT n, chain FROM journal ORDER BY n DESC LIMIT 1")?;
-    let last = last.query_row([], |row| Ok((row.get::<_, i64>(0)?, Digest(row.get(1)?)))).optional()?;
-    Ok(last.map_or(End::NOTHING, |(n, chain)| End { entries: n.unsigned_abs(), chain }))
+fn end(database: &Database) -> Result<End, StoreError> {
+    let last = database.row("SELECT n, chain FROM journal ORDER BY n DESC LIMIT 1", params![], |row| {
+        Ok(End { entries: row.get::<i64>(0)?.unsigned_abs(), chain: Digest(row.get(1)?) })
+    })?;
+    Ok(last.unwrap_or(End::NOTHING))
 }
 
 /// An entry as it stands there. Nothing is made to fit: what does not is not what was received.
-fn entry(row: &rusqlite::Row<'_>) -> Result<Entry, StoreError> {
+fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {
     let (n, received): (i64, i64) = (row.get(0)?, row.get(1)?);
     let (digest, body): (Digest, Vec<u8>) = (Digest(row.get(3)?), row.get(4)?);
     let odd = |what| Broken::Odd { n: n.unsigned_abs(), what };
@@ -347,23 +252,22 @@ fn entry(row: &rusqlite::Row<'_>) -> Result<Entry, StoreError> {
 }
 
 /// Whether this very text is there.
-fn is_known(transaction: &Transaction<'_>, body: &str) -> Result<bool, StoreError> {
-    let mut known = transaction.prepare_cached("SELECT body = ?2 FROM journal WHERE digest = ?1")?;
-    let same = known.query_row(params![Digest::of(body.as_bytes()).0, body.as_bytes()], |row| row.get(0));
-    match same.optional()? {
+fn is_known(database: &Database, body: &str) -> Result<bool, StoreError> {
+    let values = params![Digest::of(body.as_bytes()).0, body.as_bytes()];
+    match database.row("SELECT body = ?2 FROM journal WHERE digest = ?1", values, |row| row.get(0))? {
         None => Ok(false),
         Some(true) => Ok(true),
         Some(false) => Err(StoreError::Damaged("an entry has the digest of another text".into())),
     }
 }
 
-fn insert(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
+fn insert(database: &Database, entry: &Entry) -> Result<(), StoreError> {
     let Entry { n, received, chain, body } = entry;
     let digest = Digest::of(body.as_bytes());
-    let mut insert = transaction
-        .prepare_cached("INSERT INTO journal (n, received, chain, digest, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    insert.execute(params![signed(*n), received.as_millisecond(), chain.0, digest.0, body.as_bytes()])?;
-    Ok(())
+    database.execute(
+        "INSERT INTO journal (n, received, chain, digest, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![signed(*n), received.as_millisecond(), chain.0, digest.0, body.as_bytes()],
+    )
 }
 
 /// SQLite's numbers have a sign; nobody gets so far.

@@ -5,9 +5,9 @@
 use super::{
     Store, StoreError,
     picture::{Picture, json, number},
+    sql::{Transaction, params},
 };
 use manifests::{fleet, id::Digest};
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::BTreeMap;
 
 /// The label whose values are rings.
@@ -24,12 +24,14 @@ impl Store {
         if self.expected == mark {
             return Ok(());
         }
-        let transaction = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.database.begin()?;
         let sql = "SELECT value FROM mark WHERE name = 'expected'";
-        let known: Option<String> = transaction.query_row(sql, [], |row| row.get(0)).optional()?;
+        let known: Option<String> = transaction.row(sql, params![], |row| row.get(0))?;
         if known.as_ref() != Some(&mark) {
             rewrite(&transaction, &wanted, expected.is_some())?;
-            transaction.execute("INSERT OR REPLACE INTO mark VALUES ('expected', ?1)", [&mark])?;
+            let sql =
+                "INSERT INTO mark VALUES ('expected', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+            transaction.execute(sql, params![mark])?;
         }
         transaction.commit()?;
         self.expected = mark;
@@ -43,22 +45,18 @@ fn row((id, account): (&manifests::id::AccountId, &fleet::Account)) -> (i64, Row
 }
 
 fn rewrite(transaction: &Transaction<'_>, wanted: &BTreeMap<i64, Row>, is_list: bool) -> Result<(), StoreError> {
-    let mut before: BTreeMap<i64, Row> = BTreeMap::new();
-    {
-        let mut all = transaction.prepare_cached("SELECT id, name, ring FROM expected")?;
-        let mut rows = all.query([])?;
-        while let Some(row) = rows.next()? {
-            before.insert(row.get(0)?, (row.get(1)?, row.get(2)?));
-        }
-    }
+    let sql = "SELECT id, name, ring FROM expected";
+    let before = transaction.rows(sql, params![], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+    let before: BTreeMap<i64, Row> = before.into_iter().collect();
     for id in before.keys().filter(|id| !wanted.contains_key(id)) {
-        transaction.prepare_cached("DELETE FROM expected WHERE id = ?1")?.execute([id])?;
+        transaction.execute("DELETE FROM expected WHERE id = ?1", params![id])?;
     }
     for (id, (name, ring)) in wanted.iter().filter(|(id, row)| before.get(id) != Some(row)) {
-        let mut write = transaction.prepare_cached(
-            "INSERT OR REPLACE INTO expected VALUES (?1, ?2, ?3, EXISTS (SELECT 1 FROM account WHERE id = ?1))",
+        transaction.execute(
+            "INSERT INTO expected VALUES (?1, ?2, ?3, (SELECT count(*) FROM account WHERE id = ?1))
+             ON CONFLICT (id) DO UPDATE SET name = excluded.name, ring = excluded.ring, spoke = excluded.spoke",
+            params![id, name, ring],
         )?;
-        write.execute(params![id, name, ring])?;
     }
     let mut picture = Picture::new(transaction);
     for (_, ring) in before.values() {
@@ -67,10 +65,7 @@ fn rewrite(transaction: &Transaction<'_>, wanted: &BTreeMap<i64, Row>, is_list: 
     for (_, ring) in wanted.values() {
         picture.sum("expected", ring, 0, 1);
     }
-    let spoke: Vec<i64> = {
-        let mut all = transaction.prepare_cached("SELECT id FROM account")?;
-        all.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
-    };
+    let spoke = transaction.rows("SELECT id FROM account", params![], |row| row.get::<i64>(0))?;
     for id in spoke {
         let ring = wanted.get(&id).map(|(_, ring)| ring.as_str());
         picture.moved(id, ring.unwrap_or_default(), is_list && ring.is_none())?;

@@ -9,6 +9,7 @@ mod told;
 
 use super::{
     StoreError, signed,
+    sql::{Transaction, params},
     view::{event as event_of, is_list},
 };
 use crate::{ingest, keep::Heard};
@@ -23,7 +24,6 @@ use manifests::{
     id::{AccountId, CommitId, Digest},
     report::{Event, Report, State},
 };
-use rusqlite::{OptionalExtension, Transaction, params};
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
@@ -65,12 +65,12 @@ impl<'t> Picture<'t> {
 
     fn refuse(&mut self, body: &str, reason: String, received: Timestamp) -> Result<Heard, StoreError> {
         let refused = Refused::of(body.as_bytes(), reason.clone(), received);
-        let mut insert = self.transaction.prepare_cached(
-            "INSERT INTO quarantine VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO UPDATE SET received = min(received, excluded.received)",
+        self.transaction.execute(
+            "INSERT INTO quarantine VALUES (?1, ?2, ?3, ?4) ON CONFLICT (digest) DO UPDATE SET
+                 received = CASE WHEN excluded.received < quarantine.received THEN excluded.received
+                                 ELSE quarantine.received END",
+            params![Digest::of(body.as_bytes()).0, ms(received), refused.reason, refused.begins],
         )?;
-        let digest = Digest::of(body.as_bytes()).0;
-        insert.execute(params![digest, ms(received), refused.reason, refused.begins])?;
         self.sum("heard", "refused", 0, 1);
         Ok(Heard { outcome: Outcome::Refused(reason), event: None })
     }
@@ -160,9 +160,9 @@ impl<'t> Picture<'t> {
 
     /// An account that speaks for the first time: its ring, and whether nobody expects it.
     fn welcome(&self, id: i64) -> Result<(String, bool), StoreError> {
-        self.transaction.prepare_cached("UPDATE expected SET spoke = 1 WHERE id = ?1")?.execute([id])?;
-        let mut ring = self.transaction.prepare_cached("SELECT ring FROM expected WHERE id = ?1")?;
-        if let Some(ring) = ring.query_row([id], |row| row.get(0)).optional()? {
+        self.transaction.execute("UPDATE expected SET spoke = 1 WHERE id = ?1", params![id])?;
+        let sql = "SELECT ring FROM expected WHERE id = ?1";
+        if let Some(ring) = self.transaction.row(sql, params![id], |row| row.get(0))? {
             return Ok((ring, false));
         }
         Ok((String::new(), is_list(self.transaction)?))
@@ -180,10 +180,8 @@ impl<'t> Picture<'t> {
         }
         (row.ring, row.unexpected) = (ring.to_owned(), unexpected);
         self.count(&row, 1);
-        let mut update =
-            self.transaction.prepare_cached("UPDATE account SET ring = ?2, unexpected = ?3 WHERE id = ?1")?;
-        update.execute(params![id, ring, unexpected])?;
-        Ok(())
+        let sql = "UPDATE account SET ring = ?2, unexpected = ?3 WHERE id = ?1";
+        self.transaction.execute(sql, params![id, ring, unexpected])
     }
 
     /// Adds an account to the sums, or takes it out of them.
@@ -226,43 +224,37 @@ impl<'t> Picture<'t> {
     pub(super) fn end(self, n: u64) -> Result<(), StoreError> {
         let transaction = self.transaction;
         self.settle()?;
-        let mut bound = transaction.prepare_cached(
+        transaction.execute(
             "DELETE FROM quarantine WHERE digest IN (SELECT digest FROM quarantine ORDER BY received DESC, digest DESC
-             LIMIT -1 OFFSET ?1)",
+             LIMIT 1000000000 OFFSET ?1)",
+            params![QUARANTINE],
         )?;
-        bound.execute([QUARANTINE])?;
-        let mut mark = transaction.prepare_cached("INSERT OR REPLACE INTO mark VALUES ('journal', ?1)")?;
-        mark.execute([n.to_string()])?;
-        Ok(())
+        let sql = "INSERT INTO mark VALUES ('journal', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        transaction.execute(sql, params![n.to_string()])
     }
 
     /// Writes the sums.
     pub(super) fn settle(self) -> Result<(), StoreError> {
+        let transaction = self.transaction;
         for ((what, key, value), by) in self.sums.into_iter().filter(|(_, by)| *by != 0) {
-            let mut write = self.transaction.prepare_cached(
-                "INSERT INTO tally VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+            transaction.execute(
+                "INSERT INTO tally VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (what, key, value) DO UPDATE SET n = tally.n + excluded.n",
+                params![what, key, value, by],
             )?;
-            write.execute(params![what, key, value, by])?;
             if by < 0 {
-                let mut clear = self
-                    .transaction
-                    .prepare_cached("DELETE FROM tally WHERE what = ?1 AND key = ?2 AND value = ?3 AND n = 0")?;
-                clear.execute(params![what, key, value])?;
+                let sql = "DELETE FROM tally WHERE what = ?1 AND key = ?2 AND value = ?3 AND n = 0";
+                transaction.execute(sql, params![what, key, value])?;
             }
         }
         for place in self.left {
-            let mut clear = self.transaction.prepare_cached(
-                "DELETE FROM place WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM stack WHERE place = ?1)",
-            )?;
-            clear.execute([place])?;
+            let sql = "DELETE FROM place WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM stack WHERE place = ?1)";
+            transaction.execute(sql, params![place])?;
         }
         for provided in self.lists {
             let of = "NOT EXISTS (SELECT 1 FROM stack WHERE provided = ?1 AND provided > 0)";
-            let mut clear =
-                self.transaction.prepare_cached(&format!("DELETE FROM control WHERE provided = ?1 AND {of}"))?;
-            clear.execute([provided])?;
-            let mut clear = self.transaction.prepare_cached(&format!("DELETE FROM provided WHERE id = ?1 AND {of}"))?;
-            clear.execute([provided])?;
+            transaction.execute(&format!("DELETE FROM control WHERE provided = ?1 AND {of}"), params![provided])?;
+            transaction.execute(&format!("DELETE FROM provided WHERE id = ?1 AND {of}"), params![provided])?;
         }
         Ok(())
     }

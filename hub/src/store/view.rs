@@ -6,6 +6,7 @@
 use super::{
     Store, StoreError,
     picture::{at, ms, rank, state},
+    sql::{Database, Param, Row, params},
 };
 use crate::ingest;
 use fleet::{
@@ -17,7 +18,6 @@ use manifests::{
     id::{AccountId, Digest},
     report::{Event, State},
 };
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -102,14 +102,14 @@ pub struct Moment {
 }
 
 /// How far the journal has been read.
-pub(super) fn mark(database: &Connection) -> Result<u64, StoreError> {
-    let mut mark = database.prepare_cached("SELECT value FROM mark WHERE name = 'journal'")?;
-    let mark: Option<String> = mark.query_row([], |row| row.get(0)).optional()?;
+pub(super) fn mark(database: &Database) -> Result<u64, StoreError> {
+    let sql = "SELECT value FROM mark WHERE name = 'journal'";
+    let mark: Option<String> = first(database, sql, &[], |row| row.get(0))?;
     Ok(mark.and_then(|mark| mark.parse().ok()).unwrap_or_default())
 }
 
 /// What a terminal shows of a store: the first of everything.
-pub(super) fn page(database: &Connection, view: &View<'_>) -> Result<Page, StoreError> {
+pub(super) fn page(database: &Database, view: &View<'_>) -> Result<Page, StoreError> {
     let moment = Moment { patience: view.patience, now: view.now };
     let overview = overview(database, moment)?;
     let part = lists::accounts(database, moment, &Filter::default(), None, 30)?;
@@ -130,15 +130,15 @@ pub(super) fn page(database: &Connection, view: &View<'_>) -> Result<Page, Store
 }
 
 /// An account as the terminal lists it: how its stacks stand is in its newest report.
-fn listed(database: &Connection, row: Account) -> Result<Listed, StoreError> {
+fn listed(database: &Database, row: Account) -> Result<Listed, StoreError> {
     let mut stacks = BTreeMap::new();
     let event = event(database, row.n)?;
     for stack in event.iter().flat_map(|event| &event.data.stacks) {
         *stacks.entry(stack.state).or_default() += 1;
     }
-    let mut heard = database.prepare_cached("SELECT heard FROM account WHERE id = ?1")?;
-    let heard: String = heard.query_row([super::picture::number(&row.account)], |row| row.get(0))?;
-    let heard: fleet::fold::Heard = serde_json::from_str(&heard).unwrap_or_default();
+    let sql = "SELECT heard FROM account WHERE id = ?1";
+    let heard: Option<String> = first(database, sql, &[&super::picture::number(&row.account)], |row| row.get(0))?;
+    let heard: fleet::fold::Heard = heard.and_then(|heard| serde_json::from_str(&heard).ok()).unwrap_or_default();
     let source = event.map(|event| event.data.source);
     Ok(Listed {
         account: row.account,
@@ -157,9 +157,9 @@ fn listed(database: &Connection, row: Account) -> Result<Listed, StoreError> {
     })
 }
 
-fn account_of(row: &Row<'_>, moment: Moment) -> rusqlite::Result<Account> {
+fn account_of(row: &Row<'_>, moment: Moment) -> Result<Account, StoreError> {
     let seen = at(row.get(10)?);
-    let count = |at| row.get::<_, i64>(at).map(i64::unsigned_abs);
+    let count = |at| row.get::<i64>(at).map(i64::unsigned_abs);
     let (epoch, sequence): (String, i64) = (row.get(13)?, row.get(14)?);
     Ok(Account {
         account: id(row.get(0)?),
@@ -188,30 +188,25 @@ fn id(number: i64) -> AccountId {
 }
 
 /// The report in an entry of the journal.
-pub(super) fn event(database: &Connection, n: i64) -> Result<Option<Event>, StoreError> {
-    let mut body = database.prepare_cached("SELECT body FROM journal WHERE n = ?1")?;
-    let body: Option<Vec<u8>> = body.query_row([n], |row| row.get(0)).optional()?;
+pub(super) fn event(database: &Database, n: i64) -> Result<Option<Event>, StoreError> {
+    let body: Option<Vec<u8>> = first(database, "SELECT body FROM journal WHERE n = ?1", &[&n], |row| row.get(0))?;
     Ok(body.and_then(|body| ingest::read(&String::from_utf8(body).ok()?).ok()))
 }
 
 /// The expected accounts that never spoke, after this one.
-fn not_ready(database: &Connection, after: i64, rows: i64) -> Result<Vec<NotReady>, StoreError> {
-    let mut select =
-        database.prepare_cached("SELECT id, name FROM expected WHERE spoke = 0 AND id > ?1 ORDER BY id LIMIT ?2")?;
-    let read = |row: &Row<'_>| Ok(NotReady { account: id(row.get(0)?), name: row.get(1)? });
-    Ok(select.query_map(params![after, rows], read)?.collect::<Result<_, _>>()?)
+fn not_ready(database: &Database, after: i64, rows: i64) -> Result<Vec<NotReady>, StoreError> {
+    let sql = "SELECT id, name FROM expected WHERE spoke = 0 AND id > ?1 ORDER BY id LIMIT ?2";
+    all(database, sql, params![after, rows], |row| Ok(NotReady { account: id(row.get(0)?), name: row.get(1)? }))
 }
 
 /// What was refused last, oldest first.
-fn quarantine(database: &Connection) -> Result<Vec<Quarantined>, StoreError> {
-    let mut select = database.prepare_cached(
-        "SELECT digest, received, reason, begins FROM quarantine ORDER BY received DESC, digest DESC LIMIT ?1",
-    )?;
+fn quarantine(database: &Database) -> Result<Vec<Quarantined>, StoreError> {
+    let sql = "SELECT digest, received, reason, begins FROM quarantine ORDER BY received DESC, digest DESC LIMIT ?1";
     let read = |row: &Row<'_>| {
         let digest = Digest(row.get(0)?);
         Ok(Quarantined { digest, received: at(row.get(1)?), reason: row.get(2)?, begins: row.get(3)? })
     };
-    let mut all: Vec<Quarantined> = select.query_map([MORE - 1], read)?.collect::<Result<_, _>>()?;
+    let mut all = all(database, sql, &[&(MORE - 1)], read)?;
     all.reverse();
     Ok(all)
 }
@@ -265,22 +260,22 @@ fn part<T>(mut rows: Vec<T>, most: usize, cursor: impl FnOnce(&T) -> String) -> 
 
 /// One row or none.
 fn first<T>(
-    database: &Connection,
+    database: &Database,
     sql: &str,
-    with: &[&dyn ToSql],
-    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    with: &[&dyn Param],
+    read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {
-    Ok(database.prepare_cached(sql)?.query_row(with, read).optional()?)
+    database.row(sql, with, read)
 }
 
 /// All rows.
 fn all<T>(
-    database: &Connection,
+    database: &Database,
     sql: &str,
-    with: &[&dyn ToSql],
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    with: &[&dyn Param],
+    read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    Ok(database.prepare_cached(sql)?.query_map(with, read)?.collect::<Result<_, _>>()?)
+    database.rows(sql, with, read)
 }
 
 impl Store {

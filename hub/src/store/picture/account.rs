@@ -1,10 +1,12 @@
 //! The row of an account: how its newest report stands, and what is known of all of them.
 
 use super::{Picture, at, json, ms};
-use crate::store::{StoreError, signed};
+use crate::store::{
+    StoreError, signed,
+    sql::{Row, params},
+};
 use fleet::{fold::Standing, presence::Share};
 use manifests::report::Event;
-use rusqlite::{OptionalExtension, params};
 
 /// What the tables say of an account.
 pub(super) struct Account {
@@ -23,17 +25,16 @@ pub(super) struct Account {
 
 impl Picture<'_> {
     pub(super) fn account(&self, id: i64) -> Result<Option<Account>, StoreError> {
-        let mut select = self.transaction.prepare_cached(
-            "SELECT epoch, sequence, time, received, heard, n, state, since, ring, unexpected, applied, attempted, version,
-                    good, stacks, stacks_good, resources, compared, form
-             FROM account WHERE id = ?1",
-        )?;
-        let read = |row: &rusqlite::Row<'_>| {
+        let sql =
+            "SELECT epoch, sequence, time, received, heard, n, state, since, ring, unexpected, applied, attempted,
+                          version, good, stacks, stacks_good, resources, compared, form
+                   FROM account WHERE id = ?1";
+        let read = |row: &Row<'_>| {
             let heard: String = row.get(4)?;
-            let count = |at| row.get::<_, i64>(at).map(i64::unsigned_abs);
+            let count = |at| row.get::<i64>(at).map(i64::unsigned_abs);
             let standing = Standing {
                 epoch: row.get(0)?,
-                sequence: row.get::<_, i64>(1)?.cast_unsigned(),
+                sequence: row.get::<i64>(1)?.cast_unsigned(),
                 time: at(row.get(2)?),
                 received: at(row.get(3)?),
                 heard: serde_json::from_str(&heard).unwrap_or_default(),
@@ -59,26 +60,25 @@ impl Picture<'_> {
                 form: row.get(18)?,
             })
         };
-        Ok(select.query_row([id], read).optional()?)
+        self.transaction.row(sql, params![id], read)
     }
 
     /// Writes what is known of an account's reports, and nothing else.
     pub(super) fn stand(&self, id: i64, standing: &Standing) -> Result<(), StoreError> {
-        let mut update = self.transaction.prepare_cached(
-            "UPDATE account SET received = ?2, seen = min(time, ?2), heard = ?3, missing = ?4 WHERE id = ?1",
-        )?;
-        let missing = gaps(standing);
-        update.execute(params![id, ms(standing.received), json(&standing.heard), missing])?;
-        Ok(())
+        self.transaction.execute(
+            "UPDATE account SET received = ?2, seen = CASE WHEN time < ?2 THEN time ELSE ?2 END, heard = ?3, missing = ?4
+             WHERE id = ?1",
+            params![id, ms(standing.received), json(&standing.heard), gaps(standing)],
+        )
     }
 
     pub(super) fn write(&self, id: i64, event: &Event, row: &Account, why: Option<&String>) -> Result<(), StoreError> {
         let Account { standing, share, .. } = row;
-        let mut write = self.transaction.prepare_cached(
+        self.transaction.execute(
             // Not REPLACE, which would write every index anew.
             "INSERT INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
                                          ?21, ?22, ?23, ?24, ?25)
-             ON CONFLICT DO UPDATE SET
+             ON CONFLICT (id) DO UPDATE SET
                  name = excluded.name, ring = excluded.ring, unexpected = excluded.unexpected, n = excluded.n, epoch
                  = excluded.epoch, sequence = excluded.sequence, time = excluded.time, received = excluded.received,
                  seen = excluded.seen, heard = excluded.heard, missing = excluded.missing, state = excluded.state,
@@ -86,8 +86,7 @@ impl Picture<'_> {
                  excluded.attempted, version = excluded.version, region = excluded.region, good = excluded.good,
                  stacks = excluded.stacks, stacks_good = excluded.stacks_good, resources = excluded.resources,
                  compared = excluded.compared, form = excluded.form",
-        )?;
-        write.execute(params![
+            params![
             id,
             event.data.account_name,
             row.ring,
@@ -106,15 +105,14 @@ impl Picture<'_> {
             row.applied,
             row.attempted,
             row.version,
-            event.data.agent.region.as_ref(),
+            AsRef::<str>::as_ref(&event.data.agent.region),
             share.good,
             signed(share.stacks),
             signed(share.stacks_good),
             signed(share.resources),
             signed(share.compared),
             row.form,
-        ])?;
-        Ok(())
+        ])
     }
 }
 

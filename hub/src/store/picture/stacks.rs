@@ -1,11 +1,13 @@
 //! What a report says of its account's stacks, and of what people told its agent, as rows.
 
 use super::{Picture, json, ms, rank, word_of};
-use crate::store::{StoreError, signed};
+use crate::store::{
+    StoreError, signed,
+    sql::{Param, Row, params},
+};
 use fleet::presence::happened;
 use jiff::Timestamp;
 use manifests::report::{Event, Report, StackReport};
-use rusqlite::{OptionalExtension, params};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A stack's row, without its key.
@@ -26,7 +28,7 @@ impl Picture<'_> {
         unexpected: bool,
     ) -> Result<(), StoreError> {
         let mut before = self.known(id)?;
-        self.transaction.prepare_cached("DELETE FROM drifted WHERE account = ?1")?.execute([id])?;
+        self.transaction.execute("DELETE FROM drifted WHERE account = ?1", params![id])?;
         // Of one that is there twice the worse counts.
         let mut told: BTreeMap<i64, &StackReport> = BTreeMap::new();
         for stack in &event.data.stacks {
@@ -45,21 +47,19 @@ impl Picture<'_> {
                 continue;
             }
             let same = known.as_ref().is_some_and(|known| known.state == row.state);
-            let mut write = self.transaction.prepare_cached(
-                "INSERT INTO stack VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET state = excluded.state,
-                 since = iif(?7, since, excluded.since), provided = excluded.provided, why = excluded.why",
+            self.transaction.execute(
+                "INSERT INTO stack VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (account, place) DO UPDATE SET
+                     state = excluded.state, since = CASE WHEN ?7 = 1 THEN stack.since ELSE excluded.since END,
+                     provided = excluded.provided, why = excluded.why",
+                params![id, place, row.state, made.as_second(), row.provided, row.why, same],
             )?;
-            write.execute(params![id, place, row.state, made.as_second(), row.provided, row.why, same])?;
-            drop(write);
             if let Some(known) = known {
                 self.count_stack(place, &known, (unexpected, -1))?;
             }
             self.count_stack(place, &row, (unexpected, 1))?;
         }
         for (place, gone) in before {
-            let mut delete = self.transaction.prepare_cached("DELETE FROM stack WHERE account = ?1 AND place = ?2")?;
-            delete.execute([id, place])?;
-            drop(delete);
+            self.transaction.execute("DELETE FROM stack WHERE account = ?1 AND place = ?2", params![id, place])?;
             self.left.insert(place);
             self.count_stack(place, &gone, (unexpected, -1))?;
         }
@@ -67,12 +67,10 @@ impl Picture<'_> {
     }
 
     fn known(&self, id: i64) -> Result<BTreeMap<i64, Stack>, StoreError> {
-        let mut select =
-            self.transaction.prepare_cached("SELECT place, state, provided, why FROM stack WHERE account = ?1")?;
-        let read = |row: &rusqlite::Row<'_>| {
-            Ok((row.get(0)?, Stack { state: row.get(1)?, provided: row.get(2)?, why: row.get(3)? }))
-        };
-        Ok(select.query_map([id], read)?.collect::<Result<_, _>>()?)
+        let sql = "SELECT place, state, provided, why FROM stack WHERE account = ?1";
+        let read =
+            |row: &Row<'_>| Ok((row.get(0)?, Stack { state: row.get(1)?, provided: row.get(2)?, why: row.get(3)? }));
+        Ok(self.transaction.rows(sql, params![id], read)?.into_iter().collect())
     }
 
     /// Adds all stacks of an account to the sums, or takes them out.
@@ -98,15 +96,20 @@ impl Picture<'_> {
     }
 
     fn place(&self, stack: &str, region: &str, manifest: &str) -> Result<i64, StoreError> {
-        let mut known = self
-            .transaction
-            .prepare_cached("SELECT id FROM place WHERE stack = ?1 AND region = ?2 AND manifest = ?3")?;
-        if let Some(id) = known.query_row([stack, region, manifest], |row| row.get(0)).optional()? {
+        let values = params![stack, region, manifest];
+        let sql = "SELECT id FROM place WHERE stack = ?1 AND region = ?2 AND manifest = ?3";
+        if let Some(id) = self.transaction.row(sql, values, |row| row.get(0))? {
             return Ok(id);
         }
-        let mut insert =
-            self.transaction.prepare_cached("INSERT INTO place (stack, region, manifest) VALUES (?1, ?2, ?3)")?;
-        Ok(insert.insert([stack, region, manifest])?)
+        let sql = "INSERT INTO place (id, stack, region, manifest)
+                   VALUES ((SELECT coalesce(max(id), 0) + 1 FROM place), ?1, ?2, ?3) RETURNING id";
+        self.numbered(sql, values)
+    }
+
+    /// The number that a row was given.
+    fn numbered(&self, sql: &str, values: &[&dyn Param]) -> Result<i64, StoreError> {
+        let number = self.transaction.row(sql, values, |row| row.get(0))?;
+        number.ok_or_else(|| StoreError::Damaged("a row that was written is not there".into()))
     }
 
     /// The number of a list of controls; 0 is the empty one.
@@ -116,50 +119,54 @@ impl Picture<'_> {
             return Ok(0);
         }
         let text = json(&names);
-        let mut known = self.transaction.prepare_cached("SELECT id FROM provided WHERE names = ?1")?;
-        if let Some(id) = known.query_row([&text], |row| row.get(0)).optional()? {
+        let sql = "SELECT id FROM provided WHERE names = ?1";
+        if let Some(id) = self.transaction.row(sql, params![text], |row| row.get(0))? {
             return Ok(id);
         }
-        let id = self.transaction.prepare_cached("INSERT INTO provided (names) VALUES (?1)")?.insert([&text])?;
+        let sql = "INSERT INTO provided (id, names) VALUES ((SELECT coalesce(max(id), 0) + 1 FROM provided), ?1) RETURNING id";
+        let id = self.numbered(sql, params![text])?;
         for name in names {
-            self.transaction.prepare_cached("INSERT INTO control VALUES (?1, ?2)")?.execute(params![name, id])?;
+            self.transaction.execute("INSERT INTO control VALUES (?1, ?2)", params![name, id])?;
         }
         Ok(id)
     }
 
     fn controls(&self, provided: i64) -> Result<Vec<String>, StoreError> {
-        let mut select = self.transaction.prepare_cached("SELECT names FROM provided WHERE id = ?1")?;
-        let names: String = select.query_row([provided], |row| row.get(0))?;
-        Ok(serde_json::from_str(&names).unwrap_or_default())
+        let sql = "SELECT names FROM provided WHERE id = ?1";
+        let names: Option<String> = self.transaction.row(sql, params![provided], |row| row.get(0))?;
+        Ok(names.and_then(|names| serde_json::from_str(&names).ok()).unwrap_or_default())
     }
 
     fn drifted(&self, id: i64, place: i64, stack: &StackReport, made: Timestamp) -> Result<(), StoreError> {
         let Some(drift) = &stack.drift else { return Ok(()) };
         for one in &drift.drifted {
-            let mut insert = self.transaction.prepare_cached(
-                "INSERT OR REPLACE INTO drifted VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            self.transaction.execute(
+                "INSERT INTO drifted VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                 ON CONFLICT (account, place, resource) DO UPDATE SET type = excluded.type, how = excluded.how,
+                     paths = excluded.paths, since = excluded.since, by = excluded.by, source = excluded.source,
+                     call = excluded.call, claimed = excluded.claimed, mode = excluded.mode, why = excluded.why",
+                params![
+                    id,
+                    place,
+                    one.resource,
+                    one.kind,
+                    word_of(&one.how),
+                    json(&one.paths),
+                    ms(happened(one.since, made)),
+                    one.by,
+                    one.from,
+                    one.call,
+                    one.claimed,
+                    drift.mode.as_str(),
+                    drift.why,
+                ],
             )?;
-            insert.execute(params![
-                id,
-                place,
-                one.resource,
-                one.kind,
-                word_of(&one.how),
-                json(&one.paths),
-                ms(happened(one.since, made)),
-                one.by,
-                one.from,
-                one.call,
-                one.claimed,
-                drift.mode.as_str(),
-                drift.why,
-            ])?;
         }
         Ok(())
     }
 
     pub(super) fn exceptions(&self, id: i64, report: &Report) -> Result<(), StoreError> {
-        self.transaction.prepare_cached("DELETE FROM exception WHERE account = ?1")?.execute([id])?;
+        self.transaction.execute("DELETE FROM exception WHERE account = ?1", params![id])?;
         let whole = || "the whole account".to_owned();
         let hold = report.holds.iter().map(|it| {
             ("hold", it.stack.as_ref().map_or_else(whole, ToString::to_string), it.until, &it.reason, &it.by)
@@ -171,9 +178,10 @@ impl Picture<'_> {
             .iter()
             .map(|it| ("rollback", format!("{} to {}", it.stack, it.commit.short()), it.until, &it.reason, &it.by));
         for (i, (kind, what, until, reason, by)) in hold.chain(pin).chain(approval).chain(back).enumerate() {
-            let mut insert =
-                self.transaction.prepare_cached("INSERT INTO exception VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-            insert.execute(params![id, signed(i as u64), kind, what, ms(until), reason, by])?;
+            self.transaction.execute(
+                "INSERT INTO exception VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![id, signed(i as u64), kind, what, ms(until), reason, by],
+            )?;
         }
         Ok(())
     }

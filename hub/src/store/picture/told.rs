@@ -1,11 +1,10 @@
 //! What reports tell of the past: what happened, and when an account was at which commit. It stays, whichever report is the newest.
 
 use super::{Picture, commit, ms, word_of};
-use crate::store::{StoreError, signed};
+use crate::store::{StoreError, signed, sql::params};
 use fleet::presence::happened;
 use jiff::Timestamp;
 use manifests::report::{Event, Signature};
-use rusqlite::{OptionalExtension, params};
 
 /// More things than a report may tell of ([`crate::ingest`]).
 const EACH: i64 = 128;
@@ -21,20 +20,20 @@ impl Picture<'_> {
         (n, received): (i64, Timestamp),
     ) -> Result<(), StoreError> {
         for (i, one) in event.data.happened.iter().enumerate() {
-            let mut insert =
-                self.transaction.prepare_cached("INSERT INTO happened VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
             let (what, at) = (word_of(&one.what), happened(one.at, received));
-            insert.execute(params![
-                n * EACH + signed(i as u64),
-                id,
-                ms(at),
-                what,
-                one.region.as_ref().map(AsRef::<str>::as_ref),
-                one.stack.as_ref().map(AsRef::<str>::as_ref),
-                one.commit.as_ref().map(AsRef::<str>::as_ref),
-                one.sentence,
-            ])?;
-            drop(insert);
+            self.transaction.execute(
+                "INSERT INTO happened VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                params![
+                    n * EACH + signed(i as u64),
+                    id,
+                    ms(at),
+                    what,
+                    one.region.as_ref().map(AsRef::<str>::as_ref),
+                    one.stack.as_ref().map(AsRef::<str>::as_ref),
+                    one.commit.as_ref().map(AsRef::<str>::as_ref),
+                    one.sentence,
+                ],
+            )?;
             self.sum("day", &what, at.as_second().div_euclid(86_400), 1);
         }
         Ok(())
@@ -48,24 +47,23 @@ impl Picture<'_> {
         for (revision, is_applied) in [(&attempted, attempted == applied), (&applied, true)] {
             let Some(revision) = revision else { continue };
             let applied = is_applied.then_some(at);
-            let mut known = self
-                .transaction
-                .prepare_cached("SELECT attempted, applied FROM progress WHERE revision = ?1 AND account = ?2")?;
+            let sql = "SELECT attempted, applied FROM progress WHERE revision = ?1 AND account = ?2";
             let known: Option<(i64, Option<i64>)> =
-                known.query_row(params![revision, id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+                self.transaction.row(sql, params![revision, id], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let is_news = known.is_none_or(|(first, reached)| {
                 at < first || applied.is_some_and(|at| reached.is_none_or(|reached| at < reached))
             });
             if !is_news {
                 continue;
             }
-            let mut write = self.transaction.prepare_cached(
-                "INSERT INTO progress VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET
-                     attempted = min(attempted, excluded.attempted),
-                     applied = min(coalesce(applied, excluded.applied), coalesce(excluded.applied, applied))",
+            self.transaction.execute(
+                "INSERT INTO progress VALUES (?1, ?2, ?3, ?4) ON CONFLICT (revision, account) DO UPDATE SET
+                     attempted = CASE WHEN excluded.attempted < progress.attempted THEN excluded.attempted
+                                      ELSE progress.attempted END,
+                     applied = CASE WHEN progress.applied IS NULL OR excluded.applied < progress.applied
+                                    THEN excluded.applied ELSE progress.applied END",
+                params![revision, id, at, applied],
             )?;
-            write.execute(params![revision, id, at, applied])?;
-            drop(write);
             self.sum("worked", revision, 0, i64::from(known.is_none()));
             let reached = applied.is_some() && known.is_none_or(|(_, reached)| reached.is_none());
             self.sum("reached", revision, 0, i64::from(reached));
@@ -78,29 +76,27 @@ impl Picture<'_> {
         let source = &event.data.source;
         // What a report says of a signature is about the commit that it works towards; the worst that any account says counts.
         let is_own = commit(source.attempted.as_deref()).as_deref() == Some(revision);
-        let (signature, signer) = match (is_own, source.signature) {
+        let (signature, signer): (i64, _) = match (is_own, source.signature) {
             (true, Signature::Good) => (0, source.signer.as_ref()),
             (false, _) | (_, Signature::NotChecked) => (1, None),
             (true, Signature::Tolerated | Signature::Unknown) => (2, None),
         };
-        let mut write = self.transaction.prepare_cached(
-            "INSERT INTO revision VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET first = min(first, excluded.first),
-                 signature = max(signature, excluded.signature),
-                 signer = min(coalesce(signer, excluded.signer), coalesce(excluded.signer, signer))",
+        self.transaction.execute(
+            "INSERT INTO revision VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET
+                 first = CASE WHEN excluded.first < revision.first THEN excluded.first ELSE revision.first END,
+                 signature = CASE WHEN excluded.signature > revision.signature THEN excluded.signature
+                                  ELSE revision.signature END,
+                 signer = CASE WHEN revision.signer IS NULL OR excluded.signer < revision.signer THEN excluded.signer
+                               ELSE revision.signer END",
+            params![revision, at, signature, signer],
         )?;
-        write.execute(params![revision, at, signature, signer])?;
-        drop(write);
-        let mut old =
-            self.transaction.prepare_cached("SELECT id FROM revision ORDER BY first DESC, id LIMIT -1 OFFSET ?1")?;
-        let gone: Vec<String> = old.query_map([REVISIONS], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        drop(old);
+        let sql = "SELECT id FROM revision ORDER BY first DESC, id LIMIT 1000000000 OFFSET ?1";
+        let gone = self.transaction.rows(sql, params![REVISIONS], |row| row.get::<String>(0))?;
         for id in gone {
-            self.transaction.prepare_cached("DELETE FROM progress WHERE revision = ?1")?.execute([&id])?;
-            self.transaction.prepare_cached("DELETE FROM revision WHERE id = ?1")?.execute([&id])?;
-            let mut clear = self
-                .transaction
-                .prepare_cached("DELETE FROM tally WHERE what IN ('worked', 'reached') AND key = ?1")?;
-            clear.execute([&id])?;
+            self.transaction.execute("DELETE FROM progress WHERE revision = ?1", params![id])?;
+            self.transaction.execute("DELETE FROM revision WHERE id = ?1", params![id])?;
+            let sql = "DELETE FROM tally WHERE what IN ('worked', 'reached') AND key = ?1";
+            self.transaction.execute(sql, params![id])?;
             // And what this batch is about to add to it.
             self.sums.retain(|(what, key, _), _| !(matches!(*what, "worked" | "reached") && *key == id));
         }

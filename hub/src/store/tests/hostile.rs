@@ -103,7 +103,7 @@ fn what_was_told_and_is_gone_hides_nobody_elses() {
     assert_eq!((placed.places.len(), placed.accounts.rows.len()), (1, 1));
     let places = store.places(None).unwrap();
     assert_eq!((places.rows.len(), places.next), (1, None));
-    let left = |sql: &str| store.database.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    let left = |sql: &str| store.database.row(sql, &[], |row| row.get::<i64>(0)).unwrap().unwrap();
     assert_eq!(left("SELECT count(*) FROM tally WHERE n = 0"), 0);
     assert_eq!((left("SELECT count(*) FROM place"), left("SELECT count(*) FROM provided")), (1, 1));
 }
@@ -237,7 +237,7 @@ fn a_journal_of_an_older_form_is_read_as_it_is() {
     let body = says(1, 1, |_| ());
     let entry = End::NOTHING.next(at(1), &body);
     let digest = Digest::of(body.as_bytes());
-    let values = params![1, at(1).as_millisecond(), entry.chain.0, digest.0, body.as_bytes()];
+    let values = rusqlite::params![1, at(1).as_millisecond(), entry.chain.0, digest.0, body.as_bytes()];
     database
         .execute("INSERT INTO journal (n, received, chain, digest, body) VALUES (?1, ?2, ?3, ?4, ?5)", values)
         .unwrap();

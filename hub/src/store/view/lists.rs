@@ -11,11 +11,11 @@ use super::{
 use crate::store::{
     Store, StoreError,
     picture::{json, state},
+    sql::{Database, Param},
 };
 use fleet::presence::Freshness;
 use jiff::Timestamp;
 use manifests::{id::AccountId, report::State};
-use rusqlite::{Connection, ToSql};
 use std::collections::BTreeMap;
 
 /// Which accounts are listed. All that is said must be so.
@@ -37,7 +37,7 @@ pub struct Filter {
 
 /// The accounts that a filter leaves, worst first; of all, among those that stand alike the one that has been quiet for longest.
 pub(super) fn accounts(
-    database: &Connection,
+    database: &Database,
     moment: Moment,
     filter: &Filter,
     after: Option<&str>,
@@ -53,8 +53,11 @@ pub(super) fn accounts(
     let said: Vec<(&str, &String)> =
         narrow.into_iter().filter_map(|(column, value)| Some((column, value.as_ref()?))).collect();
     let is_all = said.is_empty() && !filter.unexpected;
-    let (from, order) =
-        if is_all { ("(seen, id) > (?2, ?3)", "seen, id") } else { ("?2 IS NOT NULL AND id > ?3", "id") };
+    let (from, order) = if is_all {
+        ("(seen, id) > (?2, ?3)", "seen, id")
+    } else {
+        ("CAST(?2 AS BIGINT) IS NOT NULL AND id > ?3", "id")
+    };
     let mut sql = format!("{ACCOUNT} WHERE state = ?1 AND {from} AND seen < ?4");
     for (n, (column, _)) in said.iter().enumerate() {
         sql.push_str(&format!(" AND {column} = ?{}", n + 6));
@@ -65,8 +68,8 @@ pub(super) fn accounts(
     sql.push_str(&format!(" ORDER BY {order} LIMIT ?5"));
     let wanted = ranks().filter(|it| filter.states.is_empty() || filter.states.iter().any(|state| rank(*state) == *it));
     let found = worst_first(wanted, after.and_then(cursor), rows, |state, (seen, id), left| {
-        let mut with: Vec<&dyn ToSql> = vec![&state, &seen, &id, &quiet, &left];
-        with.extend(said.iter().map(|(_, value)| *value as &dyn ToSql));
+        let mut with: Vec<&dyn Param> = vec![&state, &seen, &id, &quiet, &left];
+        with.extend(said.iter().map(|(_, value)| *value as &dyn Param));
         all(database, &sql, &with, |row| account_of(row, moment))
     })?;
     Ok(part(found, rows, |row| format!("{}.{}.{}", rank(row.state), ms(row.seen), row.account)))
@@ -125,9 +128,9 @@ impl Store {
             place.states = states(sums(&self.database, "place", &place.number.to_string())?);
             let sql =
                 "SELECT why, count(*) FROM (SELECT why FROM stack WHERE place = ?1 AND state > 1 AND why IS NOT NULL
-                       LIMIT 1000) GROUP BY why ORDER BY 2 DESC LIMIT 10";
+                       LIMIT 1000) AS told GROUP BY why ORDER BY 2 DESC, 1 LIMIT 10";
             let some = all(&self.database, sql, &[&place.number], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+                Ok((row.get::<String>(0)?, row.get::<i64>(1)?.unsigned_abs()))
             })?;
             some.into_iter().for_each(|(why, n)| *reasons.entry(why).or_default() += n);
         }
@@ -187,7 +190,7 @@ impl Store {
         );
         let found = worst_first(ranks(), after.and_then(cursor), ROWS, |state, (account, place), left| {
             all(&self.database, &sql, &[&state, &account, &place, &left, &name], |row| {
-                Ok((stack_of(row)?, row.get::<_, i64>(7)?))
+                Ok((stack_of(row)?, row.get::<i64>(7)?))
             })
         })?;
         let part = part(found, ROWS, |(row, place)| format!("{}.{}.{place}", rank(row.state), row.account));
@@ -291,7 +294,7 @@ impl Store {
                 reason: row.get(5)?,
                 by: row.get(6)?,
             };
-            Ok((exception, row.get::<_, i64>(7)?))
+            Ok((exception, row.get::<i64>(7)?))
         })?;
         let part = part(found, ROWS, |(row, i)| format!("{}.{}.{i}", ms(row.until), row.account));
         Ok(Part { rows: part.rows.into_iter().map(|(row, _)| row).collect(), next: part.next })
@@ -303,14 +306,14 @@ impl Store {
     /// When the store can't be read.
     pub fn happened(&self, of: &Of<'_>, after: Option<&str>) -> Result<Part<Happened>, StoreError> {
         let (since, offset) = after.and_then(cursor).map_or((i64::MAX, 0), |(since, offset, _)| (since, offset));
-        let (condition, value): (&str, Box<dyn ToSql>) = match of {
-            Of::All => ("", Box::new(0)),
+        let (condition, value): (&str, Box<dyn Param>) = match of {
+            Of::All => ("", Box::new(0_i64)),
             Of::Account(account) => ("h.account = ?4 AND", Box::new(crate::store::picture::number(account))),
             Of::What(what) => ("h.what = ?4 AND", Box::new((*what).to_owned())),
             Of::Commit(commit) => ("h.revision = ?4 AND h.revision IS NOT NULL AND", Box::new((*commit).to_owned())),
         };
         let sql = format!("{HAPPENED} WHERE {condition} h.at <= ?1 ORDER BY h.at DESC LIMIT ?2 OFFSET ?3");
-        let with: [&dyn ToSql; 4] = [&since, &MORE, &offset, &value];
+        let with: [&dyn Param; 4] = [&since, &MORE, &offset, value.as_ref()];
         let with = if condition.is_empty() { &with[..3] } else { &with[..] };
         let found = all(&self.database, &sql, with, happened_of)?;
         let next = paged(&found, (since, offset), |row| ms(row.at));

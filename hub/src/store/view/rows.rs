@@ -1,10 +1,9 @@
 //! What a row of each list is, and how it is read.
 
 use super::{Account, Part, at, id};
-use crate::store::picture::state;
+use crate::store::{StoreError, picture::state, sql::Row};
 use jiff::Timestamp;
 use manifests::{id::AccountId, report::State};
-use rusqlite::Row;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -209,7 +208,7 @@ pub struct Search {
     pub controls: Vec<String>,
 }
 
-pub(super) fn place_of(row: &Row<'_>) -> rusqlite::Result<Place> {
+pub(super) fn place_of(row: &Row<'_>) -> Result<Place, StoreError> {
     Ok(Place {
         number: row.get(0)?,
         stack: row.get(1)?,
@@ -219,7 +218,7 @@ pub(super) fn place_of(row: &Row<'_>) -> rusqlite::Result<Place> {
     })
 }
 
-pub(super) fn stack_of(row: &Row<'_>) -> rusqlite::Result<StackIn> {
+pub(super) fn stack_of(row: &Row<'_>) -> Result<StackIn, StoreError> {
     Ok(StackIn {
         account: id(row.get(0)?),
         name: row.get(1)?,
@@ -231,7 +230,7 @@ pub(super) fn stack_of(row: &Row<'_>) -> rusqlite::Result<StackIn> {
     })
 }
 
-pub(super) fn revision_of(row: &Row<'_>) -> rusqlite::Result<Revision> {
+pub(super) fn revision_of(row: &Row<'_>) -> Result<Revision, StoreError> {
     Ok(Revision {
         commit: row.get(0)?,
         first: at(row.get(1)?),
@@ -248,7 +247,7 @@ pub(super) fn revision_of(row: &Row<'_>) -> rusqlite::Result<Revision> {
     })
 }
 
-pub(super) fn drifted_of(row: &Row<'_>) -> rusqlite::Result<Drifted> {
+pub(super) fn drifted_of(row: &Row<'_>) -> Result<Drifted, StoreError> {
     let paths: String = row.get(7)?;
     Ok(Drifted {
         account: id(row.get(0)?),
@@ -269,7 +268,7 @@ pub(super) fn drifted_of(row: &Row<'_>) -> rusqlite::Result<Drifted> {
     })
 }
 
-pub(super) fn happened_of(row: &Row<'_>) -> rusqlite::Result<Happened> {
+pub(super) fn happened_of(row: &Row<'_>) -> Result<Happened, StoreError> {
     Ok(Happened {
         at: at(row.get(0)?),
         account: id(row.get(1)?),

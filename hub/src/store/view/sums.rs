@@ -4,6 +4,7 @@ use super::Moment;
 use crate::store::{
     StoreError,
     picture::{ms, state},
+    sql::{Database, Param, Row, params},
 };
 use fleet::{
     page::View,
@@ -11,7 +12,6 @@ use fleet::{
 };
 use jiff::Timestamp;
 use manifests::report::State;
-use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -41,17 +41,16 @@ pub struct Overview {
 
 /// How many accounts are how fresh; `None` of what there is none.
 pub(in crate::store) fn freshness(
-    database: &Connection,
+    database: &Database,
     view: &View<'_>,
 ) -> Result<BTreeMap<Freshness, u64>, StoreError> {
     fresh(database, Moment { patience: view.patience, now: view.now })
 }
 
-fn fresh(database: &Connection, moment: Moment) -> Result<BTreeMap<Freshness, u64>, StoreError> {
-    let mut count = database.prepare_cached("SELECT count(*) FROM account WHERE seen < ?1")?;
-    let mut older = |than| -> Result<u64, StoreError> {
+fn fresh(database: &Database, moment: Moment) -> Result<BTreeMap<Freshness, u64>, StoreError> {
+    let older = |than| {
         let before = moment.now.checked_sub(than).unwrap_or(Timestamp::MIN);
-        Ok(count.query_row([ms(before)], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        count(database, "SELECT count(*) FROM account WHERE seen < ?1", &[&ms(before)])
     };
     let (late, silent) = (older(moment.patience.late)?, older(moment.patience.silent)?);
     let all = sum(database, "share", "accounts")?;
@@ -63,15 +62,20 @@ fn fresh(database: &Connection, moment: Moment) -> Result<BTreeMap<Freshness, u6
     Ok(counts.into_iter().filter(|(_, count)| *count > 0).collect())
 }
 
+/// How many there are.
+fn count(database: &Database, sql: &str, with: &[&dyn Param]) -> Result<u64, StoreError> {
+    Ok(database.row(sql, with, |row| row.get::<i64>(0))?.unwrap_or_default().unsigned_abs())
+}
+
 /// A sum, by its values.
-pub(super) fn sums(database: &Connection, what: &str, key: &str) -> Result<BTreeMap<i64, u64>, StoreError> {
-    let mut select = database.prepare_cached("SELECT value, n FROM tally WHERE what = ?1 AND key = ?2 AND n <> 0")?;
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()));
-    Ok(select.query_map([what, key], read)?.collect::<Result<_, _>>()?)
+pub(super) fn sums(database: &Database, what: &str, key: &str) -> Result<BTreeMap<i64, u64>, StoreError> {
+    let sql = "SELECT value, n FROM tally WHERE what = ?1 AND key = ?2 AND n <> 0";
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<i64>(1)?.unsigned_abs()));
+    Ok(database.rows(sql, params![what, key], read)?.into_iter().collect())
 }
 
 /// A sum of one value.
-pub(super) fn sum(database: &Connection, what: &str, key: &str) -> Result<u64, StoreError> {
+pub(super) fn sum(database: &Database, what: &str, key: &str) -> Result<u64, StoreError> {
     Ok(sums(database, what, key)?.values().sum())
 }
 
@@ -80,24 +84,20 @@ pub(super) fn states(sums: BTreeMap<i64, u64>) -> BTreeMap<State, u64> {
 }
 
 /// All sums of a kind, by their keys.
-pub(super) fn keyed(database: &Connection, what: &str) -> Result<Vec<(String, i64, u64)>, StoreError> {
-    let mut select =
-        database.prepare_cached("SELECT key, value, n FROM tally WHERE what = ?1 AND n <> 0 ORDER BY key, value")?;
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.unsigned_abs()));
-    Ok(select.query_map([what], read)?.collect::<Result<_, _>>()?)
+pub(super) fn keyed(database: &Database, what: &str) -> Result<Vec<(String, i64, u64)>, StoreError> {
+    let sql = "SELECT key, value, n FROM tally WHERE what = ?1 AND n <> 0 ORDER BY key, value";
+    database.rows(sql, params![what], |row| Ok((row.get(0)?, row.get(1)?, row.get::<i64>(2)?.unsigned_abs())))
 }
 
 /// Whether somebody has said who is expected.
-pub(in crate::store) fn is_list(database: &Connection) -> Result<bool, StoreError> {
-    let mut mark = database.prepare_cached("SELECT value FROM mark WHERE name = 'expected'")?;
-    let mark: Option<String> = mark.query_row([], |row| row.get(0)).optional()?;
+pub(in crate::store) fn is_list(database: &Database) -> Result<bool, StoreError> {
+    let sql = "SELECT value FROM mark WHERE name = 'expected'";
+    let mark: Option<String> = database.row(sql, params![], |row| row.get(0))?;
     Ok(mark.is_some_and(|mark| mark.starts_with("true")))
 }
 
-pub(super) fn overview(database: &Connection, moment: Moment) -> Result<Overview, StoreError> {
-    let count = |sql: &str| -> Result<u64, StoreError> {
-        Ok(database.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
-    };
+pub(super) fn overview(database: &Database, moment: Moment) -> Result<Overview, StoreError> {
+    let count = |sql| count(database, sql, &[]);
     let not_ready = match is_list(database)? {
         true => Some(count("SELECT count(*) FROM expected WHERE spoke = 0")?),
         false => None,
@@ -119,14 +119,14 @@ pub(super) fn overview(database: &Connection, moment: Moment) -> Result<Overview
 }
 
 /// The shares: of everybody, without those who are silent.
-fn compliance(database: &Connection, moment: Moment, not_ready: u64) -> Result<Compliance, StoreError> {
+fn compliance(database: &Database, moment: Moment, not_ready: u64) -> Result<Compliance, StoreError> {
     let share =
         |key| -> Result<u64, StoreError> { Ok(sums(database, "share", key)?.get(&0).copied().unwrap_or_default()) };
-    let mut silent = database.prepare_cached(
-        "SELECT coalesce(sum(good), 0), coalesce(sum(stacks_good), 0) FROM account WHERE seen < ?1 AND unexpected = 0",
-    )?;
+    let sql = "SELECT CAST(coalesce(sum(good), 0) AS BIGINT), CAST(coalesce(sum(stacks_good), 0) AS BIGINT)
+               FROM account WHERE seen < ?1 AND unexpected = 0";
     let before = moment.now.checked_sub(moment.patience.silent).unwrap_or(Timestamp::MIN);
-    let (good, stacks): (i64, i64) = silent.query_row([ms(before)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let silent = database.row(sql, params![ms(before)], |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)))?;
+    let (good, stacks) = silent.unwrap_or_default();
     Ok(Compliance {
         accounts: share("accounts")? + not_ready,
         accounts_good: share("accountsGood")?.saturating_sub(good.unsigned_abs()),

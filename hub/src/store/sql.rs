@@ -1,0 +1,303 @@
+//! The one way to a database from here: statements with their values go in, columns come out.
+//!
+//! How to write a statement. It stands once, in words that SQLite and PostgreSQL both take, and is given with its values to
+//! [`Database::execute`] (nothing comes back), [`Database::row`] (one or none) or [`Database::rows`]:
+//!
+//! ```text
+//! database.execute("UPDATE account SET ring = ?2 WHERE id = ?1", params![id, ring])?;
+//! let ring: Option<String> = database.row("SELECT ring FROM expected WHERE id = ?1", params![id], |row| row.get(0))?;
+//! ```
+//!
+//! Values are numbered (`?1`); a statement is prepared once for each text, so a text does not hold values. A yes or no is a
+//! column `INTEGER` of 1 and 0, and is a `bool` here. What both take, and what they do not:
+//!
+//! - `ON CONFLICT (key) DO UPDATE SET n = tally.n + excluded.n`: with the key, and with the table's name before a column of the
+//!   row that is there. No `INSERT OR REPLACE`.
+//! - `CASE WHEN … END`, for the lesser of two values too: no `iif`, and no `min` or `max` of two.
+//! - `LIMIT` of a number that there is never so much of, not of -1. A name for what is selected from: `FROM (SELECT …) AS told`.
+//! - `CAST(sum(n) AS BIGINT)`, and `CAST(?1 AS BIGINT)` where nothing says of which kind a value is. `EXISTS` gives another kind
+//!   than an `INTEGER` column takes: `(SELECT count(*) FROM …)` gives the same.
+//! - A number for a new row is `(SELECT coalesce(max(id), 0) + 1 FROM place)`: there is one writer at a time.
+//! - `lower(name)` of a text is its ASCII letters in lower case, `name COLLATE NOCASE` compares by them.
+//!
+//! Writes happen inside of a [`Transaction`]. Not here: what there is to ask for, and how a database is opened
+//! ([`super::sqlite`]).
+
+use super::StoreError;
+use rusqlite::{
+    Connection, TransactionBehavior, params_from_iter,
+    types::{ToSql, ToSqlOutput, ValueRef},
+};
+use std::ops::Deref;
+
+/// What stands in a column, or is put into one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Value<'v> {
+    Nothing,
+    Integer(i64),
+    Text(&'v str),
+    Bytes(&'v [u8]),
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match *self {
+            Self::Nothing => ValueRef::Null,
+            Self::Integer(number) => ValueRef::Integer(number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+/// What can be given to a statement.
+pub(super) trait Param {
+    fn value(&self) -> Value<'_>;
+}
+
+/// The values of a statement, in the order of their numbers.
+macro_rules! params {
+    ($($value:expr),* $(,)?) => {
+        &[$(&$value as &dyn $crate::store::sql::Param),*] as &[&dyn $crate::store::sql::Param]
+    };
+}
+pub(super) use params;
+
+impl Param for i64 {
+    fn value(&self) -> Value<'_> {
+        Value::Integer(*self)
+    }
+}
+
+impl Param for u32 {
+    fn value(&self) -> Value<'_> {
+        Value::Integer(i64::from(*self))
+    }
+}
+
+impl Param for bool {
+    fn value(&self) -> Value<'_> {
+        Value::Integer(i64::from(*self))
+    }
+}
+
+impl Param for str {
+    fn value(&self) -> Value<'_> {
+        Value::Text(self)
+    }
+}
+
+impl Param for String {
+    fn value(&self) -> Value<'_> {
+        Value::Text(self)
+    }
+}
+
+impl Param for [u8] {
+    fn value(&self) -> Value<'_> {
+        Value::Bytes(self)
+    }
+}
+
+impl<const N: usize> Param for [u8; N] {
+    fn value(&self) -> Value<'_> {
+        Value::Bytes(self)
+    }
+}
+
+impl Param for Vec<u8> {
+    fn value(&self) -> Value<'_> {
+        Value::Bytes(self)
+    }
+}
+
+impl<T: Param> Param for Option<T> {
+    fn value(&self) -> Value<'_> {
+        self.as_ref().map_or(Value::Nothing, Param::value)
+    }
+}
+
+impl<T: Param + ?Sized> Param for &T {
+    fn value(&self) -> Value<'_> {
+        (**self).value()
+    }
+}
+
+/// What can be read from a column.
+pub(super) trait Column: Sized {
+    /// `None` of what is of another kind.
+    fn of(value: Value<'_>) -> Option<Self>;
+}
+
+impl Column for i64 {
+    fn of(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Integer(number) => Some(number),
+            Value::Nothing | Value::Text(_) | Value::Bytes(_) => None,
+        }
+    }
+}
+
+impl Column for bool {
+    fn of(value: Value<'_>) -> Option<Self> {
+        i64::of(value).map(|number| number != 0)
+    }
+}
+
+impl Column for String {
+    fn of(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Text(text) => Some(text.to_owned()),
+            Value::Nothing | Value::Integer(_) | Value::Bytes(_) => None,
+        }
+    }
+}
+
+impl Column for Vec<u8> {
+    fn of(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Bytes(bytes) => Some(bytes.to_owned()),
+            Value::Nothing | Value::Integer(_) | Value::Text(_) => None,
+        }
+    }
+}
+
+impl<const N: usize> Column for [u8; N] {
+    fn of(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Bytes(bytes) => bytes.try_into().ok(),
+            Value::Nothing | Value::Integer(_) | Value::Text(_) => None,
+        }
+    }
+}
+
+impl<T: Column> Column for Option<T> {
+    fn of(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Nothing => Some(None),
+            Value::Integer(_) | Value::Text(_) | Value::Bytes(_) => T::of(value).map(Some),
+        }
+    }
+}
+
+/// A row of an answer.
+#[derive(Debug)]
+pub(super) enum Row<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+}
+
+impl Row<'_> {
+    /// What stands in this column, counted from 0.
+    pub(super) fn get<T: Column>(&self, at: usize) -> Result<T, StoreError> {
+        let value = match self {
+            Self::Sqlite(row) => match row.get_ref(at)? {
+                ValueRef::Null => Value::Nothing,
+                ValueRef::Integer(number) => Value::Integer(number),
+                ValueRef::Blob(bytes) => Value::Bytes(bytes),
+                ValueRef::Text(text) => Value::Text(std::str::from_utf8(text).map_err(|_| other(at))?),
+                ValueRef::Real(_) => return Err(other(at)),
+            },
+        };
+        T::of(value).ok_or_else(|| other(at))
+    }
+}
+
+/// Nobody but somebody who meddled wrote that.
+fn other(at: usize) -> StoreError {
+    StoreError::Damaged(format!("what stands in column {} of an answer is of another kind", at + 1))
+}
+
+/// An open database.
+#[derive(Debug)]
+pub(super) enum Database {
+    Sqlite(Connection),
+}
+
+impl Database {
+    /// Does what the statement says.
+    pub(super) fn execute(&self, sql: &str, with: &[&dyn Param]) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => {
+                connection.prepare_cached(sql)?.execute(params_from_iter(with.iter().map(|one| one.value())))?;
+                Ok(())
+            }
+        }
+    }
+
+    /// One row or none.
+    pub(super) fn row<T>(
+        &self,
+        sql: &str,
+        with: &[&dyn Param],
+        read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        match self {
+            Self::Sqlite(connection) => {
+                let mut statement = connection.prepare_cached(sql)?;
+                let mut rows = statement.query(params_from_iter(with.iter().map(|one| one.value())))?;
+                rows.next()?.map(|row| read(&Row::Sqlite(row))).transpose()
+            }
+        }
+    }
+
+    /// All rows.
+    pub(super) fn rows<T>(
+        &self,
+        sql: &str,
+        with: &[&dyn Param],
+        mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        match self {
+            Self::Sqlite(connection) => {
+                let mut statement = connection.prepare_cached(sql)?;
+                let mut rows = statement.query(params_from_iter(with.iter().map(|one| one.value())))?;
+                let mut all = Vec::new();
+                while let Some(row) = rows.next()? {
+                    all.push(read(&Row::Sqlite(row))?);
+                }
+                Ok(all)
+            }
+        }
+    }
+
+    /// Begins to write: nobody else does so until it is over.
+    pub(super) fn begin(&self) -> Result<Transaction<'_>, StoreError> {
+        match self {
+            Self::Sqlite(connection) => {
+                let open = rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+                Ok(Transaction { database: self, open })
+            }
+        }
+    }
+
+    /// What of the database's own structures is damaged, as far as it can tell.
+    pub(super) fn damage(&self) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::Sqlite(connection) => {
+                let whole: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+                Ok((whole != "ok").then_some(whole))
+            }
+        }
+    }
+}
+
+/// What is written together, or not at all: dropped, it never was.
+pub(super) struct Transaction<'d> {
+    database: &'d Database,
+    open: rusqlite::Transaction<'d>,
+}
+
+impl Transaction<'_> {
+    /// Keeps it: what was written is on disk when this answers.
+    pub(super) fn commit(self) -> Result<(), StoreError> {
+        Ok(self.open.commit()?)
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        self.database
+    }
+}

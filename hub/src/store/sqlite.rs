@@ -1,0 +1,110 @@
+//! A store in a file: found, locked, seen to be one, and brought to the newest form.
+//!
+//! Not here: what stands in it.
+
+use super::{APPLICATION, Access, FORMS, StoreError, newest, sql::Database};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// The database in this file, and its lock as long as it is open to be written to.
+pub(super) fn open(path: &Path, access: Access) -> Result<(Database, Option<File>), StoreError> {
+    let path = &itself(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
+    let lock = match access {
+        Access::Write(_) => Some(locked(path)?),
+        Access::Read | Access::Journal => None,
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut database = Connection::open_with_flags(path, flags).map_err(|error| unopened(path, error))?;
+    database.busy_timeout(Duration::from_secs(10))?;
+    // More than there are: what is prepared once stays so.
+    database.set_prepared_statement_cache_capacity(256);
+    prepare(&mut database, path, access)?;
+    Ok((Database::Sqlite(database), lock))
+}
+
+/// The file that is meant, whatever leads to it: there is one lock for it. To SQLite `:memory:` and `file:…` are no files, and
+/// what is kept there is kept nowhere.
+fn itself(path: &Path) -> io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => std::path::absolute(path),
+        found => found,
+    }
+}
+
+/// The one writer's lock, and the file itself: readable by nobody but its owner.
+fn locked(path: &Path) -> Result<File, StoreError> {
+    let file = |path: &Path| {
+        let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        opened.map_err(|source| StoreError::File { path: path.to_owned(), source })
+    };
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock = file(Path::new(&name))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => return Err(StoreError::File { path: PathBuf::from(name), source }),
+    }
+    file(path)?;
+    Ok(lock)
+}
+
+fn unopened(path: &Path, error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StoreError::Foreign { path: path.to_owned() },
+        Some(ErrorCode::CannotOpen) => {
+            StoreError::File { path: path.to_owned(), source: io::Error::other(crate::chain(&error)) }
+        }
+        Some(_) | None => error.into(),
+    }
+}
+
+/// Sees that it is a store, and brings it to the newest form.
+fn prepare(database: &mut Connection, path: &Path, access: Access) -> Result<(), StoreError> {
+    let number =
+        |database: &Connection, name: &str| database.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
+    let application = number(database, "application_id").map_err(|error| unopened(path, error))?;
+    let found = number(database, "user_version")?;
+    let tables: u32 = database.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let known = newest();
+    let is_new = (application, found, tables) == (0, 0, 0);
+    if !is_new && application != APPLICATION {
+        return Err(StoreError::Foreign { path: path.to_owned() });
+    }
+    if found > known {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+    }
+    match access {
+        Access::Read | Access::Journal if found == 0 => Err(StoreError::Foreign { path: path.to_owned() }),
+        // It is brought forward by whoever writes.
+        Access::Read if found < known => Err(StoreError::Older { path: path.to_owned(), found, known }),
+        Access::Read | Access::Journal => Ok(database.pragma_update(None, "query_only", true)?),
+        Access::Write(size) => writable(database, found, size),
+    }
+}
+
+/// Brings the file from this form to the newest, and bounds it.
+fn writable(database: &mut Connection, found: u32, size: Option<u64>) -> Result<(), StoreError> {
+    database.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    // A commit that was answered for survives the machine.
+    database.pragma_update(None, "synchronous", "FULL")?;
+    let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for form in FORMS.iter().skip(found as usize) {
+        transaction.execute_batch(form)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", newest())?;
+    transaction.commit()?;
+    if let Some(size) = size {
+        let page: u32 = database.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        let pages = i64::try_from(size / u64::from(page.max(1))).unwrap_or(i64::MAX).max(1);
+        database.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
+    Ok(())
+}
