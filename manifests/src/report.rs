@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 mod drift;
 mod orders;
+pub mod proof;
 
 pub use drift::{DriftMode, DriftReport, DriftedReport, How};
 pub use orders::{ApprovalReport, HoldReport, PinReport, RollbackReport};

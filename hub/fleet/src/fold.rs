@@ -3,7 +3,10 @@
 //!
 //! Deliberately not here: reading bytes (that is the hub's `ingest`), and any judgement on how old a report is.
 
-use crate::numbers::Numbers;
+use crate::{
+    belief::{Belief, Record, weigh},
+    numbers::Numbers,
+};
 use alloc::{
     collections::{BTreeMap, btree_map::Entry},
     format,
@@ -14,7 +17,7 @@ use core::cmp::Ordering;
 use jiff::Timestamp;
 use manifests::{
     id::{AccountId, Digest},
-    report::Event,
+    report::{Event, proof::Proof},
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +28,8 @@ pub struct Fleet {
     pub accounts: BTreeMap<AccountId, Account>,
     /// What could not be taken for a report of the account it names, by the digest of its text.
     pub quarantine: BTreeMap<Digest, Refused>,
+    /// Whom to believe.
+    pub belief: Belief,
 }
 
 /// One account, by its newest report.
@@ -49,6 +54,8 @@ pub struct Standing {
     pub received: Timestamp,
     /// Every number that was heard.
     pub heard: Heard,
+    /// Whether it proved whose it is.
+    pub proven: bool,
 }
 
 /// The numbers of an account's reports, epoch by epoch.
@@ -118,20 +125,28 @@ pub enum Outcome {
     Refused(String),
 }
 
-/// Adds one report, received at that time.
-pub fn fold(mut fleet: Fleet, event: Event, received: Timestamp) -> (Fleet, Outcome) {
-    if let Err(reason) = speaks_for_itself(&event) {
-        let fleet = refuse(fleet, text(&event).as_bytes(), reason.clone(), received);
-        return (fleet, Outcome::Refused(reason));
-    }
+/// Adds one report, received at that time, with its proof. What is refused is remembered by `body`.
+pub fn fold(
+    mut fleet: Fleet,
+    event: Event,
+    proof: Option<&Proof>,
+    (body, received): (&str, Timestamp),
+) -> (Fleet, Outcome) {
+    let account = &event.data.account;
+    let known = fleet.belief.keys.get(account);
+    let proven = speaks_for_itself(&event).and_then(|()| weigh(proof, account, known, &fleet.belief.policy));
+    let proven = match proven {
+        Ok(proven) => proven,
+        Err(reason) => return (refuse(fleet, body.as_bytes(), reason.clone(), received), Outcome::Refused(reason)),
+    };
     let outcome = match fleet.accounts.entry(event.data.account.clone()) {
         Entry::Vacant(place) => {
-            place.insert(Account::first(event, received));
+            place.insert(Account { standing: Standing::first(&event, proven, received), newest: event });
             Outcome::Newest
         }
         Entry::Occupied(mut account) => {
             let Account { newest, standing } = account.get_mut();
-            let (outcome, is_newest) = standing.hear(&event, received, || by_text(&event, newest));
+            let (outcome, is_newest) = standing.hear(&event, proven, received, || by_text(&event, newest));
             if is_newest {
                 *newest = event;
             }
@@ -139,6 +154,17 @@ pub fn fold(mut fleet: Fleet, event: Event, received: Timestamp) -> (Fleet, Outc
         }
     };
     (fleet, outcome)
+}
+
+/// Takes in what the hub put on record then, in these words.
+pub fn note(mut fleet: Fleet, record: Record, body: &str, recorded: Timestamp) -> Fleet {
+    match record {
+        Record::Dropped(dropped) => refuse(fleet, body.as_bytes(), format!("{dropped}"), recorded),
+        Record::Policy(_) | Record::Enrolled(_) => {
+            fleet.belief.learn(record);
+            fleet
+        }
+    }
 }
 
 /// Puts a message into quarantine that is no report, or nobody's.
@@ -164,24 +190,30 @@ pub fn speaks_for_itself(event: &Event) -> Result<(), String> {
     Ok(())
 }
 
-impl Account {
-    fn first(event: Event, received: Timestamp) -> Self {
-        Self { standing: Standing::first(&event, received), newest: event }
-    }
-}
-
 impl Standing {
     /// Of an account's first report.
-    pub fn first(event: &Event, received: Timestamp) -> Self {
+    pub fn first(event: &Event, proven: bool, received: Timestamp) -> Self {
         let (epoch, sequence) = (event.data.epoch.clone(), event.data.sequence);
         let mut heard = Heard::default();
         heard.insert(&epoch, sequence);
-        Self { epoch, sequence, time: event.time, received, heard }
+        Self { epoch, sequence, time: event.time, received, heard, proven }
     }
 
     /// Takes in another one. Answers what it did, and whether it is the newest now. `against` compares it with the newest
     /// by their texts, and is asked only when nothing else tells them apart.
-    pub fn hear(&mut self, event: &Event, received: Timestamp, against: impl FnOnce() -> Ordering) -> (Outcome, bool) {
+    ///
+    /// The first that proves whose it is counts whatever was heard before: that may have been anybody's.
+    pub fn hear(
+        &mut self,
+        event: &Event,
+        proven: bool,
+        received: Timestamp,
+        against: impl FnOnce() -> Ordering,
+    ) -> (Outcome, bool) {
+        if proven && !self.proven {
+            *self = Self::first(event, proven, received);
+            return (Outcome::Newest, true);
+        }
         let new = self.heard.insert(&event.data.epoch, event.data.sequence);
         let number = (event.data.epoch.as_str(), event.data.sequence);
         let newest = (self.epoch.as_str(), self.sequence);
@@ -192,7 +224,7 @@ impl Standing {
             Ordering::Greater => {
                 let heard = core::mem::take(&mut self.heard);
                 let (epoch, sequence) = (event.data.epoch.clone(), event.data.sequence);
-                *self = Self { epoch, sequence, time: event.time, received, heard };
+                *self = Self { epoch, sequence, time: event.time, received, heard, proven };
                 (if new { Outcome::Newest } else { Outcome::Contested }, true)
             }
             Ordering::Equal => {
@@ -219,6 +251,7 @@ fn text(event: &Event) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::belief::{Enrolled, Record, tests::signed};
     use manifests::report::{State, TYPE};
     use proptest::prelude::*;
     use std::vec;
@@ -245,6 +278,12 @@ pub(crate) mod tests {
         serde_json::from_value(event).unwrap()
     }
 
+    /// Folds a report that claims nothing.
+    pub(crate) fn taken(fleet: Fleet, event: Event, received: Timestamp) -> (Fleet, Outcome) {
+        let body = text(&event);
+        fold(fleet, event, None, (&body, received))
+    }
+
     pub(crate) fn second(n: i64) -> Timestamp {
         Timestamp::from_second(1_777_636_800 + n).unwrap()
     }
@@ -257,7 +296,7 @@ pub(crate) mod tests {
         for (n, word) in heard.split(' ').enumerate() {
             let (epoch, sequence) = word.split_once('.').unwrap();
             let event = report(1, epoch, sequence.parse().unwrap(), "in-sync", &[]);
-            let (next, outcome) = fold(fleet, event, second(n as i64));
+            let (next, outcome) = taken(fleet, event, second(n as i64));
             fleet = next;
             told.push(format!("{outcome:?}").to_lowercase());
         }
@@ -300,11 +339,38 @@ pub(crate) mod tests {
         let (early, mut late) = (report(1, "a", 1, "in-sync", &[]), report(1, "a", 1, "held", &[]));
         late.time = second(60);
         for (first, then) in [(&early, &late), (&late, &early)] {
-            let (fleet, _) = fold(Fleet::default(), first.clone(), second(0));
-            let (fleet, outcome) = fold(fleet, then.clone(), second(1));
+            let (fleet, _) = taken(Fleet::default(), first.clone(), second(0));
+            let (fleet, outcome) = taken(fleet, then.clone(), second(1));
             assert_eq!(outcome, Outcome::Contested);
             assert_eq!(fleet.accounts.values().next().unwrap().newest, late);
         }
+    }
+
+    #[test]
+    fn what_strangers_said_before_does_not_outlast_the_first_proof() {
+        let mut fleet = Fleet::default();
+        fleet.belief.policy.hubs.insert("hub".into());
+        (fleet, _) = taken(fleet, report(1, "zzzz", u64::MAX, "in-sync", &[]), second(0));
+        let proof = signed("hub", 7);
+        let account = report(1, "a", 1, "failed", &[]).data.account;
+        let enrolled = Enrolled { account, key: proof.key, arn: "arn".into(), at: second(1) };
+        fleet.belief.learn(Record::Enrolled(enrolled));
+        for (epoch, sequence, proof, expect) in [
+            ("zzzz", 1, None, "refused"),
+            ("a", 1, Some(signed("hub", 8)), "refused"),
+            ("a", 1, Some(signed("hub", 7)), "newest"),
+            ("a", 3, Some(signed("hub", 7)), "newest"),
+            ("zzzz", 9, None, "refused"),
+            ("a", 2, Some(signed("hub", 7)), "late"),
+        ] {
+            let (next, outcome) =
+                fold(fleet, report(1, epoch, sequence, "failed", &[]), proof.as_ref(), ("", second(2)));
+            fleet = next;
+            assert!(format!("{outcome:?}").to_lowercase().starts_with(expect), "{epoch}-{sequence}: {outcome:?}");
+        }
+        let account = fleet.accounts.values().next().unwrap();
+        assert_eq!((account.standing.proven, account.newest.data.sequence), (true, 3));
+        assert!(account.standing.heard.missing().is_empty());
     }
 
     #[test]
@@ -317,7 +383,7 @@ pub(crate) mod tests {
         for (subject, source, reason) in cases {
             let mut event = report(1, "a", 1, "in-sync", &[]);
             (event.subject, event.source) = (subject.parse().unwrap(), source.into());
-            let (fleet, outcome) = fold(Fleet::default(), event, second(0));
+            let (fleet, outcome) = taken(Fleet::default(), event, second(0));
             assert!(matches!(&outcome, Outcome::Refused(why) if why.contains(reason)), "{outcome:?}");
             assert!(fleet.accounts.is_empty());
             assert_eq!(fleet.quarantine.len(), 1);
@@ -372,7 +438,7 @@ pub(crate) mod tests {
     }
 
     fn fold_all(deliveries: Deliveries) -> Fleet {
-        deliveries.into_iter().fold(Fleet::default(), |fleet, (event, at)| fold(fleet, event, second(at)).0)
+        deliveries.into_iter().fold(Fleet::default(), |fleet, (event, at)| taken(fleet, event, second(at)).0)
     }
 
     proptest! {

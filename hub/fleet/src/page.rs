@@ -42,6 +42,8 @@ pub struct Page {
     pub not_ready_total: u64,
     /// How many speak although nobody expects them.
     pub unexpected: u64,
+    /// How many of those that spoke have proven that it is they who speak.
+    pub senders: Senders,
     /// The accounts that spoke: worst state first, of those the one that has been quiet for longest, then by id. Of very
     /// many, the first.
     pub accounts: Vec<Row>,
@@ -51,6 +53,26 @@ pub struct Page {
     pub quarantine: Vec<Quarantined>,
     /// How much there is.
     pub quarantine_total: u64,
+}
+
+/// How many accounts have proven that it is they who speak, and how many have not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Senders {
+    /// Whose newest report is signed with a key that STS said is theirs.
+    pub proven: u64,
+    /// Whose may be anybody's.
+    pub unproven: u64,
+}
+
+impl core::fmt::Display for Senders {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match *self {
+            Self { proven: 0, .. } => f.write_str("senders unproven"),
+            Self { unproven: 0, .. } => f.write_str("senders proven"),
+            Self { unproven, proven } => write!(f, "{unproven} of {} senders unproven", unproven + proven),
+        }
+    }
 }
 
 /// One account.
@@ -77,6 +99,8 @@ pub struct Row {
     pub freshness: Freshness,
     /// Whether it speaks although nobody expects it.
     pub unexpected: bool,
+    /// Whether it has proven that it is the one who speaks.
+    pub proven: bool,
     /// Report numbers that never came, as `3-4` or `7`.
     pub missing: Vec<String>,
     /// The number of its newest report, `<epoch>-<sequence>`.
@@ -114,6 +138,10 @@ impl Page {
             not_ready_total: not_ready.as_ref().map_or(0, Vec::len) as u64,
             not_ready,
             unexpected: accounts.iter().filter(|row| row.unexpected).count() as u64,
+            senders: Senders {
+                proven: accounts.iter().filter(|row| row.proven).count() as u64,
+                unproven: accounts.iter().filter(|row| !row.proven).count() as u64,
+            },
             accounts_total: accounts.len() as u64,
             accounts,
             quarantine_total: quarantine.len() as u64,
@@ -138,6 +166,7 @@ impl Row {
             seen: seen(account),
             freshness: view.patience.judge(seen(account), view.now),
             unexpected: view.expected.is_some_and(|expected| !expected.accounts.contains_key(id)),
+            proven: account.standing.proven,
             missing: account.standing.heard.missing(),
             report: format!("{}-{}", report.epoch, report.sequence),
             agent: report.agent.version.clone(),
@@ -170,8 +199,8 @@ mod tests {
     use super::{Page, View};
     use crate::{
         fold::{
-            Fleet, fold, refuse,
-            tests::{report, second},
+            Fleet, refuse,
+            tests::{report, second, taken},
         },
         presence::Patience,
     };
@@ -183,7 +212,7 @@ mod tests {
     }
 
     fn check(state: &str, stacks: &[&str], expect: State) {
-        let (fleet, _) = fold(Fleet::default(), report(1, "a", 1, state, stacks), second(0));
+        let (fleet, _) = taken(Fleet::default(), report(1, "a", 1, state, stacks), second(0));
         let page = page(&fleet, 0);
         assert_eq!(page.accounts[0].state, expect, "{state} {stacks:?}");
         assert_eq!(page.states, [(expect, 1)].into());
@@ -206,7 +235,7 @@ mod tests {
     fn the_worst_accounts_come_first_with_their_own_sentence() {
         let reports = [("in-sync", "in-sync"), ("failed", "failed"), ("in-sync", "held"), ("failed", "failed")];
         let fleet = reports.into_iter().zip(1..).fold(Fleet::default(), |fleet, ((state, stack), account)| {
-            fold(fleet, report(account, "a", 1, state, &[stack]), second(0)).0
+            taken(fleet, report(account, "a", 1, state, &[stack]), second(0)).0
         });
         let page = page(&fleet, 0);
         let rows: Vec<_> = page.accounts.iter().map(|row| (&row.account.as_str()[..1], row.why.as_deref())).collect();
@@ -218,7 +247,7 @@ mod tests {
     #[test]
     fn of_those_that_stand_alike_the_silent_come_first() {
         let fleet = [(1, 0), (2, -20_000), (3, -6_000)].into_iter().fold(Fleet::default(), |fleet, (account, at)| {
-            fold(fleet, report(account, "a", 1, "in-sync", &[]), second(at)).0
+            taken(fleet, report(account, "a", 1, "in-sync", &[]), second(at)).0
         });
         let page = page(&fleet, 0);
         let rows: Vec<_> =
@@ -231,7 +260,7 @@ mod tests {
     fn neither_a_fast_clock_nor_a_late_reader_makes_an_account_look_fresher() {
         let spoke = report(1, "a", 1, "in-sync", &[]).time;
         for (received, seen) in [(second(-30), second(-30)), (second(7200), spoke)] {
-            let (fleet, _) = fold(Fleet::default(), report(1, "a", 1, "in-sync", &[]), received);
+            let (fleet, _) = taken(Fleet::default(), report(1, "a", 1, "in-sync", &[]), received);
             assert_eq!(page(&fleet, 7200).accounts[0].seen, seen);
         }
     }

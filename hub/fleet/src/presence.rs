@@ -185,10 +185,7 @@ pub fn count(all: impl Iterator<Item = Freshness>) -> BTreeMap<Freshness, u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fold::{
-        fold,
-        tests::{report, second},
-    };
+    use crate::fold::tests::{report, second, taken};
     use alloc::{format, string::ToString, vec};
     use manifests::stack::Location;
 
@@ -208,7 +205,7 @@ mod tests {
     /// A fleet of accounts, each by its number, its state and those of its stacks, all seen at second 0.
     fn heard(all: &[(u8, &str, &[&str])]) -> Fleet {
         all.iter().fold(Fleet::default(), |fleet, (n, state, stacks)| {
-            fold(fleet, report(*n, "a", 1, state, stacks), second(0)).0
+            taken(fleet, report(*n, "a", 1, state, stacks), second(0)).0
         })
     }
 
@@ -251,13 +248,13 @@ mod tests {
     fn a_stack_that_a_report_left_out_is_in_sync_and_an_account_that_says_otherwise_is_not_good() {
         let mut event = report(1, "a", 1, "held", &["in-sync"]);
         event.data.stacks_total = 7;
-        let (fleet, _) = fold(Fleet::default(), event, second(0));
+        let (fleet, _) = taken(Fleet::default(), event, second(0));
         let sum = compliance(&fleet, None, Patience::default(), second(0));
         assert_eq!((sum.stacks_good, sum.stacks, sum.accounts_good), (7, 7, 0));
         let liars = (1..4).fold(fleet, |fleet, n| {
             let mut event = report(n, "b", 1, "in-sync", &[]);
             event.data.stacks_total = u64::MAX;
-            fold(fleet, event, second(0)).0
+            taken(fleet, event, second(0)).0
         });
         assert_eq!(compliance(&liars, None, Patience::default(), second(0)).stacks, 3 * MOST);
     }
