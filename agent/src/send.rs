@@ -1,7 +1,10 @@
 //! Hands a report over. A report that does not arrive costs nothing but its delay: what happened stays in memory until
 //! one does.
 
-use crate::cloud::{CloudError, count::Calls};
+use crate::{
+    cloud::{CloudError, count::Calls},
+    seal::Seal,
+};
 use manifests::report::{Event, State};
 
 /// Where reports go.
@@ -18,34 +21,39 @@ pub enum Outlet {
         sns: aws_sdk_sns::Client,
         /// Its ARN.
         arn: String,
+        /// What proves whose a report is.
+        seal: Box<Seal>,
     },
     /// No topic is configured: reports are only logged.
     Nowhere,
 }
 
 impl Outlet {
-    /// The topic with this ARN. SNS publishes only to topics of the region that it is asked in.
-    pub fn topic(config: &aws_config::SdkConfig, calls: &Calls, arn: &str) -> Self {
+    /// The topic with this ARN, and what proves whose a report is. SNS publishes only to topics of the region that it is asked in.
+    pub(crate) fn topic(config: &aws_config::SdkConfig, calls: &Calls, (arn, seal): (&str, Seal)) -> Self {
         let mut builder = aws_sdk_sns::config::Builder::from(config).interceptor(calls.clone());
         if let Some(region) = arn.split(':').nth(3) {
             builder = builder.region(aws_sdk_sns::config::Region::new(region.to_owned()));
         }
-        Self::Topic { sns: aws_sdk_sns::Client::from_conf(builder.build()), arn: arn.to_owned() }
+        Self::Topic { sns: aws_sdk_sns::Client::from_conf(builder.build()), arn: arn.to_owned(), seal: Box::new(seal) }
     }
 }
 
 impl Sink for Outlet {
     async fn send(&self, event: &Event) -> Result<(), CloudError> {
-        let Self::Topic { sns, arn } = self else {
+        let Self::Topic { sns, arn, seal } = self else {
             tracing::debug!(sequence = event.data.sequence, "no topic is configured; the report is not sent");
             return Ok(());
         };
         let message = fitting(event).map_err(|error| CloudError::odd("sns:Publish", &error))?;
+        let message = seal.sealed(message).await?;
         let report = &event.data;
         let call = sns
             .publish()
             .topic_arn(arn)
             .message(message)
+            // A queue that is subscribed is a fair one then: whoever floods it delays nobody else.
+            .message_group_id(report.account.as_str())
             .message_attributes("account", text(report.account.as_str()))
             .message_attributes("region", text(report.agent.region.as_str()))
             .message_attributes("severity", text(report.state.severity().as_str()))
@@ -54,8 +62,9 @@ impl Sink for Outlet {
     }
 }
 
-/// A topic takes 262,144 bytes, attributes and all; hubs read no more either.
-const MOST: usize = 240 * 1024;
+/// A topic takes 262,144 bytes, attributes and all; hubs read no more either. A proof is some hundred bytes, and a session token
+/// in it up to some thousand.
+const MOST: usize = 236 * 1024;
 
 /// The event as JSON, small enough: of a very large account, stacks in sync are told more briefly, then not at all (their
 /// number still is), because what is not in sync is what somebody needs to hear.

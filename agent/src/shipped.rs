@@ -11,6 +11,7 @@ use crate::{
         error::{Fault, FetchError},
     },
     pace::Pacing,
+    seal::Seal,
     secret::Secret,
     send::Outlet,
     store::{Document, Place},
@@ -73,7 +74,9 @@ impl<V: Watcher> Shipped<V> {
             limits: config.limits,
         };
         let store = place(config, &aws, &calls)?;
-        let sink = config.topic.as_ref().map_or(Outlet::Nowhere, |arn| Outlet::topic(&aws, &calls, arn));
+        let sink = config.topic.as_ref().map_or(Outlet::Nowhere, |arn| {
+            Outlet::topic(&aws, &calls, (arn, Seal::new(&config.memory, &aws, &calls, arn)))
+        });
         let shipped = Self {
             source: Repository::new(origin, Secret::new(config, &aws, &calls)).map_err(unusable)?,
             bell: config.events.as_ref().map_or(Door::Silent, |url| Door::Queue(Queue::new(&aws, &calls, url))),
