@@ -46,7 +46,7 @@ pub fn answer(
     let mut asked = question.asked();
     let Some(first) = shown(store, &asked, moment)? else { return Err(AskError::Unknown(question.about())) };
     match (form, data::columns(&first)) {
-        (Form::Json, _) => writeln!(out, "{}", data::document(&first, None, moment.now))?,
+        (Form::Json, _) => writeln!(out, "{}", data::document(&first, (None, store.senders()?), moment.now))?,
         (Form::Csv, Some(columns)) => {
             write!(out, "{}", data::heading(columns))?;
             let mut part = Some(first);
@@ -99,9 +99,10 @@ fn overview(front: &Front, now: Timestamp, out: &mut impl Write) -> io::Result<(
     let ready = of.not_ready.map_or("nobody said who is expected".to_owned(), |n| format!("{n} not ready"));
     writeln!(
         out,
-        "          {}; {ready}, {} unexpected; {} messages in quarantine",
+        "          {}; {ready}, {} unexpected; {}; {} messages in quarantine",
         fresh.join(", "),
         of.unexpected,
+        of.senders,
         of.quarantine
     )?;
     if let Some(newest) = &front.newest {
@@ -310,7 +311,8 @@ mod tests {
         assert_eq!(asked("accounts -o csv").lines().count(), 251);
         assert_eq!(asked("stack alerts -o csv").lines().count(), 251);
         assert!(
-            asked("status -o json").starts_with(r#"{"at":"2026-05-01T12:00:10Z","senders":"unproven","compliance":"#)
+            asked("status -o json")
+                .starts_with(r#"{"at":"2026-05-01T12:00:10Z","senders":{"proven":0,"unproven":250},"compliance":"#)
         );
     }
 

@@ -44,8 +44,7 @@ pub enum Command {
     /// picture: the hub's own lag first, then the accounts, worst first.
     ///
     /// Every message is taken off the queue once it is folded, so give this program a queue of its own. It keeps
-    /// nothing when it ends. Reports are not signed in this version: whoever may publish to the topic can speak for
-    /// any account.
+    /// nothing when it ends. Without `--topic`, whoever may publish to the topic can speak for any account.
     #[command(after_long_help = EXIT_CODES)]
     Watch(Watch),
 
@@ -267,6 +266,47 @@ pub struct Looking {
     pub silent: Duration,
 }
 
+/// Whom to believe.
+#[derive(Debug, Args)]
+pub struct Believing {
+    /// ARN of the topic that this hub reads: reports that are signed for it are proven once STS has said whose key that is;
+    /// several are one hub [default: none, and no report proves anything]
+    #[arg(long = "topic", env = "HOLDFAST_HUB_TOPIC", value_name = "ARN", value_delimiter = ',', value_parser = topic)]
+    pub topics: Vec<String>,
+
+    /// What to make of accounts that prove nothing: show them as unproven, or put what they say into quarantine
+    /// [default: refuse, if there is a topic]
+    #[arg(long, env = "HOLDFAST_HUB_UNPROVEN", value_enum, value_name = "POLICY")]
+    pub unproven: Option<Unproven>,
+
+    /// Name of the role that agents have: only it may prove a key; several are any of them [default: whoever has
+    /// credentials of the account]
+    #[arg(long = "agent-role", env = "HOLDFAST_HUB_AGENT_ROLE", value_name = "NAME", value_delimiter = ',')]
+    pub agent_roles: Vec<String>,
+
+    /// How many reports of one account are kept in a minute, in the long run; of more, their number. 0: all of them
+    #[arg(long, env = "HOLDFAST_HUB_QUOTA", value_name = "N", default_value_t = 60)]
+    pub quota: u32,
+}
+
+/// What to make of accounts that prove nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Unproven {
+    /// They are taken, and shown as unproven.
+    Allow,
+    /// They go into quarantine.
+    Refuse,
+}
+
+/// A topic of a region whose STS can be asked.
+fn topic(text: &str) -> Result<String, String> {
+    let nothing = manifests::report::proof::Key(manifests::id::Digest([0; 32]));
+    let request = manifests::report::proof::Request::new(text, &nothing, "20260101T000000Z", None);
+    request
+        .map(|_| text.to_owned())
+        .ok_or_else(|| "it is an ARN such as `arn:aws:sns:eu-central-1:111111111111:reports`".into())
+}
+
 /// How to watch.
 #[derive(Debug, Args)]
 pub struct Watch {
@@ -277,6 +317,10 @@ pub struct Watch {
     /// Who is expected.
     #[command(flatten)]
     pub looking: Looking,
+
+    /// Whom to believe.
+    #[command(flatten)]
+    pub believing: Believing,
 
     /// End when the queue is empty
     #[arg(long, conflicts_with = "duration")]

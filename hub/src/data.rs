@@ -7,6 +7,7 @@ use crate::{
     shown::{Shown, spelled},
     store::view::Overview,
 };
+use fleet::page::Senders;
 use jiff::Timestamp;
 use manifests::report::State;
 use serde::Serialize;
@@ -14,18 +15,18 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 
 /// A document: what was asked for, when, and how the hub was doing.
-pub(crate) fn document(shown: &Shown, health: Option<&Health>, now: Timestamp) -> String {
+pub(crate) fn document(shown: &Shown, (health, senders): (Option<&Health>, Senders), now: Timestamp) -> String {
     #[derive(Serialize)]
     struct Document<'a> {
         at: Timestamp,
-        senders: &'static str,
+        senders: Senders,
         /// Of a store that nobody writes to at the moment, there is none to tell of.
         #[serde(skip_serializing_if = "Option::is_none")]
         hub: Option<&'a Health>,
         #[serde(flatten)]
         shown: &'a Shown,
     }
-    serde_json::to_string(&Document { at: now, senders: "unproven", hub: health, shown }).unwrap_or_default()
+    serde_json::to_string(&Document { at: now, senders, hub: health, shown }).unwrap_or_default()
 }
 
 /// The columns of a list; `None` of what is no list.
@@ -45,6 +46,7 @@ pub(crate) fn columns(shown: &Shown) -> Option<&'static [&'static str]> {
             "seen",
             "freshness",
             "unexpected",
+            "proven",
             "missing",
             "report",
             "agent",
@@ -130,6 +132,11 @@ pub(crate) fn metrics(overview: &Overview, health: &Health, entries: u64, now: T
     }
     gauge("accounts_unexpected", "Accounts that speak and nobody expects.", &one(overview.unexpected));
     gauge(
+        "accounts_unproven",
+        "Accounts that have not proven that it is they who speak.",
+        &one(overview.senders.unproven),
+    );
+    gauge(
         "agents",
         "Accounts by the version of their agent.",
         &each("version", overview.versions.clone().into_iter().collect()),
@@ -186,6 +193,7 @@ pub(crate) fn interface() -> Value {
         query("agent", "the version of the agent"),
         query("fresh", "`late` or `silent`: so quiet, or more"),
         query("unexpected", "`1`: only those that nobody expects"),
+        query("unproven", "`1`: only those that have not proven that it is they who speak"),
         after(),
     ];
     json!({

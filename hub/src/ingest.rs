@@ -1,11 +1,40 @@
-//! A message's text in, a report or a reason out. The size is looked at before the content.
+//! A message's text in, a report or a reason out. The size is looked at before the content, and of a report with a proof nothing
+//! but what is under its signature is read.
 //!
-//! Deliberately not here: whether the sender is who the report says. `fleet` holds the envelope against the report;
-//! proof needs signatures, which this version does not have.
+//! Deliberately not here: whose key that is ([`crate::registrar`]), and whether it suffices (`fleet::belief`).
 
-use manifests::report::{self, Event, MAX_MESSAGE, Report};
+use ed25519_dalek::VerifyingKey;
+use manifests::report::{
+    self, Event, MAX_MESSAGE, Report,
+    proof::{self, Proof},
+};
 use serde::Deserialize;
 use std::borrow::Cow;
+
+/// A message that was read.
+#[derive(Debug)]
+pub struct Message<'m> {
+    /// Its text, as it was received.
+    pub body: &'m str,
+    /// What it says.
+    pub said: Result<Said, Unreadable>,
+}
+
+/// A report.
+#[derive(Debug)]
+pub struct Said {
+    /// The report.
+    pub event: Event,
+    /// Its proof, with a good signature.
+    pub proof: Option<Proof>,
+}
+
+impl<'m> Message<'m> {
+    /// Reads it.
+    pub fn read(body: &'m str) -> Self {
+        Self { body, said: read(body) }
+    }
+}
 
 /// Why a message is no report.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +58,12 @@ pub enum Unreadable {
     /// It, or what SNS passed on in it, is no report that this version can read.
     #[error(transparent)]
     NotAReport(#[from] report::ReadError),
+    /// What follows the report is no proof.
+    #[error("what follows the report is no proof")]
+    NotAProof(#[source] serde_json::Error),
+    /// Somebody has changed it, or never had the key.
+    #[error("its signature is not the one of its key: it was changed, or is somebody else's")]
+    Signature,
 }
 
 impl Unreadable {
@@ -38,11 +73,40 @@ impl Unreadable {
     }
 }
 
-/// The report in a message: bare, or in the envelope that SNS puts round it without raw delivery.
+/// The report in a message, and its proof.
+///
+/// # Errors
+/// When there is none that this version can read, or the proof's signature is not good.
+pub fn read(body: &str) -> Result<Said, Unreadable> {
+    let message = bare(body)?;
+    match proof::split(&message).map_err(Unreadable::NotAProof)? {
+        None => Ok(Said { event: fit(report::read(message.as_bytes())?)?, proof: None }),
+        Some((event, proof)) if is_good(&event, &proof) => {
+            Ok(Said { event: fit(report::read(event.as_bytes())?)?, proof: Some(proof) })
+        }
+        Some(_) => Err(Unreadable::Signature),
+    }
+}
+
+/// The report in a message that was taken in before: its proof was seen to then.
 ///
 /// # Errors
 /// When there is none that this version can read.
-pub fn read(body: &str) -> Result<Event, Unreadable> {
+pub fn event(body: &str) -> Result<Event, Unreadable> {
+    let message = bare(body)?;
+    let signed = proof::split(&message).map_err(Unreadable::NotAProof)?;
+    fit(report::read(signed.map_or_else(|| message.into_owned(), |(event, _)| event).as_bytes())?)
+}
+
+/// Strictly, as RFC 8032 has it and more: of one text and key there is one signature, and no key that fits many.
+fn is_good(event: &str, proof: &Proof) -> bool {
+    let key = VerifyingKey::from_bytes(&proof.key.0.0);
+    let signature = ed25519_dalek::Signature::from_bytes(&proof.signature.0);
+    key.is_ok_and(|key| key.verify_strict(&proof::signed(&proof.hub, event), &signature).is_ok())
+}
+
+/// The message itself: bare, or in the envelope that SNS puts round it without raw delivery.
+fn bare(body: &str) -> Result<Cow<'_, str>, Unreadable> {
     if body.len() > MAX_MESSAGE {
         return Err(Unreadable::TooLarge(body.len()));
     }
@@ -56,8 +120,8 @@ pub fn read(body: &str) -> Result<Event, Unreadable> {
     }
     let outer: Outer<'_> = serde_json::from_str(body).map_err(report::ReadError::Json)?;
     match (outer.kind.as_deref(), outer.message) {
-        (None, _) => fit(report::read(body.as_bytes())?),
-        (Some("Notification"), Some(message)) => fit(report::read(message.as_bytes())?),
+        (None, _) => Ok(body.into()),
+        (Some("Notification"), Some(message)) => Ok(message),
         (Some(kind), _) => Err(Unreadable::NotAnAccount(cut(kind))),
     }
 }
@@ -159,7 +223,7 @@ pub(crate) mod tests {
     }
 
     fn check(body: &str, expect: &str) {
-        let told = read(body).map_or_else(|unreadable| unreadable.reason(), |event| format!("report {}", event.id));
+        let told = read(body).map_or_else(|unreadable| unreadable.reason(), |said| format!("report {}", said.event.id));
         assert!(told.contains(expect) && told.len() < 1_000, "{expect} / {told}");
     }
 
@@ -204,7 +268,7 @@ pub(crate) mod tests {
             data["accountName"] = "ä".repeat(5_000).into();
             data["why"] = "w".repeat(5_000).into();
         }));
-        let report = long.unwrap().data;
+        let report = long.unwrap().event.data;
         assert_eq!((report.account_name.unwrap().chars().count(), report.why.unwrap().len()), (128, 1_024));
     }
 

@@ -8,7 +8,33 @@ use jiff::Timestamp;
 use manifests::id::Digest;
 use serde::{Deserialize, Serialize};
 
-/// One message.
+/// Who wrote an entry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// It was received.
+    #[default]
+    Queue,
+    /// The hub itself: what its picture rests on beside messages (`fleet::belief::Record`).
+    Hub,
+}
+
+impl Origin {
+    fn is_queue(&self) -> bool {
+        matches!(self, Self::Queue)
+    }
+
+    /// What a text is known by, and bound with. No message has the digest of what the hub wrote: that is one of a digest.
+    pub fn digest(self, body: &str) -> Digest {
+        let digest = Digest::of(body.as_bytes());
+        match self {
+            Self::Queue => digest,
+            Self::Hub => Digest::of(&digest.0),
+        }
+    }
+}
+
+/// One message, or a record of the hub's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -18,6 +44,9 @@ pub struct Entry {
     pub received: Timestamp,
     /// What binds it to everything before it.
     pub chain: Digest,
+    /// Who wrote it.
+    #[serde(default, skip_serializing_if = "Origin::is_queue")]
+    pub origin: Origin,
     /// Its text, byte for byte.
     pub body: String,
 }
@@ -37,9 +66,10 @@ impl End {
     pub const NOTHING: Self = Self { entries: 0, chain: Digest([0; 32]) };
 
     /// The entry that comes next.
-    pub fn next(&self, received: Timestamp, body: &str) -> Entry {
+    pub fn next(&self, received: Timestamp, origin: Origin, body: &str) -> Entry {
         let n = self.entries + 1;
-        Entry { n, received, chain: link(&self.chain, n, received, body), body: body.to_owned() }
+        let chain = link(&self.chain, n, received, &origin.digest(body));
+        Entry { n, received, chain, origin, body: body.to_owned() }
     }
 
     /// The end after this entry, if it is the one that comes next and nothing of it was changed.
@@ -53,7 +83,7 @@ impl End {
         if entry.received != whole(entry.received) {
             return Err(Broken::Odd { n: entry.n, what: "its time has parts of a millisecond" });
         }
-        if link(&self.chain, entry.n, entry.received, &entry.body) != entry.chain {
+        if link(&self.chain, entry.n, entry.received, &entry.origin.digest(&entry.body)) != entry.chain {
             return Err(Broken::Chain { n: entry.n });
         }
         Ok(Self { entries: entry.n, chain: entry.chain })
@@ -100,8 +130,8 @@ pub fn whole(at: Timestamp) -> Timestamp {
 
 /// SHA-256 of the digest before, the place, the time and the digest of the text: all of fixed length, so that no two
 /// journals read the same.
-fn link(before: &Digest, n: u64, received: Timestamp, body: &str) -> Digest {
-    let (n, received, body) = (n.to_be_bytes(), received.as_millisecond().to_be_bytes(), Digest::of(body.as_bytes()));
+fn link(before: &Digest, n: u64, received: Timestamp, body: &Digest) -> Digest {
+    let (n, received) = (n.to_be_bytes(), received.as_millisecond().to_be_bytes());
     Digest::of(&[before.0.as_slice(), &n, &received, &body.0].concat())
 }
 
@@ -117,7 +147,7 @@ pub(crate) mod tests {
     pub(crate) fn journal(bodies: &[&str]) -> Vec<Entry> {
         let mut end = End::NOTHING;
         let next = |(body, n): (&&str, i64)| {
-            let entry = end.next(at(n), body);
+            let entry = end.next(at(n), Origin::Queue, body);
             end = end.after(&entry).unwrap();
             entry
         };
@@ -143,6 +173,7 @@ pub(crate) mod tests {
         let check = |change: fn(&mut Vec<Entry>), broken| assert_eq!(read(change), Err(broken));
         check(|all| all[1].body.push('x'), Broken::Chain { n: 2 });
         check(|all| all[1].received = at(99), Broken::Chain { n: 2 });
+        check(|all| all[1].origin = Origin::Hub, Broken::Chain { n: 2 });
         check(
             |all| all[1].received += jiff::SignedDuration::from_nanos(1),
             Broken::Odd { n: 2, what: "its time has parts of a millisecond" },

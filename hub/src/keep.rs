@@ -2,14 +2,20 @@
 //!
 //! Not here: the places themselves but for the simplest, which forgets with the program.
 
-use crate::{ingest, store::StoreError};
+use crate::{
+    ingest::{Message, Said},
+    journal::{Entry, Origin},
+    store::StoreError,
+};
 use fleet::{
-    fold::{Fleet, Outcome, fold, refuse},
+    belief::{Enrolled, Policy, Record},
+    fold::{Fleet, Outcome, fold, note, refuse},
     page::{Page, View},
     presence::Freshness,
 };
 use jiff::Timestamp;
-use manifests::report::Event;
+use manifests::{id::AccountId, report::Event};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// A place for messages.
@@ -18,7 +24,33 @@ pub trait Keep {
     ///
     /// # Errors
     /// When they are not kept.
-    fn keep(&mut self, bodies: &[&str], received: Timestamp) -> Result<Vec<Heard>, StoreError>;
+    fn hear(&mut self, messages: Vec<Message<'_>>, received: Timestamp) -> Result<Vec<Heard>, StoreError>;
+
+    /// Reads messages and takes them in.
+    ///
+    /// # Errors
+    /// When they are not kept.
+    fn keep(&mut self, bodies: &[&str], received: Timestamp) -> Result<Vec<Heard>, StoreError> {
+        self.hear(bodies.iter().map(|body| Message::read(body)).collect(), received)
+    }
+
+    /// Puts something on record of the hub's own, before what comes next.
+    ///
+    /// # Errors
+    /// When it is not kept.
+    fn record(&mut self, record: Record, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The policy that is on record.
+    ///
+    /// # Errors
+    /// When what was kept can't be read.
+    fn policy(&mut self) -> Result<Policy, StoreError>;
+
+    /// The key of an account that is on record.
+    ///
+    /// # Errors
+    /// When what was kept can't be read.
+    fn enrolled(&mut self, account: &AccountId) -> Result<Option<Enrolled>, StoreError>;
 
     /// What there is to show.
     ///
@@ -31,6 +63,17 @@ pub trait Keep {
     /// # Errors
     /// When what was kept can't be read.
     fn freshness(&mut self, view: &View<'_>) -> Result<BTreeMap<Freshness, u64>, StoreError>;
+}
+
+/// The words in which something is put on record. Of two that say the same, each has words of its own.
+pub(crate) fn recorded(record: &Record, now: Timestamp) -> String {
+    #[derive(Serialize)]
+    struct Recorded<'r> {
+        recorded: Timestamp,
+        #[serde(flatten)]
+        record: &'r Record,
+    }
+    serde_json::to_string(&Recorded { recorded: now, record }).unwrap_or_default()
 }
 
 /// What came of a message.
@@ -50,12 +93,28 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// Takes in what a journal has.
+    ///
+    /// # Errors
+    /// When a record is none.
+    pub fn replay(&mut self, entry: &Entry) -> Result<(), serde_json::Error> {
+        match entry.origin {
+            Origin::Queue => drop(self.take(Message::read(&entry.body), entry.received)),
+            Origin::Hub => self.note(serde_json::from_str(&entry.body)?, &entry.body, entry.received),
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, record: Record, body: &str, recorded: Timestamp) {
+        self.fleet = note(std::mem::take(&mut self.fleet), record, body, recorded);
+    }
+
     /// Takes one message in.
-    pub fn take(&mut self, body: &str, received: Timestamp) -> Heard {
+    fn take(&mut self, Message { body, said }: Message<'_>, received: Timestamp) -> Heard {
         let fleet = std::mem::take(&mut self.fleet);
-        match ingest::read(body) {
-            Ok(event) => {
-                let (fleet, outcome) = fold(fleet, event.clone(), received);
+        match said {
+            Ok(Said { event, proof }) => {
+                let (fleet, outcome) = fold(fleet, event.clone(), proof.as_ref(), (body, received));
                 self.fleet = fleet;
                 Heard { outcome, event: Some(event) }
             }
@@ -69,8 +128,22 @@ impl Memory {
 }
 
 impl Keep for Memory {
-    fn keep(&mut self, bodies: &[&str], received: Timestamp) -> Result<Vec<Heard>, StoreError> {
-        Ok(bodies.iter().map(|body| self.take(body, received)).collect())
+    fn hear(&mut self, messages: Vec<Message<'_>>, received: Timestamp) -> Result<Vec<Heard>, StoreError> {
+        Ok(messages.into_iter().map(|message| self.take(message, received)).collect())
+    }
+
+    fn record(&mut self, record: Record, now: Timestamp) -> Result<(), StoreError> {
+        let body = recorded(&record, now);
+        self.note(record, &body, now);
+        Ok(())
+    }
+
+    fn policy(&mut self) -> Result<Policy, StoreError> {
+        Ok(self.fleet.belief.policy.clone())
+    }
+
+    fn enrolled(&mut self, account: &AccountId) -> Result<Option<Enrolled>, StoreError> {
+        Ok(self.fleet.belief.keys.get(account).cloned())
     }
 
     fn page(&mut self, view: &View<'_>) -> Result<Page, StoreError> {

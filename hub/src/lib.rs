@@ -1,14 +1,13 @@
 //! The shell in the middle: reads what the accounts say, and shows it to the people who answer for all of them.
 //!
 //! Read in this order: [`watch`] is the whole program on one screen; [`queue`] is where messages come from; [`ingest`] makes
-//! reports of them; [`keep`] is where they go: into memory, or into a [`store`], which keeps them as a [`journal`] and beside it, in
+//! reports of them; [`registrar`] finds out whose key has signed one, by [`sts`]; [`keep`] is where they go: into memory, or into a [`store`], which keeps them as a [`journal`] and beside it, in
 //! the same transaction, a picture in tables; `fleet` says what of a report counts, and who is [`expected`] is held against it.
 //! [`reading`] says what is new, and [`show`] prints it. `asked` and `shown` are what there is to ask a store for; [`web`] shows it as
 //! pages, `data` for machines, [`ask`] in a terminal. [`carry`] takes a journal from one store to another.
 //!
-//! What is deliberately not here: no way to make an agent do anything. And not here *yet*: proof of the sender (whoever may
-//! publish to the topic can speak for any account, and every picture says so), quotas, retention, PostgreSQL, single sign-on,
-//! alerts.
+//! What is deliberately not here: no way to make an agent do anything. And not here *yet*: quotas, retention, PostgreSQL, single
+//! sign-on, alerts.
 
 pub mod ask;
 mod asked;
@@ -21,10 +20,12 @@ pub mod ingest;
 pub mod journal;
 pub mod keep;
 pub mod queue;
+pub mod registrar;
 pub mod reading;
 pub mod show;
 mod shown;
 pub mod store;
+pub mod sts;
 pub mod watch;
 pub mod web;
 

@@ -1,19 +1,21 @@
 //! `holdfast-hub`: arguments, log, runtime, exit code.
 
 use clap::Parser;
-use fleet::{page::Page, presence::Patience};
+use fleet::{belief::Policy, page::Page, presence::Patience, quota::Quota};
 use hub::{
     ask::{AskError, answer},
     carry::{CarryError, export, import},
-    cli::{Arguments, Command, Fleet, Looking, Output, Replay, Run, Stored, Verify, Watch},
+    cli::{Arguments, Believing, Command, Fleet, Looking, Output, Replay, Run, Stored, Unproven, Verify, Watch},
     clock,
     expected::{Expected, ExpectedError},
     journal::End,
     keep::{Keep, Memory},
     queue::Queue,
     reading::{Health, replay},
+    registrar::{Nobody, Registrar},
     show::{Form, Show},
     store::{Access, Store, StoreError, view::Moment},
+    sts::Aws,
     watch::{self, Until, WatchError},
     web::{
         self, Pages, WebError,
@@ -22,6 +24,7 @@ use hub::{
 };
 use jiff::SignedDuration;
 use std::{
+    collections::BTreeSet,
     io::{self, BufWriter, IsTerminal, Write},
     net::SocketAddr,
     path::Path,
@@ -135,7 +138,7 @@ impl HubError {
     fn code(&self) -> u8 {
         match self {
             Self::Output(_) | Self::Watch(WatchError::Output(_)) | Self::Ask(AskError::Output(_)) => 1,
-            Self::Watch(WatchError::Queue(_)) => 3,
+            Self::Watch(WatchError::Queue(_) | WatchError::Sts(_)) => 3,
             Self::Watch(WatchError::Store(error))
             | Self::Store(error)
             | Self::Carry(CarryError::Store(error))
@@ -221,8 +224,21 @@ fn address_is(listener: &tokio::net::TcpListener) -> io::Result<()> {
     Ok(())
 }
 
+/// Whom to believe, and who may say whose a key is.
+fn believing(Believing { topics, unproven, agent_roles, quota: _ }: Believing) -> (Policy, BTreeSet<String>) {
+    let unproven = match unproven {
+        Some(Unproven::Allow) => fleet::belief::Unproven::Allowed,
+        Some(Unproven::Refuse) => fleet::belief::Unproven::Refused,
+        None if topics.is_empty() => fleet::belief::Unproven::Allowed,
+        None => fleet::belief::Unproven::Refused,
+    };
+    (Policy { hubs: topics.into_iter().collect(), unproven }, agent_roles.into_iter().collect())
+}
+
 fn run(arguments: Watch, kept: &mut impl Keep, told: Option<sync::watch::Sender<Health>>) -> Result<(), HubError> {
     let mut expected = expected(arguments.looking)?;
+    let quota = (arguments.believing.quota > 0).then(|| Quota::new(arguments.believing.quota));
+    let (policy, roles) = believing(arguments.believing);
     let until = match arguments.duration {
         Some(time) => Until::After(time),
         None if arguments.once => Until::Dry,
@@ -239,7 +255,13 @@ fn run(arguments: Watch, kept: &mut impl Keep, told: Option<sync::watch::Sender<
             tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
         };
         let queue = Queue::open(&arguments.queue).await;
-        Ok(watch::watch(&queue, kept, (&mut expected, &mut show), until, clock::now, stop).await?)
+        let beside = (&mut expected, &mut show);
+        if policy.hubs.is_empty() {
+            let mut registrar = Registrar { sts: Nobody, policy, roles, quota };
+            return Ok(watch::watch(&queue, (kept, &mut registrar), beside, until, clock::now, stop).await?);
+        }
+        let mut registrar = Registrar { sts: Aws::open().await, policy, roles, quota };
+        Ok(watch::watch(&queue, (kept, &mut registrar), beside, until, clock::now, stop).await?)
     })
 }
 

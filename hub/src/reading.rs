@@ -3,6 +3,7 @@
 //! Not here: where messages come from, and where they are kept.
 
 use crate::{
+    journal::Broken,
     keep::{Heard, Memory},
     show::News,
     store::{Store, StoreError},
@@ -53,7 +54,7 @@ pub fn replay(store: &Store, until: Option<Timestamp>) -> Result<Fleet, StoreErr
     let mut memory = Memory::default();
     store.each_sound(|entry| {
         if until.is_none_or(|until| entry.received <= until) {
-            drop(memory.take(&entry.body, entry.received));
+            memory.replay(&entry).map_err(|_| Broken::Odd { n: entry.n, what: "it is no record of a hub" })?;
         }
         Ok::<_, StoreError>(())
     })?;
@@ -66,6 +67,8 @@ pub(crate) struct Reading {
     pub(crate) health: Health,
     /// Whether the last picture shows all of it.
     pub(crate) shown: bool,
+    /// Why some of what came last waits on the queue.
+    pub(crate) waiting: Option<String>,
     /// How fresh the accounts were in it.
     pub(crate) freshness: BTreeMap<Freshness, u64>,
 }

@@ -67,8 +67,6 @@ pub enum News {
 #[serde(tag = "type", rename = "picture")]
 struct Picture<'a> {
     at: Timestamp,
-    /// Nothing proves yet that a report's sender is the account it names.
-    senders: &'static str,
     hub: &'a Health,
     #[serde(flatten)]
     page: &'a Page,
@@ -141,9 +139,9 @@ impl<W: Write> Show<W> {
     /// Prints the picture: the hub itself first.
     pub(crate) fn picture(&mut self, health: &Health, page: &Page, now: Timestamp) -> io::Result<()> {
         match self.form {
-            Form::Json => self.json(&Picture { at: now, senders: "unproven", hub: health, page })?,
+            Form::Json => self.json(&Picture { at: now, hub: health, page })?,
             Form::Table { colour } => {
-                writeln!(self.out, "\nhub  {}", hub(health, now))?;
+                writeln!(self.out, "\nhub  {}, {}", hub(health, now), page.senders)?;
                 if let Some(trouble) = &health.trouble {
                     writeln!(self.out, "     {}", clean(trouble))?;
                 }
@@ -166,14 +164,13 @@ impl<W: Write> Show<W> {
         #[serde(tag = "type", rename = "replayed")]
         struct Replayed<'a> {
             at: Timestamp,
-            senders: &'static str,
             #[serde(flatten)]
             page: &'a Page,
         }
         match self.form {
-            Form::Json => self.json(&Replayed { at: now, senders: "unproven", page })?,
+            Form::Json => self.json(&Replayed { at: now, page })?,
             Form::Table { colour } => {
-                writeln!(self.out, "as it was known at {now:.0}, senders unproven")?;
+                writeln!(self.out, "as it was known at {now:.0}, {}", page.senders)?;
                 self.page(page, colour, now)?;
             }
         }
@@ -249,10 +246,7 @@ fn hub(health: &Health, now: Timestamp) -> String {
         Some(lag) => format!("lag {}", span(*lag)),
     };
     let caught_up = caught_up.map_or("not caught up".to_owned(), |at| format!("caught up {}", ago(at, now)));
-    format!(
-        "{lag}, {caught_up}, {newest} newest, {late} late, {known} known, {contested} contested, {refused} refused, \
-         senders unproven"
-    )
+    format!("{lag}, {caught_up}, {newest} newest, {late} late, {known} known, {contested} contested, {refused} refused")
 }
 
 /// The fleet in one line: shares with what they are of, and who is missing.

@@ -13,6 +13,7 @@ use crate::{
     },
 };
 use fleet::{
+    belief::Enrolled,
     page::Quarantined,
     presence::{Freshness, NotReady},
 };
@@ -68,6 +69,8 @@ pub(crate) struct Front {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct One {
     pub(crate) account: Account,
+    /// The key that STS said is its own.
+    pub(crate) enrolled: Option<Enrolled>,
     /// What it said last.
     pub(crate) newest: Event,
     pub(crate) happened: Vec<Happened>,
@@ -127,7 +130,8 @@ pub(crate) fn shown(store: &Store, asked: &Asked, moment: Moment) -> Result<Opti
             let Ok(id) = id.parse::<AccountId>() else { return Ok(None) };
             let Some((account, newest)) = store.account(&id, moment)? else { return Ok(None) };
             let happened = store.happened(&Of::Account(&id), None)?.rows;
-            Shown::Account(Box::new(One { account, newest, happened }))
+            let enrolled = store.key(&id)?;
+            Shown::Account(Box::new(One { account, enrolled, newest, happened }))
         }
         ["not-ready"] => Shown::NotReady(store.not_ready(after)?),
         ["stacks"] => Shown::Stacks(store.places(after)?),
@@ -222,8 +226,9 @@ fn filter(asked: &Asked) -> Option<Filter> {
         Some(_) => return None,
     };
     let text = |name| asked.get(name).map(ToOwned::to_owned);
-    let unexpected = asked.get("unexpected").is_some();
-    Some(Filter { states, ring: text("ring"), commit: text("commit"), agent: text("agent"), freshness, unexpected })
+    let (unexpected, unproven) = (asked.get("unexpected").is_some(), asked.get("unproven").is_some());
+    let (ring, commit, agent) = (text("ring"), text("commit"), text("agent"));
+    Some(Filter { states, ring, commit, agent, freshness, unexpected, unproven })
 }
 
 /// The state of this name.

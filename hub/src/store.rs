@@ -7,17 +7,18 @@
 //! Not here: what messages say, and PostgreSQL.
 
 use crate::{
-    ingest,
-    journal::{Broken, End, Entry},
-    keep::{Heard, Keep},
+    ingest::Message,
+    journal::{Broken, End, Entry, Origin},
+    keep::{Heard, Keep, recorded},
 };
 use fleet::{
+    belief::{Enrolled, Policy, Record},
     fold::Outcome,
     page::{Page, View},
     presence::Freshness,
 };
 use jiff::Timestamp;
-use manifests::id::Digest;
+use manifests::id::{AccountId, Digest};
 use std::{collections::BTreeMap, fs::File, path::Path};
 
 mod error;
@@ -35,7 +36,7 @@ use sql::{Database, Row, params};
 const APPLICATION: u32 = 0x484f_4c44;
 
 /// What makes each version of the form out of the one before. What has shipped is never changed.
-const FORMS: [&str; 2] = [
+const FORMS: [&str; 3] = [
     "
     CREATE TABLE journal (
         n        INTEGER PRIMARY KEY CHECK (n > 0), -- from 1, without a gap
@@ -50,6 +51,7 @@ const FORMS: [&str; 2] = [
         BEGIN SELECT RAISE(ABORT, 'what was received is not deleted'); END;
 ",
     picture::FORM,
+    picture::BELIEF,
 ];
 
 fn newest() -> u32 {
@@ -102,7 +104,8 @@ impl Store {
     fn each<E: From<StoreError>>(&self, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<(), E> {
         /// How many are read at once; a text may be as long as a message.
         const STEP: i64 = 64;
-        let sql = format!("{ENTRIES} WHERE n > ?1 ORDER BY n LIMIT ?2");
+        let entries = if self.database.form()? < ORIGIN { RECEIVED } else { ENTRIES };
+        let sql = format!("{entries} WHERE n > ?1 ORDER BY n LIMIT ?2");
         let mut after = i64::MIN;
         loop {
             let mut last = None;
@@ -164,7 +167,7 @@ impl Store {
                 }
             } else {
                 end = end.after(entry)?;
-                if is_known(&transaction, &entry.body)? {
+                if is_known(&transaction, entry.origin, &entry.body)? {
                     return Err(Broken::Odd { n: entry.n, what: "an entry before it has the same text" }.into());
                 }
                 insert(&transaction, entry)?;
@@ -185,10 +188,10 @@ impl Store {
                 return Ok(());
             }
             let transaction = self.database.begin()?;
-            let mut picture = Picture::new(&transaction);
+            let mut picture = Picture::new(&transaction)?;
             let sql = format!("{ENTRIES} WHERE n > ?1 ORDER BY n LIMIT ?2");
             for entry in transaction.rows(&sql, params![signed(from), signed(STEP)], entry)? {
-                picture.take(entry.n, &entry.body, entry.received)?;
+                picture.read(&entry)?;
             }
             picture.end((from + STEP).min(self.end.entries))?;
             transaction.commit()?;
@@ -197,24 +200,48 @@ impl Store {
 }
 
 impl Keep for Store {
-    fn keep(&mut self, bodies: &[&str], received: Timestamp) -> Result<Vec<Heard>, StoreError> {
+    fn hear(&mut self, messages: Vec<Message<'_>>, received: Timestamp) -> Result<Vec<Heard>, StoreError> {
         let transaction = self.database.begin()?;
-        let (mut end, mut heard) = (end(&transaction)?, Vec::with_capacity(bodies.len()));
-        let mut picture = Picture::new(&transaction);
-        for body in bodies {
-            if is_known(&transaction, body)? {
-                heard.push(Heard { outcome: Outcome::Known, event: ingest::read(body).ok() });
+        let (mut end, mut heard) = (end(&transaction)?, Vec::with_capacity(messages.len()));
+        let mut picture = Picture::new(&transaction)?;
+        for message in messages {
+            if is_known(&transaction, Origin::Queue, message.body)? {
+                heard.push(Heard { outcome: Outcome::Known, event: message.said.ok().map(|said| said.event) });
                 continue;
             }
-            let entry = end.next(received, body);
+            let entry = end.next(received, Origin::Queue, message.body);
             insert(&transaction, &entry)?;
             end = End { entries: entry.n, chain: entry.chain };
-            heard.push(picture.take(entry.n, body, received)?);
+            heard.push(picture.take(entry.n, message, received)?);
         }
         picture.end(end.entries)?;
         transaction.commit()?;
         self.end = end;
         Ok(heard)
+    }
+
+    fn record(&mut self, record: Record, now: Timestamp) -> Result<(), StoreError> {
+        let transaction = self.database.begin()?;
+        let text = recorded(&record, now);
+        if is_known(&transaction, Origin::Hub, &text)? {
+            return Ok(());
+        }
+        let entry = end(&transaction)?.next(now, Origin::Hub, &text);
+        insert(&transaction, &entry)?;
+        let mut picture = Picture::new(&transaction)?;
+        picture.learn(record, &text, now)?;
+        picture.end(entry.n)?;
+        transaction.commit()?;
+        self.end = End { entries: entry.n, chain: entry.chain };
+        Ok(())
+    }
+
+    fn policy(&mut self) -> Result<Policy, StoreError> {
+        picture::policy(&self.database)
+    }
+
+    fn enrolled(&mut self, account: &AccountId) -> Result<Option<Enrolled>, StoreError> {
+        self.key(account)
     }
 
     fn page(&mut self, view: &View<'_>) -> Result<Page, StoreError> {
@@ -228,7 +255,11 @@ impl Keep for Store {
 }
 
 /// Everything of an entry.
-const ENTRIES: &str = "SELECT n, received, chain, digest, body FROM journal";
+const ENTRIES: &str = "SELECT n, received, chain, digest, body, origin FROM journal";
+/// The form since which the hub writes some of them.
+const ORIGIN: u32 = 3;
+/// The same of older ones.
+const RECEIVED: &str = "SELECT n, received, chain, digest, body, 0 FROM journal";
 
 fn end(database: &Database) -> Result<End, StoreError> {
     let last = database.row("SELECT n, chain FROM journal ORDER BY n DESC LIMIT 1", params![], |row| {
@@ -242,18 +273,28 @@ fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {
     let (n, received): (i64, i64) = (row.get(0)?, row.get(1)?);
     let (digest, body): (Digest, Vec<u8>) = (Digest(row.get(3)?), row.get(4)?);
     let odd = |what| Broken::Odd { n: n.unsigned_abs(), what };
-    let is_own = digest == Digest::of(&body);
+    let origin = match row.get::<i64>(5)? {
+        0 => Origin::Queue,
+        1 => Origin::Hub,
+        _ => return Err(odd("nobody knows who wrote it").into()),
+    };
+    let odd_text = || odd("its text is another than it was");
+    let body = String::from_utf8(body).map_err(|_| odd_text())?;
+    if digest != origin.digest(&body) {
+        return Err(odd_text().into());
+    }
     Ok(Entry {
         n: u64::try_from(n).map_err(|_| odd("its place is below zero"))?,
         received: Timestamp::from_millisecond(received).map_err(|_| odd("its time is none"))?,
         chain: Digest(row.get(2)?),
-        body: String::from_utf8(body).ok().filter(|_| is_own).ok_or_else(|| odd("its text is another than it was"))?,
+        origin,
+        body,
     })
 }
 
 /// Whether this very text is there.
-fn is_known(database: &Database, body: &str) -> Result<bool, StoreError> {
-    let values = params![Digest::of(body.as_bytes()).0, body.as_bytes()];
+fn is_known(database: &Database, origin: Origin, body: &str) -> Result<bool, StoreError> {
+    let values = params![origin.digest(body).0, body.as_bytes()];
     match database.row("SELECT body = ?2 FROM journal WHERE digest = ?1", values, |row| row.get(0))? {
         None => Ok(false),
         Some(true) => Ok(true),
@@ -262,11 +303,12 @@ fn is_known(database: &Database, body: &str) -> Result<bool, StoreError> {
 }
 
 fn insert(database: &Database, entry: &Entry) -> Result<(), StoreError> {
-    let Entry { n, received, chain, body } = entry;
-    let digest = Digest::of(body.as_bytes());
+    let Entry { n, received, chain, origin, body } = entry;
+    let digest = origin.digest(body);
+    let origin = i64::from(*origin == Origin::Hub);
     database.execute(
-        "INSERT INTO journal (n, received, chain, digest, body) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![signed(*n), received.as_millisecond(), chain.0, digest.0, body.as_bytes()],
+        "INSERT INTO journal (n, received, chain, digest, body, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![signed(*n), received.as_millisecond(), chain.0, digest.0, body.as_bytes(), origin],
     )
 }
 

@@ -5,10 +5,12 @@
 
 use crate::{
     expected::Expected,
+    ingest::Message,
     journal::whole,
     keep::Keep,
     queue::{Inbox, QueueError},
     reading::Reading,
+    registrar::{Registrar, Sifted, Sts},
     show::Show,
     store::StoreError,
 };
@@ -35,6 +37,9 @@ pub enum WatchError {
     /// Where messages are kept.
     #[error("what was received could not be kept, and stays on the queue")]
     Store(#[source] StoreError),
+    /// Whoever knows whose key is whose.
+    #[error("some reports stay on the queue: {0}")]
+    Sts(String),
     /// The terminal, pipe or file.
     #[error("the output could not be written")]
     Output(#[from] io::Error),
@@ -45,25 +50,31 @@ impl Reading {
     async fn receive<I: Inbox>(
         &mut self,
         inbox: &I,
-        keep: &mut impl Keep,
+        (keep, registrar): (&mut impl Keep, &mut Registrar<impl Sts>),
         messages: Vec<I::Message>,
         show: &mut Show<impl io::Write>,
         now: &impl Fn() -> Timestamp,
     ) -> Result<(), WatchError> {
         let at = whole(now());
         if messages.is_empty() {
-            self.health.caught_up = Some(now());
+            registrar.count(keep, at, false).map_err(WatchError::Store)?;
+            (self.health.caught_up, self.health.trouble) = (Some(now()), self.waiting.clone());
             show.health(&self.health);
             return Ok(());
         }
-        let bodies: Vec<&str> = messages.iter().map(AsRef::as_ref).collect();
-        let heard = keep.keep(&bodies, at).map_err(WatchError::Store)?;
+        let read = messages.iter().map(|message| Message::read(message.as_ref())).collect();
+        let Sifted { kept, waiting, why } = registrar.sift(read, keep, at).await.map_err(WatchError::Store)?;
+        let heard = keep.hear(kept, at).map_err(WatchError::Store)?;
         for news in self.take(heard, at) {
             show.news(&news)?;
         }
         show.flush()?;
+        self.waiting = why;
+        self.health.trouble.clone_from(&self.waiting);
         show.health(&self.health);
-        if let Err(error) = inbox.delete(&messages).await {
+        let done = messages.into_iter().enumerate().filter(|(n, _)| !waiting.contains(n));
+        let done: Vec<I::Message> = done.map(|(_, message)| message).collect();
+        if let Err(error) = inbox.delete(&done).await {
             tracing::warn!(%error, "messages stay on the queue and will come again");
         }
         Ok(())
@@ -135,7 +146,7 @@ impl Reading {
 /// output can't be written. In between, what does not answer is waited for.
 pub async fn watch(
     inbox: &impl Inbox,
-    keep: &mut impl Keep,
+    (keep, registrar): (&mut impl Keep, &mut Registrar<impl Sts>),
     (expected, show): (&mut Expected, &mut Show<impl io::Write>),
     until: Until,
     now: impl Fn() -> Timestamp,
@@ -147,6 +158,7 @@ pub async fn watch(
     const SOON: Duration = Duration::from_secs(1);
     let (mut reading, started) = (Reading::default(), now());
     let (mut answered, mut failure) = (false, None);
+    registrar.begin(keep, whole(started)).map_err(WatchError::Store)?;
     let mut stop = pin!(stop);
     while let Some(poll) = until.next_poll(now().duration_since(started)) {
         // What is news is shown soon: only with nothing to show is a long poll worth its wait.
@@ -157,11 +169,11 @@ pub async fn watch(
             received = inbox.receive(poll) => received.map_err(WatchError::Queue),
         };
         let taken = match received {
-            Ok(messages) => reading.receive(inbox, keep, messages, show, &now).await,
+            Ok(messages) => reading.receive(inbox, (keep, registrar), messages, show, &now).await,
             Err(error) => Err(error),
         };
         match taken {
-            Err(error @ WatchError::Output(_)) => return Err(error),
+            Err(error @ (WatchError::Output(_) | WatchError::Sts(_))) => return Err(error),
             Err(error @ (WatchError::Queue(_) | WatchError::Store(_))) if !answered || until == Until::Dry => {
                 return Err(error);
             }
@@ -173,9 +185,10 @@ pub async fn watch(
             }
             Ok(()) => {}
         }
-        (answered, failure, reading.health.trouble) = (true, None, None);
+        (answered, failure) = (true, None);
         if reading.health.caught_up.is_some() {
             if until == Until::Dry {
+                failure = reading.waiting.take().map(WatchError::Sts);
                 break;
             }
             if let Err(error) = reading.look(keep, (expected, show), now()) {
@@ -188,6 +201,7 @@ pub async fn watch(
             }
         }
     }
+    registrar.count(keep, whole(now()), true).map_err(WatchError::Store)?;
     if !reading.shown {
         reading.show(keep, (expected, show), now())?;
     }
@@ -212,17 +226,23 @@ mod tests {
     use super::{Until, WatchError, watch};
     use crate::{
         expected::Expected,
-        ingest::tests::{report, sns},
+        ingest::{
+            Message,
+            tests::{report, sns},
+        },
         keep::{Heard, Keep, Memory},
         queue::{Inbox, QueueError},
+        registrar::{Nobody, Registrar},
         show::{Form, Show},
         store::{Access, Store, StoreError},
     };
     use fleet::{
+        belief::{Enrolled, Policy, Record},
         page::{Page, View},
         presence::Freshness,
     };
     use jiff::{SignedDuration, Timestamp};
+    use manifests::id::AccountId;
     use serde_json::{Value, json};
     use std::{
         cell::{Cell, RefCell},
@@ -267,11 +287,16 @@ mod tests {
         "2026-05-01T12:00:02Z".parse().unwrap()
     }
 
+    /// Nobody proves anything.
+    fn nobody() -> Registrar<Nobody> {
+        Registrar { sts: Nobody, policy: Policy::default(), roles: [].into(), quota: None }
+    }
+
     fn run(inbox: &List, form: Form, out: impl io::Write) -> Result<(), WatchError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(watch(
             inbox,
-            &mut Memory::default(),
+            (&mut Memory::default(), &mut nobody()),
             (&mut Expected::default(), &mut Show::new(out, form)),
             Until::Dry,
             now,
@@ -335,7 +360,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let result = runtime.block_on(watch(
             &inbox,
-            &mut Memory::default(),
+            (&mut Memory::default(), &mut nobody()),
             (&mut Expected::default(), &mut show),
             Until::Told,
             now,
@@ -361,7 +386,9 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (mut kept, mut expected) = (Memory::default(), Expected::default());
         let until = Until::After(Duration::from_secs(6 * 3_600));
-        runtime.block_on(watch(&inbox, &mut kept, (&mut expected, &mut show), until, ticking, pending())).unwrap();
+        runtime
+            .block_on(watch(&inbox, (&mut kept, &mut nobody()), (&mut expected, &mut show), until, ticking, pending()))
+            .unwrap();
         let told = String::from_utf8(out).unwrap();
         let pictures = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let fresh: Vec<String> = pictures.filter_map(|it| Some(it.get("freshness")?.to_string())).collect();
@@ -375,17 +402,29 @@ mod tests {
         assert_eq!(told[0]["hub"]["lagSeconds"], Value::Null);
         assert_eq!(told[0]["hub"]["caughtUp"], "2026-05-01T12:00:02Z");
         assert_eq!(told[0]["accounts"], json!([]));
-        assert_eq!(told[0]["senders"], "unproven");
+        assert_eq!(told[0]["senders"], json!({"proven": 0, "unproven": 0}));
     }
 
     /// A store that is full at its second batch.
     struct Small(u32, Memory);
 
     impl Keep for Small {
-        fn keep(&mut self, bodies: &[&str], received: Timestamp) -> Result<Vec<Heard>, StoreError> {
+        fn hear(&mut self, messages: Vec<Message<'_>>, received: Timestamp) -> Result<Vec<Heard>, StoreError> {
             self.0 += 1;
             let full = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(13), None);
-            if self.0 > 1 { Err(StoreError::Full(full)) } else { self.1.keep(bodies, received) }
+            if self.0 > 1 { Err(StoreError::Full(full)) } else { self.1.hear(messages, received) }
+        }
+
+        fn record(&mut self, record: Record, now: Timestamp) -> Result<(), StoreError> {
+            self.1.record(record, now)
+        }
+
+        fn policy(&mut self) -> Result<Policy, StoreError> {
+            self.1.policy()
+        }
+
+        fn enrolled(&mut self, account: &AccountId) -> Result<Option<Enrolled>, StoreError> {
+            self.1.enrolled(account)
         }
 
         fn page(&mut self, view: &View<'_>) -> Result<Page, StoreError> {
@@ -407,7 +446,7 @@ mod tests {
         let mut kept = Small(0, Memory::default());
         let result = runtime.block_on(watch(
             &inbox,
-            &mut kept,
+            (&mut kept, &mut nobody()),
             (&mut Expected::default(), &mut show),
             Until::Dry,
             now,
@@ -429,7 +468,14 @@ mod tests {
             let mut show = Show::new(&mut out, Form::Json);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime
-                .block_on(watch(inbox, &mut store, (&mut Expected::default(), &mut show), Until::Dry, now, pending()))
+                .block_on(watch(
+                    inbox,
+                    (&mut store, &mut nobody()),
+                    (&mut Expected::default(), &mut show),
+                    Until::Dry,
+                    now,
+                    pending(),
+                ))
                 .unwrap();
             let last = String::from_utf8(out).unwrap().lines().last().unwrap().to_owned();
             serde_json::from_str::<Value>(&last).unwrap()

@@ -23,7 +23,7 @@ use axum::{
     response::{IntoResponse, Response, Sse, sse},
     routing::get,
 };
-use fleet::presence::Patience;
+use fleet::{page::Senders, presence::Patience};
 use futures_util::stream;
 use jiff::Timestamp;
 use manifests::id::Digest;
@@ -146,17 +146,18 @@ async fn any(State(hub): State<Arc<Hub>>, method: Method, uri: Uri, headers: Hea
         tag(&store, &health, moment.now).and_then(|tag| {
             let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
             let same = known.is_some_and(|known| known.split(',').any(|known| known.trim() == tag));
-            if same { Ok((tag, None)) } else { shown::shown(&store, &asked, moment).map(|shown| (tag, Some(shown))) }
+            let shown = if same { None } else { Some(shown::shown(&store, &asked, moment)?) };
+            Ok((tag, store.senders()?, shown))
         })
     };
-    let (tag, shown) = match found {
+    let (tag, senders, shown) = match found {
         Ok(found) => found,
         Err(error) => return failed(&error),
     };
     let mut response = match shown {
         None => StatusCode::NOT_MODIFIED.into_response(),
-        Some(None) => missing(&asked, &health, moment.now),
-        Some(Some(shown)) => answer(&hub, &asked, &shown, (&health, moment)),
+        Some(None) => missing(&asked, (&health, senders), moment.now),
+        Some(Some(shown)) => answer(&hub, &asked, &shown, ((&health, senders), moment)),
     };
     let headers = response.headers_mut();
     headers.insert(header::ETAG, HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\"")));
@@ -171,14 +172,19 @@ fn tag(store: &Store, health: &Health, now: Timestamp) -> Result<String, StoreEr
     Ok(format!("W/\"{}\"", Digest::of(told.unwrap_or_default().as_bytes()).short(16)))
 }
 
-fn answer(hub: &Arc<Hub>, asked: &Asked, shown: &Shown, (health, moment): (&Health, Moment)) -> Response {
+fn answer(
+    hub: &Arc<Hub>,
+    asked: &Asked,
+    shown: &Shown,
+    ((health, senders), moment): ((&Health, Senders), Moment),
+) -> Response {
     match asked.form {
         Form::Html => {
             let (title, body) = pages::page(shown, asked, moment.now);
-            let frame = html::Frame { health, now: moment.now, asked };
+            let frame = html::Frame { health, senders, now: moment.now, asked };
             markup(StatusCode::OK, html::page(&frame, &title, &body))
         }
-        Form::Json => json(data::document(shown, Some(health), moment.now)),
+        Form::Json => json(data::document(shown, (Some(health), senders), moment.now)),
         Form::Csv => match data::columns(shown) {
             Some(columns) => table(hub, asked, shown, columns),
             None => (StatusCode::NOT_FOUND, "this is no list; ask for .json\n").into_response(),
@@ -186,14 +192,14 @@ fn answer(hub: &Arc<Hub>, asked: &Asked, shown: &Shown, (health, moment): (&Heal
     }
 }
 
-fn missing(asked: &Asked, health: &Health, now: Timestamp) -> Response {
+fn missing(asked: &Asked, (health, senders): (&Health, Senders), now: Timestamp) -> Response {
     match asked.form {
         Form::Html => {
             let body = maud::html! {
                 h1 { "There is no such thing" }
                 p { "Either nobody has heard of it, or the address makes no sense." }
             };
-            let frame = html::Frame { health, now, asked };
+            let frame = html::Frame { health, senders, now, asked };
             markup(StatusCode::NOT_FOUND, html::page(&frame, "There is no such thing", &body))
         }
         Form::Json => (StatusCode::NOT_FOUND, json(r#"{"error":"there is no such thing"}"#.to_owned())).into_response(),

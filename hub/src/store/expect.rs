@@ -58,7 +58,7 @@ fn rewrite(transaction: &Transaction<'_>, wanted: &BTreeMap<i64, Row>, is_list: 
             params![id, name, ring],
         )?;
     }
-    let mut picture = Picture::new(transaction);
+    let mut picture = Picture::new(transaction)?;
     for (_, ring) in before.values() {
         picture.sum("expected", ring, 0, -1);
     }

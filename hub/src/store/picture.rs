@@ -4,6 +4,7 @@
 //! Which report counts, and what of it, is `fleet`'s to say. Not here: reading the tables ([`super::view`]).
 
 mod account;
+mod belief;
 mod stacks;
 mod told;
 
@@ -12,9 +13,15 @@ use super::{
     sql::{Transaction, params},
     view::{event as event_of, is_list},
 };
-use crate::{ingest, keep::Heard};
+use crate::{
+    ingest::{Message, Said},
+    journal::{Broken, Entry, Origin},
+    keep::Heard,
+};
 use account::Account;
+pub(super) use belief::{enrolled, policy};
 use fleet::{
+    belief::{Policy, weigh},
     fold::{Outcome, Refused, Standing, by_text, speaks_for_itself},
     page::worst,
     presence::{Share, happened},
@@ -31,6 +38,7 @@ use std::{
 
 /// The tables.
 pub(super) const FORM: &str = include_str!("picture.sql");
+pub(super) const BELIEF: &str = include_str!("belief.sql");
 
 /// How many messages are kept in quarantine; of more, the newest. All of them are in the journal.
 const QUARANTINE: i64 = 10_000;
@@ -38,6 +46,7 @@ const QUARANTINE: i64 = 10_000;
 /// The tables, while messages are added to them. Sums are written at the end.
 pub(super) struct Picture<'t> {
     transaction: &'t Transaction<'t>,
+    policy: Policy,
     sums: BTreeMap<(&'static str, String, i64), i64>,
     /// Places, and lists of controls, that a stack has left: it may have been the last.
     left: BTreeSet<i64>,
@@ -45,48 +54,72 @@ pub(super) struct Picture<'t> {
 }
 
 impl<'t> Picture<'t> {
-    pub(super) fn new(transaction: &'t Transaction<'t>) -> Self {
-        Self { transaction, sums: BTreeMap::new(), left: BTreeSet::new(), lists: BTreeSet::new() }
+    pub(super) fn new(transaction: &'t Transaction<'t>) -> Result<Self, StoreError> {
+        let policy = policy(transaction)?;
+        Ok(Self { transaction, policy, sums: BTreeMap::new(), left: BTreeSet::new(), lists: BTreeSet::new() })
     }
 
-    /// Takes in the journal's entry of this number.
-    pub(super) fn take(&mut self, n: u64, body: &str, received: Timestamp) -> Result<Heard, StoreError> {
-        let event = match ingest::read(body) {
-            Ok(event) => event,
+    /// Takes in an entry of the journal.
+    pub(super) fn read(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        match entry.origin {
+            Origin::Queue => self.take(entry.n, Message::read(&entry.body), entry.received).map(drop),
+            Origin::Hub => {
+                let none = |_| Broken::Odd { n: entry.n, what: "it is no record of a hub" };
+                self.learn(serde_json::from_str(&entry.body).map_err(none)?, &entry.body, entry.received)
+            }
+        }
+    }
+
+    /// Takes in the message in the journal's entry of this number.
+    pub(super) fn take(&mut self, n: u64, message: Message<'_>, received: Timestamp) -> Result<Heard, StoreError> {
+        let Message { body, said } = message;
+        let Said { event, proof } = match said {
+            Ok(said) => said,
             Err(unreadable) => return self.refuse(body, unreadable.reason(), received),
         };
-        if let Err(reason) = speaks_for_itself(&event) {
-            return self.refuse(body, reason, received);
+        let account = &event.data.account;
+        let proven = match speaks_for_itself(&event) {
+            Err(reason) => Err(reason),
+            Ok(()) => weigh(proof.as_ref(), account, enrolled(self.transaction, account)?.as_ref(), &self.policy),
+        };
+        match proven {
+            Err(reason) => self.refuse(body, reason, received),
+            Ok(proven) => {
+                let outcome = self.hear(signed(n), &event, proven, received)?;
+                self.sum("heard", word(&outcome), 0, 1);
+                Ok(Heard { outcome, event: Some(event) })
+            }
         }
-        let outcome = self.hear(signed(n), &event, received)?;
-        self.sum("heard", word(&outcome), 0, 1);
-        Ok(Heard { outcome, event: Some(event) })
     }
 
     fn refuse(&mut self, body: &str, reason: String, received: Timestamp) -> Result<Heard, StoreError> {
-        let refused = Refused::of(body.as_bytes(), reason.clone(), received);
+        self.quarantine(body, reason.clone(), received)?;
+        self.sum("heard", "refused", 0, 1);
+        Ok(Heard { outcome: Outcome::Refused(reason), event: None })
+    }
+
+    fn quarantine(&self, body: &str, reason: String, received: Timestamp) -> Result<(), StoreError> {
+        let refused = Refused::of(body.as_bytes(), reason, received);
         self.transaction.execute(
             "INSERT INTO quarantine VALUES (?1, ?2, ?3, ?4) ON CONFLICT (digest) DO UPDATE SET
                  received = CASE WHEN excluded.received < quarantine.received THEN excluded.received
                                  ELSE quarantine.received END",
             params![Digest::of(body.as_bytes()).0, ms(received), refused.reason, refused.begins],
-        )?;
-        self.sum("heard", "refused", 0, 1);
-        Ok(Heard { outcome: Outcome::Refused(reason), event: None })
+        )
     }
 
     /// Adds one report.
-    fn hear(&mut self, n: i64, event: &Event, received: Timestamp) -> Result<Outcome, StoreError> {
+    fn hear(&mut self, n: i64, event: &Event, proven: bool, received: Timestamp) -> Result<Outcome, StoreError> {
         let id = number(&event.data.account);
         let Some(mut known) = self.account(id)? else {
-            let standing = Standing::first(event, received);
+            let standing = Standing::first(event, proven, received);
             let unexpected = self.show(id, event, (n, &standing), None)?;
             self.past(id, event, (n, received), unexpected)?;
             return Ok(Outcome::Newest);
         };
         let unexpected = known.unexpected;
         let mut tie = Ok(Ordering::Less);
-        let (outcome, is_newest) = known.standing.hear(event, received, || {
+        let (outcome, is_newest) = known.standing.hear(event, proven, received, || {
             tie = event_of(self.transaction, known.n)
                 .map(|newest| newest.map_or(Ordering::Greater, |newest| by_text(event, &newest)));
             *tie.as_ref().unwrap_or(&Ordering::Less)
@@ -188,6 +221,7 @@ impl<'t> Picture<'t> {
     fn count(&mut self, row: &Account, by: i64) {
         let unexpected = i64::from(row.unexpected);
         self.sum("version", &row.version, 0, by);
+        self.sum("proven", "", i64::from(row.standing.proven), by);
         for (key, n) in [
             ("accounts", 1),
             ("accountsGood", u64::from(row.share.good)),

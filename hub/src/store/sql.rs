@@ -270,6 +270,13 @@ impl Database {
         }
     }
 
+    /// Which form its tables have.
+    pub(super) fn form(&self) -> Result<u32, StoreError> {
+        match self {
+            Self::Sqlite(connection) => Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?),
+        }
+    }
+
     /// What of the database's own structures is damaged, as far as it can tell.
     pub(super) fn damage(&self) -> Result<Option<String>, StoreError> {
         match self {

@@ -177,7 +177,7 @@ fn what_is_no_store_is_not_touched() {
     let newer = folder.path().join("newer.sqlite");
     drop(write(&newer));
     meddle(&newer, "PRAGMA user_version = 7").unwrap();
-    check(&newer, Access::Write(None), "is of version 7, and this hub knows 2");
+    check(&newer, Access::Write(None), "is of version 7, and this hub knows 3");
     check(&newer, Access::Read, "is of version 7");
 }
 

@@ -5,12 +5,13 @@
 
 use super::{
     Store, StoreError,
-    picture::{at, ms, rank, state},
+    picture::{at, enrolled, ms, rank, state},
     sql::{Database, Param, Row, params},
 };
 use crate::ingest;
 use fleet::{
-    page::{Page, Quarantined, Row as Listed, View},
+    belief::Enrolled,
+    page::{Page, Quarantined, Row as Listed, Senders, View},
     presence::{Freshness, NotReady, Patience},
 };
 use jiff::Timestamp;
@@ -78,6 +79,8 @@ pub struct Account {
     pub freshness: Freshness,
     /// Whether it speaks although nobody expects it.
     pub unexpected: bool,
+    /// Whether it has proven that it is the one who speaks.
+    pub proven: bool,
     /// How many gaps there are in the numbers of its reports.
     pub missing: u64,
     /// The number of its newest report, `<epoch>-<sequence>`.
@@ -90,7 +93,7 @@ pub struct Account {
 }
 
 const ACCOUNT: &str = "SELECT id, name, ring, state, since, why, applied, attempted, stacks, stacks_good, seen, unexpected, \
-                       missing, epoch, sequence, version, n FROM account";
+                       missing, epoch, sequence, version, n, proven FROM account";
 
 /// How fresh is fresh, and when it is.
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +125,7 @@ pub(super) fn page(database: &Database, view: &View<'_>) -> Result<Page, StoreEr
         not_ready,
         not_ready_total: overview.not_ready.unwrap_or_default(),
         unexpected: overview.unexpected,
+        senders: overview.senders,
         accounts,
         accounts_total: sum(database, "share", "accounts")?,
         quarantine: quarantine(database)?,
@@ -151,6 +155,7 @@ fn listed(database: &Database, row: Account) -> Result<Listed, StoreError> {
         seen: row.seen,
         freshness: row.freshness,
         unexpected: row.unexpected,
+        proven: row.proven,
         missing: heard.missing(),
         report: row.report,
         agent: row.agent,
@@ -175,6 +180,7 @@ fn account_of(row: &Row<'_>, moment: Moment) -> Result<Account, StoreError> {
         seen,
         freshness: moment.patience.judge(seen, moment.now),
         unexpected: row.get(11)?,
+        proven: row.get(17)?,
         missing: count(12)?,
         report: format!("{epoch}-{}", sequence.cast_unsigned()),
         agent: row.get(15)?,
@@ -190,7 +196,7 @@ fn id(number: i64) -> AccountId {
 /// The report in an entry of the journal.
 pub(super) fn event(database: &Database, n: i64) -> Result<Option<Event>, StoreError> {
     let body: Option<Vec<u8>> = first(database, "SELECT body FROM journal WHERE n = ?1", &[&n], |row| row.get(0))?;
-    Ok(body.and_then(|body| ingest::read(&String::from_utf8(body).ok()?).ok()))
+    Ok(body.and_then(|body| ingest::event(&String::from_utf8(body).ok()?).ok()))
 }
 
 /// The expected accounts that never spoke, after this one.
@@ -293,6 +299,22 @@ impl Store {
     /// When the store can't be read.
     pub fn listed(&self) -> Result<Option<String>, StoreError> {
         first(&self.database, "SELECT value FROM mark WHERE name = 'expected'", &[], |row| row.get(0))
+    }
+
+    /// The key of an account that is on record.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn key(&self, account: &AccountId) -> Result<Option<Enrolled>, StoreError> {
+        enrolled(&self.database, account)
+    }
+
+    /// How many accounts have proven that it is they who speak.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn senders(&self) -> Result<Senders, StoreError> {
+        sums::senders(&self.database)
     }
 
     /// The fleet in numbers.

@@ -8,6 +8,7 @@ use crate::{
     show::{ago, clean, short, span},
     shown::spelled,
 };
+use fleet::page::Senders;
 use jiff::{SignedDuration, Timestamp};
 use manifests::report::State;
 use maud::{DOCTYPE, Markup, html};
@@ -18,6 +19,8 @@ use std::collections::BTreeMap;
 pub(super) struct Frame<'a> {
     /// The hub itself.
     pub(super) health: &'a Health,
+    /// Who has proven that it is they who speak.
+    pub(super) senders: Senders,
     /// Now.
     pub(super) now: Timestamp,
     /// What was asked for.
@@ -65,7 +68,7 @@ pub(super) fn page(frame: &Frame<'_>, title: &str, body: &Markup) -> Markup {
                         button { "Search" }
                     }
                 }
-                p.hub { (hub(frame.health, frame.now)) }
+                p.hub { (hub(frame.health, frame.senders, frame.now)) }
                 main #main { (body) }
                 footer {
                     "As of " (time(frame.now, frame.now)) ". The same as "
@@ -80,7 +83,7 @@ pub(super) fn page(frame: &Frame<'_>, title: &str, body: &Markup) -> Markup {
 }
 
 /// The hub's own lag: the first thing to know about any picture.
-fn hub(health: &Health, now: Timestamp) -> Markup {
+fn hub(health: &Health, senders: Senders, now: Timestamp) -> Markup {
     html! {
         "Hub: "
         @match health.lag {
@@ -91,7 +94,14 @@ fn hub(health: &Health, now: Timestamp) -> Markup {
             Some(at) => { ", the queue was empty " (ago(at, now)) }
             None => { ", there is more to read" }
         }
-        ". Senders are not proven."
+        ". "
+        @match senders {
+            Senders { unproven: 0, proven: 1.. } => { "All senders are proven." }
+            Senders { proven: 0, .. } => { "Senders are not proven." }
+            Senders { unproven, proven } => {
+                a href="/accounts?unproven=1" { (grouped(unproven)) " of " (grouped(proven + unproven)) " senders are not proven." }
+            }
+        }
         @for trouble in health.trouble.iter().chain(&health.expected) {
             " " span.bad { (clean(trouble)) }
         }

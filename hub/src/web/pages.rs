@@ -115,7 +115,7 @@ fn words(states: &BTreeMap<State, u64>) -> Markup {
 }
 
 fn accounts(part: &Part<Account>, asked: &Asked, now: Timestamp) -> Markup {
-    let filters: Vec<String> = ["ring", "commit", "agent", "fresh", "unexpected"]
+    let filters: Vec<String> = ["ring", "commit", "agent", "fresh", "unexpected", "unproven"]
         .into_iter()
         .filter_map(|name| asked.get(name).map(|value| format!("{name} {value}")))
         .collect();
@@ -131,7 +131,7 @@ fn accounts(part: &Part<Account>, asked: &Asked, now: Timestamp) -> Markup {
             @for (value, name) in [(None, "however fresh"), (Some("late"), "late or silent"), (Some("silent"), "silent")] {
                 li { a href=(asked.with("fresh", value)) aria-current=[(asked.get("fresh") == value).then_some("true")] { (name) } }
             }
-            @for name in ["ring", "commit", "agent", "unexpected"] {
+            @for name in ["ring", "commit", "agent", "unexpected", "unproven"] {
                 @if asked.get(name).is_some() { li { a href=(asked.with(name, None)) { "any " (name) " ×" } } }
             }
         }

@@ -27,7 +27,7 @@ impl Picture<'_> {
     pub(super) fn account(&self, id: i64) -> Result<Option<Account>, StoreError> {
         let sql =
             "SELECT epoch, sequence, time, received, heard, n, state, since, ring, unexpected, applied, attempted,
-                          version, good, stacks, stacks_good, resources, compared, form
+                          version, good, stacks, stacks_good, resources, compared, form, proven
                    FROM account WHERE id = ?1";
         let read = |row: &Row<'_>| {
             let heard: String = row.get(4)?;
@@ -38,6 +38,7 @@ impl Picture<'_> {
                 time: at(row.get(2)?),
                 received: at(row.get(3)?),
                 heard: serde_json::from_str(&heard).unwrap_or_default(),
+                proven: row.get(19)?,
             };
             let share = Share {
                 good: row.get(13)?,
@@ -77,7 +78,7 @@ impl Picture<'_> {
         self.transaction.execute(
             // Not REPLACE, which would write every index anew.
             "INSERT INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                                         ?21, ?22, ?23, ?24, ?25)
+                                         ?21, ?22, ?23, ?24, ?25, ?26)
              ON CONFLICT (id) DO UPDATE SET
                  name = excluded.name, ring = excluded.ring, unexpected = excluded.unexpected, n = excluded.n, epoch
                  = excluded.epoch, sequence = excluded.sequence, time = excluded.time, received = excluded.received,
@@ -85,7 +86,7 @@ impl Picture<'_> {
                  since = excluded.since, why = excluded.why, applied = excluded.applied, attempted =
                  excluded.attempted, version = excluded.version, region = excluded.region, good = excluded.good,
                  stacks = excluded.stacks, stacks_good = excluded.stacks_good, resources = excluded.resources,
-                 compared = excluded.compared, form = excluded.form",
+                 compared = excluded.compared, form = excluded.form, proven = excluded.proven",
             params![
             id,
             event.data.account_name,
@@ -112,6 +113,7 @@ impl Picture<'_> {
             signed(share.resources),
             signed(share.compared),
             row.form,
+            standing.proven,
         ])
     }
 }

@@ -235,7 +235,7 @@ fn a_journal_of_an_older_form_is_read_as_it_is() {
     database.pragma_update(None, "user_version", 1).unwrap();
     database.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).unwrap();
     let body = says(1, 1, |_| ());
-    let entry = End::NOTHING.next(at(1), &body);
+    let entry = End::NOTHING.next(at(1), Origin::Queue, &body);
     let digest = Digest::of(body.as_bytes());
     let values = rusqlite::params![1, at(1).as_millisecond(), entry.chain.0, digest.0, body.as_bytes()];
     database

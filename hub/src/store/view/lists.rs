@@ -33,6 +33,8 @@ pub struct Filter {
     pub freshness: Option<Freshness>,
     /// Whether those that nobody expects are meant.
     pub unexpected: bool,
+    /// Whether those that have not proven that it is they who speak are meant.
+    pub unproven: bool,
 }
 
 /// The accounts that a filter leaves, worst first; of all, among those that stand alike the one that has been quiet for longest.
@@ -52,7 +54,7 @@ pub(super) fn accounts(
     let narrow = [("attempted", &filter.commit), ("ring", &filter.ring), ("version", &filter.agent)];
     let said: Vec<(&str, &String)> =
         narrow.into_iter().filter_map(|(column, value)| Some((column, value.as_ref()?))).collect();
-    let is_all = said.is_empty() && !filter.unexpected;
+    let is_all = said.is_empty() && !filter.unexpected && !filter.unproven;
     let (from, order) = if is_all {
         ("(seen, id) > (?2, ?3)", "seen, id")
     } else {
@@ -64,6 +66,9 @@ pub(super) fn accounts(
     }
     if filter.unexpected {
         sql.push_str(" AND unexpected = 1");
+    }
+    if filter.unproven {
+        sql.push_str(" AND proven = 0");
     }
     sql.push_str(&format!(" ORDER BY {order} LIMIT ?5"));
     let wanted = ranks().filter(|it| filter.states.is_empty() || filter.states.iter().any(|state| rank(*state) == *it));

@@ -7,7 +7,7 @@ use crate::store::{
     sql::{Database, Param, Row, params},
 };
 use fleet::{
-    page::View,
+    page::{Senders, View},
     presence::{Compliance, Freshness},
 };
 use jiff::Timestamp;
@@ -31,6 +31,8 @@ pub struct Overview {
     pub not_ready: Option<u64>,
     /// How many speak although nobody expects them.
     pub unexpected: u64,
+    /// How many of those that spoke have proven that it is they who speak.
+    pub senders: Senders,
     /// How many messages are in quarantine.
     pub quarantine: u64,
     /// How many accounts run which version of the agent.
@@ -96,6 +98,13 @@ pub(in crate::store) fn is_list(database: &Database) -> Result<bool, StoreError>
     Ok(mark.is_some_and(|mark| mark.starts_with("true")))
 }
 
+/// How many have proven that it is they who speak.
+pub(super) fn senders(database: &Database) -> Result<Senders, StoreError> {
+    let sums = sums(database, "proven", "")?;
+    let of = |value| sums.get(&value).copied().unwrap_or_default();
+    Ok(Senders { proven: of(1), unproven: of(0) })
+}
+
 pub(super) fn overview(database: &Database, moment: Moment) -> Result<Overview, StoreError> {
     let count = |sql| count(database, sql, &[]);
     let not_ready = match is_list(database)? {
@@ -112,6 +121,7 @@ pub(super) fn overview(database: &Database, moment: Moment) -> Result<Overview, 
         freshness: fresh(database, moment)?,
         not_ready,
         unexpected: sums(database, "share", "accounts")?.get(&1).copied().unwrap_or_default(),
+        senders: senders(database)?,
         quarantine: count("SELECT count(*) FROM quarantine")?,
         versions: counts("version")?,
         messages: counts("heard")?,

@@ -21,6 +21,13 @@ pub(super) fn page(one: &One, now: Timestamp) -> Markup {
             li { b { (row.stacks_good) " / " (row.stacks) } span { "stacks in sync" } }
             li { b { (row.freshness.as_str()) } span { "last seen " (time(row.seen, now)) @if let Some(next) = report.next { ", next look " (time(next, now)) } } }
             li { b { (said(Some(&row.agent))) } span { "agent, at home in " (report.agent.region.as_ref()) } }
+            li {
+                b { @if row.proven { "proven" } @else { "unproven" } }
+                span { @match &one.enrolled {
+                    Some(key) => { "key " (key.key.0.short(12)) ", by " (said(Some(&key.arn))) ", " (time(key.at, now)) }
+                    None => { "whoever may publish to the topic could have said this" }
+                } }
+            }
             li { b { (row.missing) } span { "gaps in its reports, of which the newest is " (said(Some(&row.report))) } }
         }
         h2 { "Stacks" @if report.stacks_total > report.stacks.len() as u64 { " " small { "those in sync are left out of a report that would not fit" } } }

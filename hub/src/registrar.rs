@@ -1,0 +1,236 @@
+//! Which key is whose: before a report with a key that nobody knows is taken in, its account's signed request is shown to STS,
+//! and what STS says is put on record. Once for each key; every report after that is checked here.
+//!
+//! A request that is too old, for another hub, or older than the one on record is not shown to anybody. When STS can't be asked,
+//! the message stays on the queue and comes again. Not here: whether the report is then believed (`fleet::belief`).
+
+use crate::{ingest::Message, keep::Keep, store::StoreError};
+use fleet::{
+    belief::{Enrolled, Policy, Record, is_newer, weigh},
+    quota::Quota,
+};
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
+use manifests::{
+    id::AccountId,
+    report::proof::{Proof, Request},
+};
+use std::collections::BTreeSet;
+
+/// What STS says of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Who signed it.
+    Signed {
+        /// Whose account that is in.
+        account: String,
+        /// Who, as STS names it.
+        arn: String,
+    },
+    /// Nobody that it knows, or too long ago.
+    Refused(String),
+    /// It can't be asked at the moment.
+    Unreachable(String),
+}
+
+/// Who can tell who signed a request.
+pub trait Sts {
+    /// Sends it as it is.
+    fn ask(&self, request: &Request, proof: &Proof) -> impl Future<Output = Answer>;
+}
+
+/// Nobody to ask: for a hub without a topic of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Nobody;
+
+impl Sts for Nobody {
+    async fn ask(&self, _: &Request, _: &Proof) -> Answer {
+        Answer::Refused("this hub asks nobody".into())
+    }
+}
+
+/// Sees to it who speaks: puts keys on record, and lets no sender take more than its share.
+#[derive(Debug)]
+pub struct Registrar<S> {
+    /// Whom to ask.
+    pub sts: S,
+    /// What the hub goes by.
+    pub policy: Policy,
+    /// The names of the roles that may enrol a key; without any, whoever has credentials of the account.
+    pub roles: BTreeSet<String>,
+    /// How much of one sender is kept; `None`: all of it.
+    pub quota: Option<Quota>,
+}
+
+/// How far a request's time may be from the hub's: as long as STS takes one.
+const FRESH: SignedDuration = SignedDuration::from_mins(15);
+
+/// What is to be made of a batch.
+#[derive(Debug, Default)]
+pub struct Sifted<'m> {
+    /// What is kept.
+    pub kept: Vec<Message<'m>>,
+    /// Which of the batch come again, because STS could not be asked whose key that is.
+    pub waiting: BTreeSet<usize>,
+    /// Why it could not.
+    pub why: Option<String>,
+}
+
+impl<S: Sts> Registrar<S> {
+    /// Puts on record what the hub goes by from here on, if that is another policy than before.
+    ///
+    /// # Errors
+    /// When it is not kept.
+    pub fn begin(&self, keep: &mut impl Keep, now: Timestamp) -> Result<(), StoreError> {
+        if keep.policy()? == self.policy { Ok(()) } else { keep.record(Record::Policy(self.policy.clone()), now) }
+    }
+
+    /// Sees to the keys of a batch, and to its senders' shares.
+    ///
+    /// # Errors
+    /// When the record can't be read or kept.
+    pub async fn sift<'m>(
+        &mut self,
+        messages: Vec<Message<'m>>,
+        keep: &mut impl Keep,
+        now: Timestamp,
+    ) -> Result<Sifted<'m>, StoreError> {
+        let (waiting, why) = self.enrol(&messages, keep, now).await?;
+        let mut sifted = Sifted { kept: Vec::with_capacity(messages.len()), waiting, why };
+        for (n, message) in messages.into_iter().enumerate().filter(|(n, _)| !sifted.waiting.contains(n)) {
+            let Some(quota) = &mut self.quota else {
+                sifted.kept.push(message);
+                continue;
+            };
+            if quota.admits(sender(&message, &self.policy, keep)?, now) {
+                sifted.kept.push(message);
+            } else {
+                tracing::debug!(n, "a message is over its sender's quota");
+            }
+        }
+        self.count(keep, now, false)?;
+        Ok(sifted)
+    }
+
+    /// Puts on record what was not kept.
+    ///
+    /// # Errors
+    /// When it is not kept.
+    pub fn count(&mut self, keep: &mut impl Keep, now: Timestamp, at_the_end: bool) -> Result<(), StoreError> {
+        let due: Vec<_> = self.quota.iter_mut().flat_map(|quota| quota.due(now, at_the_end)).collect();
+        due.into_iter().try_for_each(|dropped| keep.record(Record::Dropped(dropped), now))
+    }
+
+    /// Sees to the keys of a batch. Answers which messages have to wait, and why.
+    async fn enrol(
+        &self,
+        messages: &[Message<'_>],
+        keep: &mut impl Keep,
+        now: Timestamp,
+    ) -> Result<(BTreeSet<usize>, Option<String>), StoreError> {
+        let mut new = Vec::new();
+        for (n, message) in messages.iter().enumerate() {
+            let Ok(said) = &message.said else { continue };
+            let (Some(proof), account) = (&said.proof, &said.event.data.account) else { continue };
+            let known = keep.enrolled(account)?;
+            if known.as_ref().is_some_and(|known| known.key == proof.key) {
+                continue;
+            }
+            match self.offered(account, proof, known.as_ref(), now) {
+                Ok((request, enrolled)) => new.push((n, proof, request, enrolled)),
+                Err(why) => tracing::warn!(%account, key = %proof.key, why, "a key is not enrolled"),
+            }
+        }
+        let asked = join_all(new.iter().map(|(_, proof, request, _)| self.sts.ask(request, proof))).await;
+        let (mut waiting, mut waits) = (BTreeSet::new(), None);
+        for ((n, _, _, enrolled), answer) in new.into_iter().zip(asked) {
+            let (account, key) = (enrolled.account.clone(), enrolled.key);
+            match self.believed(enrolled, answer) {
+                Ok(enrolled) => {
+                    tracing::info!(%account, %key, arn = enrolled.arn, "a key is enrolled");
+                    keep.record(Record::Enrolled(enrolled), now)?;
+                }
+                Err(Doubt::Refused(why)) => tracing::warn!(%account, %key, why, "a key is not enrolled"),
+                Err(Doubt::Unreachable(why)) => {
+                    waiting.insert(n);
+                    waits = Some(format!("STS can't be asked whose key that is: {why}"));
+                }
+            }
+        }
+        Ok((waiting, waits))
+    }
+
+    /// The request in a proof, and what it would put on record.
+    fn offered(
+        &self,
+        account: &AccountId,
+        proof: &Proof,
+        known: Option<&Enrolled>,
+        now: Timestamp,
+    ) -> Result<(Request, Enrolled), String> {
+        if !self.policy.hubs.contains(&proof.hub) {
+            return Err(format!("it is for another hub: {:.80}", proof.hub));
+        }
+        let request = Request::new(&proof.hub, &proof.key, &proof.at, proof.session.as_deref());
+        let (request, at) = request.zip(time(&proof.at)).ok_or("its request is none that could be sent to STS")?;
+        let age = now.duration_since(at);
+        if age.abs() > FRESH {
+            return Err(format!("its request was signed at {at}, and STS takes none that is more than 15 minutes off"));
+        }
+        let enrolled = Enrolled { account: account.clone(), key: proof.key, arn: String::new(), at };
+        if !is_newer(&enrolled, known) {
+            return Err("it was proven before the one on record".into());
+        }
+        Ok((request, enrolled))
+    }
+
+    /// What STS's answer puts on record.
+    fn believed(&self, enrolled: Enrolled, answer: Answer) -> Result<Enrolled, Doubt> {
+        let (account, arn) = match answer {
+            Answer::Signed { account, arn } => (account, arn),
+            Answer::Refused(why) => return Err(Doubt::Refused(format!("STS: {why}"))),
+            Answer::Unreachable(why) => return Err(Doubt::Unreachable(why)),
+        };
+        if account != enrolled.account.as_str() {
+            return Err(Doubt::Refused(format!("STS says that {arn} of {account} signed its request")));
+        }
+        if !self.roles.is_empty() && !role(&arn).is_some_and(|role| self.roles.contains(role)) {
+            return Err(Doubt::Refused(format!("{arn} has none of the roles that may enrol one")));
+        }
+        Ok(Enrolled { arn, ..enrolled })
+    }
+}
+
+/// Whose share a message is taken from: an account's, if it is believed.
+fn sender<'m>(
+    message: &'m Message<'_>,
+    policy: &Policy,
+    keep: &mut impl Keep,
+) -> Result<Option<&'m AccountId>, StoreError> {
+    let Ok(said) = &message.said else { return Ok(None) };
+    let account = &said.event.data.account;
+    let believed = weigh(said.proof.as_ref(), account, keep.enrolled(account)?.as_ref(), policy);
+    Ok(believed.is_ok().then_some(account))
+}
+
+/// Why a key is not on record.
+enum Doubt {
+    Refused(String),
+    Unreachable(String),
+}
+
+/// `20260501T120000Z`.
+fn time(text: &str) -> Option<Timestamp> {
+    let at = DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()?;
+    Some(at.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+/// The role in `arn:aws:sts::111111111111:assumed-role/<role>/<session>`.
+fn role(arn: &str) -> Option<&str> {
+    let mut parts = arn.splitn(6, ':').skip(2);
+    let (service, what) = (parts.next()?, parts.nth(2)?);
+    what.strip_prefix("assumed-role/").filter(|_| service == "sts")?.split('/').next()
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
