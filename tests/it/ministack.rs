@@ -10,6 +10,7 @@ mod account;
 mod contract;
 mod drift;
 mod lambda;
+mod proof;
 mod strict;
 
 use crate::{

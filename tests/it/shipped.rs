@@ -20,6 +20,7 @@ mod lambda;
 mod lease;
 mod pages;
 mod people;
+mod proof;
 mod proxies;
 mod refusals;
 mod reports;

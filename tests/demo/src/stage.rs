@@ -267,6 +267,7 @@ impl Stage {
     fn hub_program(&self) -> Command {
         let mut hub = Command::new(&self.programs.hub);
         hub.args(["run", "--queue", &self.queue, "--store"]).arg(self.folder.path().join("hub.sqlite"));
+        hub.args(["--topic", &self.topic]);
         hub.arg("--accounts").arg(self.repository().join("fleet.yaml")).envs(self.environment(&account(HUB)));
         hub
     }

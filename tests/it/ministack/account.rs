@@ -37,13 +37,23 @@ pub(super) struct Account {
 impl Account {
     /// A new account; `None` when ministack can't be had on this machine, which is said loudly, and fails in CI.
     pub(super) fn new() -> Option<Self> {
+        static SERVED: Served = Served::new();
+        served(&SERVED, false).map(Self::at)
+    }
+
+    /// The same where signatures and policies are looked at, unless they are the account's own.
+    pub(super) fn guarded() -> Option<Self> {
+        static SERVED: Served = Served::new();
+        served(&SERVED, true).map(Self::at)
+    }
+
+    fn at(endpoint: String) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let endpoint = served()?;
         let number = 100_000_000_000 + u64::from(std::process::id()) * 10_000 + NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = tempfile::tempdir().unwrap();
         let repository = Checkout::new(folder.path().join("manifests"));
         let operator = Operator { endpoint, account: number.to_string(), region: HOME.into() };
-        Some(Self { folder, repository, operator })
+        Self { folder, repository, operator }
     }
 
     pub(super) fn write(&self, name: &str, spec: &str, template: &str) {
@@ -51,7 +61,7 @@ impl Account {
         self.repository.write(&format!("{name}.template"), template);
     }
 
-    fn credentials(&self, program: &mut Command) {
+    pub(super) fn credentials(&self, program: &mut Command) {
         program.env("AWS_ENDPOINT_URL", &self.operator.endpoint).env("AWS_REGION", HOME);
         program.env("AWS_ACCESS_KEY_ID", &self.operator.account).env("AWS_SECRET_ACCESS_KEY", "simulated");
     }
@@ -67,6 +77,14 @@ impl Account {
         // Nobody looks for drift where a test is about something else.
         agent.env("HOLDFAST_DRIFT_CALLS", "0").env("HOLDFAST_REPOSITORY", self.repository.folder());
         agent
+    }
+
+    pub(super) fn home(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(super) fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
     }
 
     #[track_caller]
@@ -98,11 +116,12 @@ impl Account {
     }
 }
 
+/// With the child its input is kept open, and so the server.
+type Served = OnceLock<Result<(String, Child), String>>;
+
 /// Where it is served; started by whoever asks first.
-fn served() -> Option<String> {
-    // With the child its input is kept open, and so the server.
-    static SERVED: OnceLock<Result<(String, Child), String>> = OnceLock::new();
-    match SERVED.get_or_init(|| installed().map(|python| serve(&python))) {
+fn served(served: &'static Served, guarded: bool) -> Option<String> {
+    match served.get_or_init(|| installed().map(|python| serve(&python, guarded))) {
         Ok((endpoint, _)) => Some(endpoint.clone()),
         Err(why) => {
             assert!(std::env::var_os("CI").is_none(), "ministack is needed in CI: {why}");
@@ -142,14 +161,14 @@ pub(super) fn run(command: &mut Command) -> Result<(), String> {
 }
 
 /// Serves on a port that was free a moment ago, until this process is gone.
-fn serve(python: &Path) -> (String, Child) {
+fn serve(python: &Path, guarded: bool) -> (String, Child) {
     // What the wrapper has against this ministack, which nobody would hear of a server.
     run(Command::new(python).args([STRICT, "--check"])).unwrap_or_else(|why| panic!("{why}"));
     let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port();
     for _ in 0..5 {
         let port = free();
         let endpoint = format!("http://127.0.0.1:{port}");
-        let mut server = start(python, port);
+        let mut server = start(python, port, guarded);
         // Somebody else may have taken the port meanwhile: then the server ends at once.
         let (mut answers, mut ended) = (false, false);
         until("ministack", || {
@@ -166,7 +185,7 @@ fn serve(python: &Path) -> (String, Child) {
 
 /// A test process ends without a word, so the server is held by a shell that waits for the end of its own input, which
 /// only this process keeps open.
-fn start(python: &Path, port: u16) -> Child {
+fn start(python: &Path, port: u16, guarded: bool) -> Child {
     const HELD: &str = r#""$0" "$1" & server=$!; cat >/dev/null; kill "$server"; wait "$server"; rm -rf "$HOME""#;
     let folder = std::env::temp_dir().join(format!("holdfast-ministack-{port}"));
     fs::create_dir_all(&folder).unwrap();
@@ -174,6 +193,7 @@ fn start(python: &Path, port: u16) -> Child {
     command.args(["-c", HELD]).args([python, Path::new(STRICT)]).env_clear().env("PATH", path());
     command.env("HOME", &folder).env("TMPDIR", &folder);
     command.env("BIND_HOST", "127.0.0.1").env("MINISTACK_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
+    command.env("AUTH", guarded.to_string());
     command.env("IOT_MTLS_ENABLED", "0").env("SFTP_ENABLED", "0").env("LOG_LEVEL", "ERROR");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
