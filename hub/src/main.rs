@@ -13,7 +13,7 @@ use hub::{
     queue::Queue,
     reading::{Health, replay},
     show::{Form, Show},
-    store::{Access, Store, StoreError, view::Moment},
+    store::{Access, AddressError, Place, Store, StoreError, view::Moment},
     watch::{self, Until, WatchError},
     web::{
         self, Pages, WebError,
@@ -24,7 +24,6 @@ use jiff::SignedDuration;
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
     net::SocketAddr,
-    path::Path,
     process::ExitCode,
     time::Duration,
 };
@@ -148,7 +147,14 @@ impl HubError {
                 | StoreError::Older { .. }
                 | StoreError::Full(_)
                 | StoreError::ReadOnly(_)
-                | StoreError::Sqlite(_) => 4,
+                | StoreError::Sqlite(_)
+                | StoreError::Unreachable { .. }
+                | StoreError::Encoding { .. }
+                | StoreError::Denied(_)
+                | StoreError::Postgres(_)
+                | StoreError::Address(AddressError::Tls(_)) => 4,
+                StoreError::Unbounded
+                | StoreError::Address(AddressError::Parse(_) | AddressError::Mode(_) | AddressError::Roots { .. }) => 2,
             },
             Self::Carry(CarryError::Text(_)) => 1,
             Self::Expected(_)
@@ -191,7 +197,7 @@ fn log() {
 /// Serves pages of a store beside everything else. Answers whom to tell how the hub is doing.
 fn pages(
     address: SocketAddr,
-    store: &Path,
+    store: &Place,
     looking: &Looking,
     tokens: Option<Tokens>,
 ) -> Result<sync::watch::Sender<Health>, HubError> {

@@ -18,17 +18,21 @@ use fleet::{
 };
 use jiff::Timestamp;
 use manifests::id::Digest;
-use std::{collections::BTreeMap, fs::File, path::Path};
+use std::{collections::BTreeMap, fs::File};
 
 mod error;
 mod expect;
 mod picture;
+mod place;
+mod postgres;
 mod sql;
 mod sqlite;
 pub mod view;
 
-pub use error::StoreError;
+pub use error::{Cause, StoreError};
 use picture::Picture;
+pub use place::Place;
+pub use postgres::{AddressError, PostgresError};
 use sql::{Database, Row, params};
 
 /// `HOLD`, so that other programs' databases are not taken for a store.
@@ -79,12 +83,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store in this file.
+    /// The store that is there.
     ///
     /// # Errors
-    /// When there is none, it is something else, or another hub writes to it.
-    pub fn open(path: &Path, access: Access) -> Result<Self, StoreError> {
-        let (database, lock) = sqlite::open(path, access)?;
+    /// When there is none, it can't be reached, it is something else, or another hub writes to the file.
+    pub fn open(place: impl Into<Place>, access: Access) -> Result<Self, StoreError> {
+        let (database, lock) = match &place.into() {
+            Place::File(path) => sqlite::open(path, access)?,
+            place @ Place::Postgres(_) => (postgres::form::open(place, access)?, None),
+        };
         let end = end(&database)?;
         let mut store = Self { database, end, expected: String::new(), _lock: lock };
         if let Access::Write(_) = access {
@@ -180,17 +187,18 @@ impl Store {
         /// How many entries go into it at once.
         const STEP: u64 = 1_000;
         loop {
-            let from = view::mark(&self.database)?;
-            if from >= self.end.entries {
+            if view::mark(&self.database)? >= end(&self.database)?.entries {
                 return Ok(());
             }
             let transaction = self.database.begin()?;
+            // Another hub may have been at it in between.
+            let (from, end) = (view::mark(&transaction)?, end(&transaction)?);
             let mut picture = Picture::new(&transaction);
             let sql = format!("{ENTRIES} WHERE n > ?1 ORDER BY n LIMIT ?2");
             for entry in transaction.rows(&sql, params![signed(from), signed(STEP)], entry)? {
                 picture.take(entry.n, &entry.body, entry.received)?;
             }
-            picture.end((from + STEP).min(self.end.entries))?;
+            picture.end((from + STEP).min(end.entries).max(from))?;
             transaction.commit()?;
         }
     }

@@ -216,7 +216,10 @@ mod tests {
         keep::{Heard, Keep, Memory},
         queue::{Inbox, QueueError},
         show::{Form, Show},
-        store::{Access, Store, StoreError},
+        store::{
+            StoreError,
+            tests::spot::{Spot, on_each},
+        },
     };
     use fleet::{
         page::{Page, View},
@@ -385,7 +388,7 @@ mod tests {
         fn keep(&mut self, bodies: &[&str], received: Timestamp) -> Result<Vec<Heard>, StoreError> {
             self.0 += 1;
             let full = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(13), None);
-            if self.0 > 1 { Err(StoreError::Full(full)) } else { self.1.keep(bodies, received) }
+            if self.0 > 1 { Err(StoreError::Full(full.into())) } else { self.1.keep(bodies, received) }
         }
 
         fn page(&mut self, view: &View<'_>) -> Result<Page, StoreError> {
@@ -421,10 +424,12 @@ mod tests {
 
     #[test]
     fn what_a_store_has_is_in_the_picture_from_the_beginning() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store");
+        on_each(is_in_the_picture);
+    }
+
+    fn is_in_the_picture(spot: &Spot) {
         let run = |inbox: &List| {
-            let mut store = Store::open(&path, Access::Write(None)).unwrap();
+            let mut store = spot.write("store");
             let mut out = Vec::new();
             let mut show = Show::new(&mut out, Form::Json);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

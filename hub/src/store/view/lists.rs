@@ -264,7 +264,7 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn drifted(&self, after: Option<&str>) -> Result<Part<Drifted>, StoreError> {
-        let (since, offset) = after.and_then(cursor).map_or((i64::MAX, 0), |(since, offset, _)| (since, offset));
+        let (since, offset) = after.and_then(cursor).map_or((i64::MAX, 0), |(since, offset, _)| (since, offset.max(0)));
         let sql =
             "SELECT d.account, a.name, p.region, p.stack, d.resource, d.type, d.how, d.paths, d.since, d.by, d.source,
                           d.call, d.claimed, d.mode, d.why
@@ -305,7 +305,7 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn happened(&self, of: &Of<'_>, after: Option<&str>) -> Result<Part<Happened>, StoreError> {
-        let (since, offset) = after.and_then(cursor).map_or((i64::MAX, 0), |(since, offset, _)| (since, offset));
+        let (since, offset) = after.and_then(cursor).map_or((i64::MAX, 0), |(since, offset, _)| (since, offset.max(0)));
         let (condition, value): (&str, Box<dyn Param>) = match of {
             Of::All => ("", Box::new(0_i64)),
             Of::Account(account) => ("h.account = ?4 AND", Box::new(crate::store::picture::number(account))),

@@ -1,0 +1,1 @@
+//! What only a store that several hubs share has to stand.
