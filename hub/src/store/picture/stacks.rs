@@ -95,15 +95,23 @@ impl Picture<'_> {
         Ok(())
     }
 
-    fn place(&self, stack: &str, region: &str, manifest: &str) -> Result<i64, StoreError> {
+    fn place(&mut self, stack: &str, region: &str, manifest: &str) -> Result<i64, StoreError> {
+        let key = (stack.to_owned(), region.to_owned(), manifest.to_owned());
+        if let Some(id) = self.known.places.get(&key) {
+            return Ok(*id);
+        }
         let values = params![stack, region, manifest];
         let sql = "SELECT id FROM place WHERE stack = ?1 AND region = ?2 AND manifest = ?3";
-        if let Some(id) = self.transaction.row(sql, values, |row| row.get(0))? {
-            return Ok(id);
-        }
-        let sql = "INSERT INTO place (id, stack, region, manifest)
-                   VALUES ((SELECT coalesce(max(id), 0) + 1 FROM place), ?1, ?2, ?3) RETURNING id";
-        self.numbered(sql, values)
+        let id = match self.transaction.row(sql, values, |row| row.get(0))? {
+            Some(id) => id,
+            None => {
+                let sql = "INSERT INTO place (id, stack, region, manifest)
+                           VALUES ((SELECT coalesce(max(id), 0) + 1 FROM place), ?1, ?2, ?3) RETURNING id";
+                self.numbered(sql, values)?
+            }
+        };
+        self.known.places.insert(key, id);
+        Ok(id)
     }
 
     /// The number that a row was given.
@@ -113,28 +121,41 @@ impl Picture<'_> {
     }
 
     /// The number of a list of controls; 0 is the empty one.
-    fn provided(&self, names: &[String]) -> Result<i64, StoreError> {
+    fn provided(&mut self, names: &[String]) -> Result<i64, StoreError> {
         let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
         if names.is_empty() {
             return Ok(0);
         }
         let text = json(&names);
+        if let Some(id) = self.known.provided.get(&text) {
+            return Ok(*id);
+        }
         let sql = "SELECT id FROM provided WHERE names = ?1";
-        if let Some(id) = self.transaction.row(sql, params![text], |row| row.get(0))? {
-            return Ok(id);
-        }
-        let sql = "INSERT INTO provided (id, names) VALUES ((SELECT coalesce(max(id), 0) + 1 FROM provided), ?1) RETURNING id";
-        let id = self.numbered(sql, params![text])?;
-        for name in names {
-            self.transaction.execute("INSERT INTO control VALUES (?1, ?2)", params![name, id])?;
-        }
+        let id = match self.transaction.row(sql, params![text], |row| row.get(0))? {
+            Some(id) => id,
+            None => {
+                let sql = "INSERT INTO provided (id, names)
+                           VALUES ((SELECT coalesce(max(id), 0) + 1 FROM provided), ?1) RETURNING id";
+                let id = self.numbered(sql, params![text])?;
+                for name in names {
+                    self.transaction.execute("INSERT INTO control VALUES (?1, ?2)", params![name, id])?;
+                }
+                id
+            }
+        };
+        self.known.provided.insert(text, id);
         Ok(id)
     }
 
-    fn controls(&self, provided: i64) -> Result<Vec<String>, StoreError> {
+    fn controls(&mut self, provided: i64) -> Result<Vec<String>, StoreError> {
+        if let Some(names) = self.known.controls.get(&provided) {
+            return Ok(names.clone());
+        }
         let sql = "SELECT names FROM provided WHERE id = ?1";
         let names: Option<String> = self.transaction.row(sql, params![provided], |row| row.get(0))?;
-        Ok(names.and_then(|names| serde_json::from_str(&names).ok()).unwrap_or_default())
+        let names: Vec<String> = names.and_then(|names| serde_json::from_str(&names).ok()).unwrap_or_default();
+        self.known.controls.insert(provided, names.clone());
+        Ok(names)
     }
 
     fn drifted(&self, id: i64, place: i64, stack: &StackReport, made: Timestamp) -> Result<(), StoreError> {
