@@ -114,7 +114,7 @@ impl Reading {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{
         carry::{export, import},
@@ -124,7 +124,7 @@ mod tests {
         ingest::tests::{report, sns},
         journal::tests::at,
         keep::Keep,
-        store::tests::spot::{Spot, on_each},
+        store::tests::spot::{Spot, on_file, on_postgres},
     };
     use fleet::{page::View, presence::Patience};
     use manifests::id::AccountId;
@@ -158,7 +158,7 @@ mod tests {
         prop::collection::vec(prop::collection::vec(one, 1..6), 1..6)
     }
 
-    fn stack((n, state): (usize, &&str)) -> serde_json::Value {
+    pub(crate) fn stack((n, state): (usize, &&str)) -> serde_json::Value {
         let drift = json!({"mode": "warn", "compared": n, "resources": n + 2, "drifted": [{
             "resource": "R", "type": "AWS::SSM::Parameter", "how": "modified", "since": "2026-05-01T11:00:00Z",
         }]});
@@ -169,7 +169,7 @@ mod tests {
     }
 
     /// What every sum should be, added up from the rows.
-    fn is_added_up(store: &Store) {
+    pub(crate) fn is_added_up(store: &Store) {
         let moment = Moment { patience: Patience::default(), now: at(0) };
         let overview = store.overview(moment).unwrap();
         let mut accounts = store.accounts(moment, &Filter::default(), None).unwrap().rows;
@@ -253,7 +253,16 @@ mod tests {
         fn a_store_shows_what_was_heard_and_shows_it_again(
             batches in batches(), listed in prop::collection::vec(1..6_u8, 0..4)
         ) {
-            on_each(|spot| shows(spot, &batches, &listed));
+            on_file(|spot| shows(spot, &batches, &listed));
+        }
+    }
+
+    proptest! {
+        // Each makes two databases, which takes its time.
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn and_one_in_postgresql_does_too(batches in batches(), listed in prop::collection::vec(1..6_u8, 0..4)) {
+            on_postgres(|spot| shows(spot, &batches, &listed));
         }
     }
 }

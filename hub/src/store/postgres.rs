@@ -37,6 +37,9 @@ const LOCK: &str = "SELECT version FROM holdfast FOR UPDATE";
 /// How long nobody tries again after an attempt that failed: whoever asks in between has the same answer at once.
 const PACE: Duration = Duration::from_secs(3);
 
+/// How long it may take to bring a store to a new form.
+const LEISURE: Duration = Duration::from_secs(4 * 3_600);
+
 /// Why a database does not do what it is told.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
@@ -136,7 +139,12 @@ impl Postgres {
 
     /// Does what a text of several statements says.
     pub(super) fn batch(&self, sql: String) -> Result<(), StoreError> {
-        self.with(|driver, session| session.batch(driver, sql))
+        self.with(|driver, session| session.batch(driver, sql, driver::PATIENCE))
+    }
+
+    /// The same, of what may take long in a large store.
+    fn batch_at_leisure(&self, sql: String) -> Result<(), StoreError> {
+        self.with(|driver, session| session.batch(driver, sql, LEISURE))
     }
 
     /// Begins to write, alone: waits until others have done so. Answers of which version the store is by now.

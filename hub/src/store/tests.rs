@@ -3,6 +3,7 @@
 mod hostile;
 mod shared;
 pub(crate) mod spot;
+mod tls;
 
 use super::*;
 use crate::journal::tests::at;

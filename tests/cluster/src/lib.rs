@@ -105,7 +105,8 @@ impl Cluster {
 
     /// How somebody reaches a database.
     pub fn address(&self, role: &str, database: &str) -> String {
-        format!("postgres://{role}@/{database}?host={}", self.folder.display())
+        let port = self.settings.iter().find_map(|setting| setting.strip_prefix("port=")).unwrap_or("5432");
+        format!("postgres://{role}@/{database}?host={}&port={port}", self.folder.display())
     }
 
     /// What the database of this name answers, or this address leads to, row by row.
@@ -124,6 +125,22 @@ impl Cluster {
     /// Where its files are, its certificates for instance.
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")
+    }
+
+    /// Processor seconds of the server and of those of its processes that live, as far as the system says.
+    pub fn processor_seconds(&self) -> f64 {
+        /// Of a second; Linux has never told programs another.
+        const TICKS: f64 = 100.0;
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let stats = all.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+        let ticks = stats.filter_map(|stat| {
+            let number: u32 = stat.split(' ').next()?.parse().ok()?;
+            // What stands in brackets may hold anything.
+            let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+            let field = |at: usize| fields.get(at)?.parse::<u32>().ok();
+            (number == self.server || field(1)? == self.server).then(|| Some(field(11)? + field(12)?))?
+        });
+        f64::from(ticks.sum::<u32>()) / TICKS
     }
 
     /// The process that everything of it comes from.

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 /// After how long nobody waits any more: far longer than a server that is well lets anything take.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -48,15 +48,24 @@ impl Driver {
         &self,
         act: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, DriveError> {
+        self.run_for(PATIENCE, act)
+    }
+
+    /// The same, with another patience.
+    pub(super) fn run_for<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        act: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, DriveError> {
         let (tell, told) = sync_channel(1);
         let task = self.handle.spawn(async move {
             // Whoever asked may have stopped waiting.
             let _ = tell.send(act.await);
         });
-        told.recv_timeout(PATIENCE).map_err(|error| {
+        told.recv_timeout(patience).map_err(|error| {
             task.abort();
             match error {
-                RecvTimeoutError::Timeout => DriveError::Silent(PATIENCE),
+                RecvTimeoutError::Timeout => DriveError::Silent(patience),
                 RecvTimeoutError::Disconnected => DriveError::Gone,
             }
         })

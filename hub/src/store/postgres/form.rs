@@ -48,7 +48,9 @@ pub(in crate::store) fn open(place: &Place, access: Access) -> Result<Database, 
 
 /// Of which version the store is; `None` when there is none here.
 fn found(postgres: &Postgres) -> Result<Option<u32>, StoreError> {
-    let sql = "SELECT to_regclass('holdfast') IS NOT NULL, to_regclass('journal') IS NOT NULL";
+    // Not `to_regclass`: in a transaction that waited for another hub it still says what was so before.
+    let sql = "SELECT count(*) FILTER (WHERE relname = 'holdfast') > 0, count(*) FILTER (WHERE relname = 'journal') > 0
+               FROM pg_class WHERE relname IN ('holdfast', 'journal') AND pg_table_is_visible(oid)";
     let rows = postgres.query(sql, &[])?;
     let there = |at| rows.first().map_or(Ok(false), |row| Row::Postgres(row).get::<bool>(at));
     match (there(0)?, there(1)?) {
@@ -77,7 +79,7 @@ fn bring(postgres: &Postgres) -> Result<(), StoreError> {
 
 fn forward(postgres: &Postgres) -> Result<(), StoreError> {
     // There may be no row yet that could be held.
-    postgres.batch(format!("SELECT pg_advisory_xact_lock({APPLICATION})"))?;
+    postgres.batch(format!("SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({APPLICATION})"))?;
     let found = match found(postgres)? {
         None => {
             postgres.batch(ALSO.to_owned())?;
@@ -87,7 +89,7 @@ fn forward(postgres: &Postgres) -> Result<(), StoreError> {
         Some(_) => version(&postgres.query(super::LOCK, &[])?)?,
     };
     for (n, form) in FORMS.iter().enumerate().skip(found as usize) {
-        postgres.batch(words::form(form))?;
+        postgres.batch_at_leisure(words::form(form))?;
         if n == 0 {
             postgres.batch(EMPTIED.to_owned())?;
         }
@@ -97,4 +99,16 @@ fn forward(postgres: &Postgres) -> Result<(), StoreError> {
         return Err(StoreError::Newer { place: postgres.place().clone(), found, known });
     }
     postgres.execute("UPDATE holdfast SET version = ?1", params![known])
+}
+
+/// A store of an earlier form, empty.
+#[cfg(test)]
+pub(in crate::store) fn of_form(place: Place, version: usize) -> Postgres {
+    let postgres = Postgres::connect(place, false).expect("a database");
+    let forms = FORMS.iter().take(version).map(|form| words::form(form));
+    let set = format!("UPDATE holdfast SET version = {version}");
+    for text in [ALSO.to_owned()].into_iter().chain(forms).chain([EMPTIED.to_owned(), set]) {
+        postgres.batch(text).expect("it was a form");
+    }
+    postgres
 }

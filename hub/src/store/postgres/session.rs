@@ -118,10 +118,10 @@ impl Session {
         })?)
     }
 
-    pub(super) fn batch(&mut self, driver: &Driver, sql: String) -> Result<(), PostgresError> {
+    pub(super) fn batch(&mut self, driver: &Driver, sql: String, patience: Duration) -> Result<(), PostgresError> {
         self.flush(driver)?;
         let client = Arc::clone(&self.client);
-        self.seen(driver.run(async move { client.batch_execute(&sql).await })?)
+        self.seen(driver.run_for(patience, async move { client.batch_execute(&sql).await })?)
     }
 
     pub(super) fn begin(&mut self, driver: &Driver) -> Result<(), PostgresError> {

@@ -1,6 +1,6 @@
 //! What an account may say to make the picture wrong for others, and does not.
 
-use super::*;
+use super::{spot::Spot, *};
 use crate::{
     ingest::tests::report,
     store::view::{Filter, Moment, Of},
@@ -244,26 +244,48 @@ fn wherever_a_list_is_said_to_go_on_it_is_read_or_empty() {
     });
 }
 
+/// A store of the first form, with one entry, as the first hub made it.
+fn first_form(spot: &Spot, name: &str, body: &str) {
+    let database = match spot.place(name) {
+        Place::File(path) => {
+            let file = rusqlite::Connection::open(path).unwrap();
+            file.execute_batch(FORMS[0]).unwrap();
+            file.pragma_update(None, "application_id", APPLICATION).unwrap();
+            file.pragma_update(None, "user_version", 1).unwrap();
+            file.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).unwrap();
+            Database::Sqlite(file)
+        }
+        place @ Place::Postgres(_) => Database::Postgres(Box::new(postgres::form::of_form(place, 1))),
+    };
+    insert(&database, &End::NOTHING.next(at(1), body)).unwrap();
+}
+
 #[test]
 fn a_journal_of_an_older_form_is_read_as_it_is() {
-    let (_folder, path) = folder();
-    let database = rusqlite::Connection::open(&path).unwrap();
-    database.execute_batch(FORMS[0]).unwrap();
-    database.pragma_update(None, "application_id", APPLICATION).unwrap();
-    database.pragma_update(None, "user_version", 1).unwrap();
-    database.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).unwrap();
-    let body = says(1, 1, |_| ());
-    let entry = End::NOTHING.next(at(1), &body);
-    let digest = Digest::of(body.as_bytes());
-    let values = rusqlite::params![1, at(1).as_millisecond(), entry.chain.0, digest.0, body.as_bytes()];
-    database
-        .execute("INSERT INTO journal (n, received, chain, digest, body) VALUES (?1, ?2, ?3, ?4, ?5)", values)
-        .unwrap();
-    drop(database);
-    assert_eq!(Store::open(&path, Access::Journal).unwrap().verify(None).unwrap().entries, 1);
-    assert!(matches!(Store::open(&path, Access::Read), Err(StoreError::Older { found: 1, .. })));
-    // Whoever writes brings it forward, and its picture with it.
-    let store = write(&path);
-    assert_eq!(store.accounts(moment(), &Filter::default(), None).unwrap().rows.len(), 1);
-    store.verify(None).unwrap();
+    on_each(|spot| {
+        first_form(spot, "store", &says(1, 1, |_| ()));
+        let open = |access| Store::open(spot.place("store"), access);
+        assert_eq!(open(Access::Journal).unwrap().verify(None).unwrap().entries, 1);
+        assert!(matches!(open(Access::Read), Err(StoreError::Older { found: 1, .. })));
+        // Whoever writes brings it forward, and its picture with it.
+        let store = spot.write("store");
+        assert_eq!(store.accounts(moment(), &Filter::default(), None).unwrap().rows.len(), 1);
+        store.verify(None).unwrap();
+        assert_eq!(spot.read("store").end().entries, 1);
+    });
+}
+
+#[test]
+fn whoever_keeps_something_brings_a_picture_up_that_is_behind() {
+    on_each(|spot| {
+        let mut store = spot.write("store");
+        keep(&mut store, &[says(1, 1, |_| ()), says(2, 1, |_| ())]);
+        // As a form to come may leave it: with a journal that is to be read again.
+        for table in ["account", "tally", "happened", "progress", "revision", "mark"] {
+            spot.meddle("store", &format!("DELETE FROM {table}")).unwrap();
+        }
+        keep(&mut store, &[says(3, 1, |_| ())]);
+        assert_eq!(store.accounts(moment(), &Filter::default(), None).unwrap().rows.len(), 3);
+        crate::reading::tests::is_added_up(&store);
+    });
 }

@@ -19,14 +19,25 @@ pub(crate) struct Spot {
 
 /// Tests both.
 pub(crate) fn on_each(test: impl Fn(&Spot)) {
-    let spot = |cluster| Spot { folder: tempfile::tempdir().unwrap(), cluster, databases: RefCell::default() };
-    test(&spot(None));
+    on_file(&test);
+    on_postgres(&test);
+}
+
+pub(crate) fn on_file(test: impl Fn(&Spot)) {
+    test(&Spot::of(None));
+}
+
+pub(crate) fn on_postgres(test: impl Fn(&Spot)) {
     if let Some(cluster) = Cluster::shared() {
-        test(&spot(Some(cluster)));
+        test(&Spot::of(Some(cluster)));
     }
 }
 
 impl Spot {
+    fn of(cluster: Option<&'static Cluster>) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), cluster, databases: RefCell::default() }
+    }
+
     pub(crate) fn is_file(&self) -> bool {
         self.cluster.is_none()
     }
