@@ -225,6 +225,29 @@ fn what_was_acknowledged_outlives_the_server_and_each_of_its_processes() {
 }
 
 #[test]
+fn a_batch_for_which_the_server_has_no_room_is_not_kept_and_costs_nothing_that_was() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let address = cluster.database();
+    let mut store = Store::open(Path::new(&address), Access::Write(None)).unwrap();
+    store.keep(&["small"], at(1)).unwrap();
+    let end = store.end();
+    // As a disk does that has room for the small and not for the large.
+    let full = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+                    $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$;
+                CREATE TRIGGER full_disk BEFORE INSERT ON journal FOR EACH ROW
+                    WHEN (length(NEW.body) > 5000) EXECUTE FUNCTION full_disk()";
+    cluster.sql(&address, full).unwrap();
+    let large = "x".repeat(6_000);
+    let error = store.keep(&["another", &large], at(2)).unwrap_err();
+    assert!(matches!(error, StoreError::Full(_)), "{error:?}");
+    assert_eq!((store.end(), store.verify(None).unwrap()), (end, end));
+    store.keep(&["another"], at(3)).unwrap();
+    cluster.sql(&address, "DROP TRIGGER full_disk ON journal").unwrap();
+    store.keep(&["another", &large], at(4)).unwrap();
+    assert_eq!(store.verify(None).unwrap().entries, 3);
+}
+
+#[test]
 fn a_hub_needs_no_more_rights_than_the_readme_says() {
     let Some(cluster) = Cluster::shared() else { return };
     let address = cluster.database();
