@@ -8,7 +8,14 @@ use super::{
     values::Owned,
     words,
 };
-use std::{collections::BTreeMap, future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Error, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -105,16 +112,15 @@ impl Session {
             return Ok(());
         }
         let (client, writes) = (Arc::clone(&self.client), std::mem::take(&mut self.writes));
-        self.seen(driver.run(async move { written(&client, &writes).await })?)
+        self.seen(driver.run(async move { with_writes(&client, &writes, async { Ok(()) }).await })?)
     }
 
     pub(super) fn query(&mut self, driver: &Driver, sql: &str, with: Vec<Owned>) -> Result<Vec<Row>, PostgresError> {
         let statement = self.prepared(driver, sql)?;
         let (client, writes) = (Arc::clone(&self.client), std::mem::take(&mut self.writes));
         self.seen(driver.run(async move {
-            written(&client, &writes).await?;
             let with: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = with.iter().map(|one| one as _).collect();
-            client.query(&statement, &with).await
+            with_writes(&client, &writes, client.query(&statement, &with)).await
         })?)
     }
 
@@ -151,24 +157,32 @@ impl Session {
     }
 }
 
-/// Sends all of it before it waits for any, and answers when all of it is done.
-async fn written(client: &Client, writes: &Writes) -> Result<(), Error> {
-    let mut answers: Vec<Answer<'_>> = Vec::new();
+/// Sends all that is to be written, and a question after it, before it waits for any answer; answers when all of it is done.
+async fn with_writes<T>(
+    client: &Client,
+    writes: &Writes,
+    question: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let mut question = pin!(question);
+    let mut answers: Vec<Answer<'_>> = Vec::with_capacity(writes.len());
     for (statement, with) in writes {
         answers.push(Box::pin(client.execute_raw(statement, with)));
     }
     let mut done = Vec::with_capacity(answers.len());
     // What is looked at first is sent first.
-    poll_fn(|context| {
+    let asked = poll_fn(|context| {
         done.extend(answers.iter_mut().map(|answer| answer.as_mut().poll(context)));
-        Poll::Ready(())
-    })
-    .await;
+        Poll::Ready(question.as_mut().poll(context))
+    });
+    let asked = asked.await;
     for (answer, done) in answers.into_iter().zip(done) {
         match done {
             Poll::Ready(result) => result?,
             Poll::Pending => answer.await?,
         };
     }
-    Ok(())
+    match asked {
+        Poll::Ready(result) => result,
+        Poll::Pending => question.await,
+    }
 }
