@@ -18,7 +18,7 @@
 //! - `CAST(sum(n) AS BIGINT)`, and `CAST(?1 AS BIGINT)` where nothing says of which kind a value is. `EXISTS` gives another kind
 //!   than an `INTEGER` column takes: `(SELECT count(*) FROM …)` gives the same.
 //! - A number for a new row is `(SELECT coalesce(max(id), 0) + 1 FROM place)`: there is one writer at a time.
-//! - `lower(name)` of a text is its ASCII letters in lower case, `name COLLATE NOCASE` compares by them.
+//! - `name COLLATE NOCASE` compares without regard to the case of ASCII letters; what it is held against is in lower case.
 //!
 //! And of tables, in a form of [`super::FORMS`]: kinds of columns are `INTEGER`, `TEXT` and `BLOB`, a table is `STRICT`; what else
 //! differs is put right by `postgres/words.rs`, which has a word for each. What anybody may make as long as they like stands in no

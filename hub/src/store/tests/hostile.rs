@@ -289,3 +289,22 @@ fn whoever_keeps_something_brings_a_picture_up_that_is_behind() {
         crate::reading::tests::is_added_up(&store);
     });
 }
+
+#[test]
+fn names_are_found_whatever_their_case_and_in_the_order_of_their_bytes() {
+    on_each(|spot| {
+        let mut store = spot.write("store");
+        let named = |n: u8, name: &'static str| says(n, 1, move |report| report["data"]["accountName"] = name.into());
+        let names = ["Zebra-\u{e4}", "zebra-B", "ZEBRA-a", "zebra_c", "other", "zebra-\u{c4}"];
+        keep(&mut store, &(1..).zip(names).map(|(n, name)| named(n, name)).collect::<Vec<_>>());
+        for text in ["zebra-", "ZEBRA-", " Zebra- "] {
+            let found = store.search(text, moment()).unwrap().accounts;
+            let found: Vec<String> = found.into_iter().filter_map(|row| row.name).collect();
+            assert_eq!(found, ["ZEBRA-a", "zebra-B", "zebra-\u{c4}", "Zebra-\u{e4}"], "{text}");
+        }
+        let many: Vec<Value> = ["b", "a", "B", "A", "a-b", "aa"].map(|name| stack(name, "eu-west-1", "held")).into();
+        keep(&mut store, &[says(7, 1, |report| report["data"]["stacks"] = many.into())]);
+        let places = store.places(None).unwrap().rows;
+        assert_eq!(places.iter().map(|it| it.stack.as_str()).collect::<Vec<_>>(), ["A", "B", "a", "a-b", "aa", "b"]);
+    });
+}

@@ -340,7 +340,8 @@ impl Store {
         let sql = format!(
             "{ACCOUNT} WHERE name COLLATE NOCASE >= ?1 AND name COLLATE NOCASE < ?2 ORDER BY name COLLATE NOCASE LIMIT 20"
         );
-        accounts.extend(all(&self.database, &sql, &[&text, &end], |row| account_of(row, moment))?);
+        let (from, to) = (text.to_ascii_lowercase(), end.to_ascii_lowercase());
+        accounts.extend(all(&self.database, &sql, &[&from, &to], |row| account_of(row, moment))?);
         let texts = |sql| all(&self.database, sql, &[&text, &end], |row| row.get(0));
         let mut stacks: Vec<String> =
             texts("SELECT stack FROM place WHERE stack >= ?1 AND stack < ?2 ORDER BY stack LIMIT 100")?;
