@@ -131,16 +131,9 @@ impl Cluster {
     pub fn processor_seconds(&self) -> f64 {
         /// Of a second; Linux has never told programs another.
         const TICKS: f64 = 100.0;
-        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        let stats = all.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
-        let ticks = stats.filter_map(|stat| {
-            let number: u32 = stat.split(' ').next()?.parse().ok()?;
-            // What stands in brackets may hold anything.
-            let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-            let field = |at: usize| fields.get(at)?.parse::<u32>().ok();
-            (number == self.server || field(1)? == self.server).then(|| Some(field(11)? + field(12)?))?
-        });
-        f64::from(ticks.sum::<u32>()) / TICKS
+        let own = |process: &&Process| process.number == self.server || process.parent == self.server;
+        let ticks: u32 = processes().iter().filter(own).map(|process| process.ticks).sum();
+        f64::from(ticks) / TICKS
     }
 
     /// The process that everything of it comes from.
@@ -153,11 +146,19 @@ impl Cluster {
     /// # Panics
     /// When it can't be.
     pub fn kill(&mut self) {
+        let is_its = |process: &Process| process.parent == self.server;
+        let children: Vec<u32> = processes().into_iter().filter(is_its).map(|process| process.number).collect();
         signal("KILL", self.server);
         self.end("keep\n");
-        // Its children see that it is gone, and go.
-        let file = self.data().join("postmaster.pid");
-        std::fs::remove_file(file).expect("it left its number behind");
+        // They see that it is gone, and go; nobody may start it again before.
+        let is_there = |process: &Process| children.contains(&process.number) && !process.is_dead;
+        for _ in 0..600 {
+            if !processes().iter().any(is_there) {
+                return;
+            }
+            sleep(Duration::from_millis(50));
+        }
+        panic!("its processes do not end");
     }
 
     /// Starts it again after it was killed.
@@ -195,6 +196,33 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         self.end("");
     }
+}
+
+/// What the system says of a process.
+struct Process {
+    number: u32,
+    parent: u32,
+    /// Of which nothing but this is left.
+    is_dead: bool,
+    ticks: u32,
+}
+
+fn processes() -> Vec<Process> {
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let stats = all.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    let read = |stat: String| {
+        // What stands in brackets may hold anything.
+        let (before, after) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = after.split_whitespace().collect();
+        let field = |at: usize| fields.get(at)?.parse::<u32>().ok();
+        Some(Process {
+            number: before.split(' ').next()?.parse().ok()?,
+            parent: field(1)?,
+            is_dead: fields.first() == Some(&"Z"),
+            ticks: field(11)? + field(12)?,
+        })
+    };
+    stats.filter_map(read).collect()
 }
 
 /// Ends processes of PostgreSQL by their numbers.
