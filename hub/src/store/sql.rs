@@ -17,6 +17,8 @@
 //! - `LIMIT` of a number that there is never so much of, not of -1; no `OFFSET` below 0. A name for what is selected from: `FROM (SELECT …) AS told`.
 //! - `CAST(sum(n) AS BIGINT)`, and `CAST(?1 AS BIGINT)` where nothing says of which kind a value is. `EXISTS` gives another kind
 //!   than an `INTEGER` column takes: `(SELECT count(*) FROM …)` gives the same.
+//! - PostgreSQL's texts hold no NUL: it becomes U+FFFD there, so that two texts may become one. A row whose key holds what a report
+//!   says needs an `ON CONFLICT`, and several rows of one statement need keys that are numbers.
 //! - A number for a new row is `(SELECT coalesce(max(id), 0) + 1 FROM place)`: there is one writer at a time.
 //! - `name COLLATE NOCASE` compares without regard to the case of ASCII letters; what it is held against is in lower case.
 //!

@@ -169,7 +169,9 @@ impl Picture<'_> {
                            VALUES ((SELECT coalesce(max(id), 0) + 1 FROM provided), ?1) RETURNING id";
                 let id = self.numbered(sql, params![text])?;
                 for name in names {
-                    self.transaction.execute("INSERT INTO control VALUES (?1, ?2)", params![name, id])?;
+                    // Two may be one to PostgreSQL, which has no place for a NUL.
+                    let sql = "INSERT INTO control VALUES (?1, ?2) ON CONFLICT (name, provided) DO NOTHING";
+                    self.transaction.execute(sql, params![name, id])?;
                 }
                 id
             }

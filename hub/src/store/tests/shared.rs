@@ -314,6 +314,26 @@ fn a_text_that_a_database_has_no_place_for_holds_up_nobody() {
         odd["id"] = format!("{}-2", odd["data"]["epoch"].as_str().unwrap()).into();
         store.keep(&[&odd.to_string()], at(2)).unwrap();
         is_added_up(&store);
+        // Nor do two that become one.
+        let told = |account: u8, version: &str, provides: [&str; 2]| {
+            let (mut report, id) = (report(1, "held"), account.to_string().repeat(12));
+            (report["subject"], report["source"]) = (id.as_str().into(), format!("/holdfast/{id}").into());
+            (report["data"]["account"], report["data"]["agent"]["version"]) = (id.into(), version.into());
+            let mut one = stack((0, &"held"));
+            one["provides"] = provides.into_iter().collect();
+            for text in ["resource", "by"] {
+                one["drift"]["drifted"][0][text] = provides[0].into();
+            }
+            let mut same = one["drift"]["drifted"][0].clone();
+            same["resource"] = provides[1].into();
+            one["drift"]["drifted"].as_array_mut().unwrap().push(same);
+            report["data"]["stacks"] = [one].into_iter().collect();
+            report.to_string()
+        };
+        let names = ["a\u{0}", "a\u{fffd}"];
+        let batch = [told(7, names[0], names), told(8, names[1], names), told(9, names[0], [names[1], "b"])];
+        store.keep(&batch.each_ref().map(String::as_str), at(3)).unwrap();
+        store.verify(None).unwrap();
         assert_eq!(store.overview(view::Moment { patience: Patience::default(), now: at(9) }).unwrap().quarantine, 1);
     });
 }
