@@ -257,21 +257,31 @@ impl Question {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{cli::Arguments, journal::tests::at, keep::Keep, store::Access, web::tests::fill};
+    use crate::{
+        cli::Arguments,
+        journal::tests::at,
+        keep::Keep,
+        store::tests::spot::{Spot, on_each},
+        web::tests::fill,
+    };
     use clap::Parser;
     use fleet::presence::Patience;
 
-    /// What is printed when that is asked of 250 accounts, of which every tenth has a stack that failed.
-    fn asked(words: &str) -> String {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(&folder.path().join("store"), Access::Write(None)).unwrap();
+    /// 250 accounts, of which every tenth has a stack that failed.
+    fn full(spot: &Spot) -> Store {
+        let mut store = spot.write("store");
         fill(&mut store, 250);
         store.keep(&["no report\u{1b}"], at(1)).unwrap();
+        store
+    }
+
+    /// What is printed when that is asked.
+    fn asked(store: &Store, words: &str) -> String {
         let arguments = Arguments::parse_from(["holdfast-hub", "fleet"].into_iter().chain(words.split(' ')));
         let crate::cli::Command::Fleet(fleet) = arguments.command else { panic!("{words}") };
         let moment = Moment { patience: Patience::default(), now: at(10_000) };
         let mut out = Vec::new();
-        if let Err(error) = answer(&store, &fleet.question, fleet.output, moment, &mut out) {
+        if let Err(error) = answer(store, &fleet.question, fleet.output, moment, &mut out) {
             return crate::chain(&error);
         }
         String::from_utf8(out).unwrap()
@@ -279,50 +289,59 @@ mod tests {
 
     #[test]
     fn a_question_is_answered_for_people() {
-        let check = |words: &str, says: &str| {
-            let text = asked(words);
-            assert!(text.contains(says) && !text.contains('\u{1b}'), "{words}: {says} is missing in\n{text}");
-        };
-        check("status", "475 of 500 stacks in sync, 225 of 250 accounts");
-        check("status", "  250 accounts are at it, 250 of 250 that worked towards it reached it\n");
-        check("status", "STATE   ACCOUNT       NAME ");
-        check("accounts --state failed", "100000000240  team-240  failed");
-        check("accounts", "and more: `-o csv` and `-o json` have all of it");
-        check("account 100000000010", "\"accountName\": \"team-10\"");
-        check("missing", "none");
-        check("stack", "audit   eu-central-1  audit     250 in-sync");
-        check("stack alerts", "AccessDenied on <kms:PutKeyPolicy>");
-        check("commit", "0f3c2aa");
-        check("commit 0f3c2aa000000000000000000000000000000000", "reached it: 50 % after 0.0 s, 90 % after");
-        let commit = format!("commit 9d1e77b{}", "0".repeat(33));
-        check(&commit, "  no ring: 0 of 250 accounts at it; 25 failed, 225 in sync");
-        check("drift", "arn:aws:iam::111111111111:user/mallory");
-        check("control", "CIS-3.1  25 failed, 475 in-sync");
-        check("control CIS-3.1", "team-10");
-        check("exceptions", "alerts");
-        check("events --what created", "created in 12 s");
-        check("quarantine", "no report\u{fffd}");
+        on_each(|spot| {
+            let store = full(spot);
+            let check = |words: &str, says: &str| {
+                let text = asked(&store, words);
+                assert!(text.contains(says) && !text.contains('\u{1b}'), "{words}: {says} is missing in\n{text}");
+            };
+            check("status", "475 of 500 stacks in sync, 225 of 250 accounts");
+            check("status", "  250 accounts are at it, 250 of 250 that worked towards it reached it\n");
+            check("status", "STATE   ACCOUNT       NAME ");
+            check("accounts --state failed", "100000000240  team-240  failed");
+            check("accounts", "and more: `-o csv` and `-o json` have all of it");
+            check("account 100000000010", "\"accountName\": \"team-10\"");
+            check("missing", "none");
+            check("stack", "audit   eu-central-1  audit     250 in-sync");
+            check("stack alerts", "AccessDenied on <kms:PutKeyPolicy>");
+            check("commit", "0f3c2aa");
+            check("commit 0f3c2aa000000000000000000000000000000000", "reached it: 50 % after 0.0 s, 90 % after");
+            let commit = format!("commit 9d1e77b{}", "0".repeat(33));
+            check(&commit, "  no ring: 0 of 250 accounts at it; 25 failed, 225 in sync");
+            check("drift", "arn:aws:iam::111111111111:user/mallory");
+            check("control", "CIS-3.1  25 failed, 475 in-sync");
+            check("control CIS-3.1", "team-10");
+            check("exceptions", "alerts");
+            check("events --what created", "created in 12 s");
+            check("quarantine", "no report\u{fffd}");
+        });
     }
 
     #[test]
     fn and_for_programs_and_spreadsheets() {
-        let document: Value = serde_json::from_str(&asked("accounts --state failed -o json")).unwrap();
-        assert_eq!(document["rows"].as_array().unwrap().len(), 25);
-        assert_eq!(asked("accounts -o csv").lines().count(), 251);
-        assert_eq!(asked("stack alerts -o csv").lines().count(), 251);
-        assert!(
-            asked("status -o json")
-                .starts_with(r#"{"at":"2026-05-01T12:00:10Z","senders":{"proven":0,"unproven":250},"compliance":"#)
-        );
+        on_each(|spot| {
+            let store = full(spot);
+            let document: Value = serde_json::from_str(&asked(&store, "accounts --state failed -o json")).unwrap();
+            assert_eq!(document["rows"].as_array().unwrap().len(), 25);
+            assert_eq!(asked(&store, "accounts -o csv").lines().count(), 251);
+            assert_eq!(asked(&store, "stack alerts -o csv").lines().count(), 251);
+            assert!(
+                asked(&store, "status -o json")
+                    .starts_with(r#"{"at":"2026-05-01T12:00:10Z","senders":{"proven":0,"unproven":250},"compliance":"#)
+            );
+        });
     }
 
     #[test]
     fn what_nobody_has_heard_of_is_said() {
-        assert!(asked("status -o csv").starts_with("that is no list"));
-        for words in
-            ["account 9", "account 999999999999", "stack x", "commit x", "control x", "accounts --state splendid"]
-        {
-            assert!(asked(words).starts_with("no account has told of "), "{words}");
-        }
+        on_each(|spot| {
+            let store = full(spot);
+            assert!(asked(&store, "status -o csv").starts_with("that is no list"));
+            for words in
+                ["account 9", "account 999999999999", "stack x", "commit x", "control x", "accounts --state splendid"]
+            {
+                assert!(asked(&store, words).starts_with("no account has told of "), "{words}");
+            }
+        });
     }
 }

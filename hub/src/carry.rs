@@ -127,17 +127,16 @@ fn read(text: &[u8]) -> Result<Line, serde_json::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{journal::tests::at, keep::Keep, store::Access};
+    use crate::{
+        journal::tests::at,
+        keep::Keep,
+        store::tests::spot::{Spot, on_each},
+    };
     use manifests::id::Digest;
-    use tempfile::TempDir;
-
-    fn store(folder: &TempDir, name: &str) -> Store {
-        Store::open(&folder.path().join(name), Access::Write(None)).unwrap()
-    }
 
     /// What a store of these texts exports.
-    fn exported(folder: &TempDir, bodies: &[&str]) -> String {
-        let mut store = store(folder, "source");
+    fn exported(spot: &Spot, bodies: &[&str]) -> String {
+        let mut store = spot.write("source");
         store.keep(bodies, at(1)).unwrap();
         let mut out = Vec::new();
         assert_eq!(export(&store, &mut out).unwrap(), store.end());
@@ -146,29 +145,36 @@ mod tests {
 
     #[test]
     fn what_is_exported_is_what_is_imported_again_and_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let text = exported(&folder, &["{\"a\": 1}", "two\nlines", "\u{0}\u{202e}"]);
-        assert_eq!(text.lines().count(), 4);
-        let mut copy = store(&folder, "copy");
-        for _ in 0..2 {
-            import(&mut copy, (text.clone() + "\n\n").as_bytes()).unwrap();
-        }
-        let mut again = Vec::new();
-        export(&copy, &mut again).unwrap();
-        assert_eq!(String::from_utf8(again).unwrap(), text);
-        let empty = "{\"entries\":0,\"chain\":\"".to_owned() + &Digest([0; 32]).to_string() + "\"}\n";
-        assert_eq!(import(&mut store(&folder, "empty"), empty.as_bytes()).unwrap(), End::NOTHING);
+        on_each(|spot| {
+            let text = exported(spot, &["{\"a\": 1}", "two\nlines", "\u{0}\u{202e}"]);
+            assert_eq!(text.lines().count(), 4);
+            // From one kind of store to the other, and back.
+            on_each(|other| {
+                let mut copy = other.write("copy");
+                for _ in 0..2 {
+                    import(&mut copy, (text.clone() + "\n\n").as_bytes()).unwrap();
+                }
+                let mut again = Vec::new();
+                let end = export(&copy, &mut again).unwrap();
+                assert_eq!((String::from_utf8(again).unwrap(), copy.verify(None).unwrap()), (text.clone(), end));
+            });
+            let empty = "{\"entries\":0,\"chain\":\"".to_owned() + &Digest([0; 32]).to_string() + "\"}\n";
+            assert_eq!(import(&mut spot.write("empty"), empty.as_bytes()).unwrap(), End::NOTHING);
+        });
     }
 
     #[test]
     fn a_text_that_was_cut_off_or_changed_says_where() {
-        let folder = tempfile::tempdir().unwrap();
-        let text = exported(&folder, &["one", "two", "three"]);
+        on_each(is_found_out);
+    }
+
+    fn is_found_out(spot: &Spot) {
+        let text = exported(spot, &["one", "two", "three"]);
         let lines: Vec<&str> = text.lines().collect();
         let mut number = 0;
         let mut check = |text: String, words: &str| {
             number += 1;
-            let error = import(&mut store(&folder, &format!("copy{number}")), text.as_bytes()).unwrap_err();
+            let error = import(&mut spot.write(&format!("copy{number}")), text.as_bytes()).unwrap_err();
             let error = crate::chain(&error);
             assert!(error.contains(words), "{error}");
         };

@@ -1,7 +1,10 @@
 //! The command line, as it is documented by `--help`.
 
-use crate::journal::End;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::{journal::End, store::Place};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PathBufValueParser, TypedValueParser},
+};
 use jiff::Timestamp;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -16,6 +19,8 @@ Exit codes:
 
 Environment:
   AWS_…             credentials, profile, region and AWS_ENDPOINT_URL, as everywhere; the region in a queue's URL wins
+  PGPASSWORD, PGPASSFILE, PGSSLMODE, PGSSLROOTCERT
+                    how to connect to a store in PostgreSQL, as everywhere, where its address does not say
   HOLDFAST_LOG      what to log to stderr, as `warn` or `hub=debug`
   NO_COLOR          no colours";
 
@@ -31,10 +36,11 @@ pub struct Arguments {
 /// What the hub can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Read reports from a queue, keep them in a file, and show how the accounts stand.
+    /// Read reports from a queue, keep them in a store, and show how the accounts stand.
     ///
     /// As `watch`, but what comes is kept in a store before it is taken off the queue, and the picture begins with
-    /// everything that the store has. Stop it as hard as you like: what was not kept comes again.
+    /// everything that the store has. Stop it as hard as you like: what was not kept comes again. Several hubs may read one
+    /// queue into one store, if that is PostgreSQL.
     #[command(after_long_help = EXIT_CODES)]
     Run(Run),
 
@@ -87,9 +93,15 @@ pub enum Command {
 /// A store.
 #[derive(Debug, Args)]
 pub struct Stored {
-    /// The store's file
-    #[arg(long, env = "HOLDFAST_HUB_STORE", value_name = "FILE")]
-    pub store: PathBuf,
+    /// The store: a file, or `postgres://USER@HOST/DATABASE?sslmode=verify-full`, whose password is better in PGPASSWORD or in
+    /// ~/.pgpass
+    #[arg(long, env = "HOLDFAST_HUB_STORE", value_name = "FILE|URL", value_parser = place(), hide_env_values = true)]
+    pub store: Place,
+}
+
+/// Any text is a place; whether there is anything is seen when it is opened, so that no message repeats what it says.
+fn place() -> impl TypedValueParser<Value = Place> {
+    PathBufValueParser::new().map(Place::from)
 }
 
 /// What to ask a store.
@@ -99,9 +111,11 @@ pub struct Fleet {
     #[command(subcommand)]
     pub question: Question,
 
-    /// The store's file
-    #[arg(long, env = "HOLDFAST_HUB_STORE", value_name = "FILE", global = true, default_value = "hub.sqlite")]
-    pub store: PathBuf,
+    /// The store: a file, or `postgres://USER@HOST/DATABASE?sslmode=verify-full`, whose password is better in PGPASSWORD or in
+    /// ~/.pgpass
+    #[arg(long, env = "HOLDFAST_HUB_STORE", value_name = "FILE|URL", value_parser = place(), hide_env_values = true)]
+    #[arg(global = true, default_value = "hub.sqlite")]
+    pub store: Place,
 
     /// How long an account may be quiet before it is late
     #[arg(long, value_name = "TIME", default_value = "90m", value_parser = manifests::id::duration, global = true)]
@@ -224,7 +238,7 @@ pub struct Run {
     #[arg(long, env = "HOLDFAST_HUB_TOKENS", value_name = "FILE")]
     pub tokens: Option<PathBuf>,
 
-    /// How large the store may become, as `20GiB`; what does not fit stays on the queue [default: as large as the disk]
+    /// How large a store in a file may become, as `20GiB`; what does not fit stays on the queue [default: as large as the disk]
     #[arg(long, env = "HOLDFAST_HUB_STORE_SIZE", value_name = "SIZE", value_parser = manifests::id::size)]
     pub store_size: Option<u64>,
 }

@@ -14,7 +14,7 @@ use hub::{
     reading::{Health, replay},
     registrar::{Nobody, Registrar},
     show::{Form, Show},
-    store::{Access, Store, StoreError, view::Moment},
+    store::{Access, AddressError, Place, Store, StoreError, view::Moment},
     sts::Aws,
     watch::{self, Until, WatchError},
     web::{
@@ -27,7 +27,6 @@ use std::{
     collections::BTreeSet,
     io::{self, BufWriter, IsTerminal, Write},
     net::SocketAddr,
-    path::Path,
     process::ExitCode,
     time::Duration,
 };
@@ -151,7 +150,14 @@ impl HubError {
                 | StoreError::Older { .. }
                 | StoreError::Full(_)
                 | StoreError::ReadOnly(_)
-                | StoreError::Sqlite(_) => 4,
+                | StoreError::Sqlite(_)
+                | StoreError::Unreachable { .. }
+                | StoreError::Encoding { .. }
+                | StoreError::Denied(_)
+                | StoreError::Postgres(_)
+                | StoreError::Address(AddressError::Tls(_)) => 4,
+                StoreError::Unbounded
+                | StoreError::Address(AddressError::Parse(_) | AddressError::Mode(_) | AddressError::Roots { .. }) => 2,
             },
             Self::Carry(CarryError::Text(_)) => 1,
             Self::Expected(_)
@@ -194,7 +200,7 @@ fn log() {
 /// Serves pages of a store beside everything else. Answers whom to tell how the hub is doing.
 fn pages(
     address: SocketAddr,
-    store: &Path,
+    store: &Place,
     looking: &Looking,
     tokens: Option<Tokens>,
 ) -> Result<sync::watch::Sender<Health>, HubError> {
@@ -257,10 +263,10 @@ fn run(arguments: Watch, kept: &mut impl Keep, told: Option<sync::watch::Sender<
         let queue = Queue::open(&arguments.queue).await;
         let beside = (&mut expected, &mut show);
         if policy.hubs.is_empty() {
-            let mut registrar = Registrar { sts: Nobody, policy, roles, quota };
+            let mut registrar = Registrar::new(Nobody, policy, roles, quota);
             return Ok(watch::watch(&queue, (kept, &mut registrar), beside, until, clock::now, stop).await?);
         }
-        let mut registrar = Registrar { sts: Aws::open().await, policy, roles, quota };
+        let mut registrar = Registrar::new(Aws::open().await, policy, roles, quota);
         Ok(watch::watch(&queue, (kept, &mut registrar), beside, until, clock::now, stop).await?)
     })
 }

@@ -117,7 +117,7 @@ impl Reading {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{
         carry::{export, import},
@@ -127,7 +127,7 @@ mod tests {
         ingest::tests::{report, sns},
         journal::tests::at,
         keep::Keep,
-        store::Access,
+        store::tests::spot::{Spot, on_file, on_postgres},
     };
     use fleet::{page::View, presence::Patience};
     use manifests::id::AccountId;
@@ -161,7 +161,7 @@ mod tests {
         prop::collection::vec(prop::collection::vec(one, 1..6), 1..6)
     }
 
-    fn stack((n, state): (usize, &&str)) -> serde_json::Value {
+    pub(crate) fn stack((n, state): (usize, &&str)) -> serde_json::Value {
         let drift = json!({"mode": "warn", "compared": n, "resources": n + 2, "drifted": [{
             "resource": "R", "type": "AWS::SSM::Parameter", "how": "modified", "since": "2026-05-01T11:00:00Z",
         }]});
@@ -172,7 +172,7 @@ mod tests {
     }
 
     /// What every sum should be, added up from the rows.
-    fn is_added_up(store: &Store) {
+    pub(crate) fn is_added_up(store: &Store) {
         let moment = Moment { patience: Patience::default(), now: at(0) };
         let overview = store.overview(moment).unwrap();
         let mut accounts = store.accounts(moment, &Filter::default(), None).unwrap().rows;
@@ -221,39 +221,51 @@ mod tests {
         manifests::fleet::Fleet { accounts: accounts.iter().map(one).collect() }
     }
 
+    /// What a store makes of these messages is what memory makes of them, and so is what another makes of its journal.
+    fn shows(spot: &Spot, batches: &[Vec<String>], listed: &[u8]) {
+        let mut store = spot.write("store");
+        let mut live = Memory::default();
+        let listed = expected(listed);
+        for (batch, n) in batches.iter().zip(0..) {
+            let bodies: Vec<&str> = batch.iter().map(String::as_str).collect();
+            store.keep(&bodies, at(n)).unwrap();
+            live.keep(&bodies, at(n)).unwrap();
+            let who = (n % 2 == 1).then_some(&listed);
+            let view = View { expected: who, patience: Patience::default(), now: at(n) };
+            assert_eq!(store.page(&view).unwrap(), live.page(&view).unwrap());
+            is_added_up(&store);
+        }
+        assert_eq!(&replay(&store, None).unwrap(), &live.fleet);
+        assert_eq!(replay(&store, Some(at(-1))).unwrap(), Fleet::default());
+        let last = batches.len() as i64 - 1;
+        assert_eq!(&replay(&store, Some(at(last))).unwrap(), &live.fleet);
+
+        // Whoever takes the journal in makes the same picture of it, in whatever steps.
+        let mut copy = spot.write("copy");
+        let mut text = Vec::new();
+        export(&store, &mut text).unwrap();
+        import(&mut copy, text.as_slice()).unwrap();
+        let view = View { expected: Some(&listed), patience: Patience::default(), now: at(last) };
+        assert_eq!(copy.page(&view).unwrap(), live.page(&view).unwrap());
+        is_added_up(&copy);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
         fn a_store_shows_what_was_heard_and_shows_it_again(
             batches in batches(), listed in prop::collection::vec(1..6_u8, 0..4)
         ) {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("store");
-            let mut store = Store::open(&path, Access::Write(None)).unwrap();
-            let mut live = Memory::default();
-            let listed = expected(&listed);
-            for (batch, n) in batches.iter().zip(0..) {
-                let bodies: Vec<&str> = batch.iter().map(String::as_str).collect();
-                store.keep(&bodies, at(n)).unwrap();
-                live.keep(&bodies, at(n)).unwrap();
-                let who = (n % 2 == 1).then_some(&listed);
-                let view = View { expected: who, patience: Patience::default(), now: at(n) };
-                prop_assert_eq!(store.page(&view).unwrap(), live.page(&view).unwrap());
-                is_added_up(&store);
-            }
-            prop_assert_eq!(&replay(&store, None).unwrap(), &live.fleet);
-            prop_assert_eq!(replay(&store, Some(at(-1))).unwrap(), Fleet::default());
-            let last = batches.len() as i64 - 1;
-            prop_assert_eq!(&replay(&store, Some(at(last))).unwrap(), &live.fleet);
+            on_file(|spot| shows(spot, &batches, &listed));
+        }
+    }
 
-            // Whoever takes the journal in makes the same picture of it, in whatever steps.
-            let mut copy = Store::open(&folder.path().join("copy"), Access::Write(None)).unwrap();
-            let mut text = Vec::new();
-            export(&store, &mut text).unwrap();
-            import(&mut copy, text.as_slice()).unwrap();
-            let view = View { expected: Some(&listed), patience: Patience::default(), now: at(last) };
-            prop_assert_eq!(copy.page(&view).unwrap(), live.page(&view).unwrap());
-            is_added_up(&copy);
+    proptest! {
+        // Each makes two databases, which takes its time.
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn and_one_in_postgresql_does_too(batches in batches(), listed in prop::collection::vec(1..6_u8, 0..4)) {
+            on_postgres(|spot| shows(spot, &batches, &listed));
         }
     }
 }

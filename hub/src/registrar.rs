@@ -4,7 +4,11 @@
 //! A request that is too old, for another hub, or older than the one on record is not shown to anybody. When STS can't be asked,
 //! the message stays on the queue and comes again. Not here: whether the report is then believed (`fleet::belief`).
 
-use crate::{ingest::Message, keep::Keep, store::StoreError};
+use crate::{
+    ingest::{Message, Said},
+    keep::Keep,
+    store::StoreError,
+};
 use fleet::{
     belief::{Enrolled, Policy, Record, is_newer, weigh},
     quota::Quota,
@@ -15,7 +19,7 @@ use manifests::{
     id::AccountId,
     report::proof::{Proof, Request},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What STS says of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +64,13 @@ pub struct Registrar<S> {
     pub roles: BTreeSet<String>,
     /// How much of one sender is kept; `None`: all of it.
     pub quota: Option<Quota>,
+    /// Keys that were on record when they were looked up. Another hub may have put newer ones there since: the store has the last
+    /// word, and is asked again about any other key.
+    known: BTreeMap<AccountId, Enrolled>,
 }
+
+/// More than any fleet has.
+const ACCOUNTS: usize = 500_000;
 
 /// How far a request's time may be from the hub's: as long as STS takes one.
 const FRESH: SignedDuration = SignedDuration::from_mins(15);
@@ -77,6 +87,28 @@ pub struct Sifted<'m> {
 }
 
 impl<S: Sts> Registrar<S> {
+    /// Goes by this policy, and asks there; without roles, whoever has credentials of an account may enrol its key.
+    pub fn new(sts: S, policy: Policy, roles: BTreeSet<String>, quota: Option<Quota>) -> Self {
+        Self { sts, policy, roles, quota, known: BTreeMap::new() }
+    }
+
+    /// The key of an account that is on record.
+    fn known(&mut self, said: &Said, keep: &mut impl Keep) -> Result<Option<Enrolled>, StoreError> {
+        let account = &said.event.data.account;
+        let known = self.known.get(account);
+        if let Some(known) = known.filter(|known| said.proof.as_ref().is_some_and(|proof| proof.key == known.key)) {
+            return Ok(Some(known.clone()));
+        }
+        let found = keep.enrolled(account)?;
+        if let Some(found) = &found {
+            if self.known.len() >= ACCOUNTS {
+                self.known.clear();
+            }
+            self.known.insert(account.clone(), found.clone());
+        }
+        Ok(found)
+    }
+
     /// Puts on record what the hub goes by from here on, if that is another policy than before.
     ///
     /// # Errors
@@ -97,15 +129,13 @@ impl<S: Sts> Registrar<S> {
     ) -> Result<Sifted<'m>, StoreError> {
         let (waiting, why) = self.enrol(&messages, keep, now).await?;
         let mut sifted = Sifted { kept: Vec::with_capacity(messages.len()), waiting, why };
-        for (n, message) in messages.into_iter().enumerate().filter(|(n, _)| !sifted.waiting.contains(n)) {
-            let Some(quota) = &mut self.quota else {
-                sifted.kept.push(message);
+        for (n, message) in messages.into_iter().enumerate() {
+            if sifted.waiting.contains(&n) {
                 continue;
-            };
-            if quota.admits(sender(&message, &self.policy, keep)?, now) {
+            }
+            let sender = self.sender(&message, keep)?;
+            if self.quota.as_mut().is_none_or(|quota| quota.admits(sender.as_ref(), now)) {
                 sifted.kept.push(message);
-            } else {
-                tracing::debug!(n, "a message is over its sender's quota");
             }
         }
         self.count(keep, now, false)?;
@@ -123,7 +153,7 @@ impl<S: Sts> Registrar<S> {
 
     /// Sees to the keys of a batch. Answers which messages have to wait, and why.
     async fn enrol(
-        &self,
+        &mut self,
         messages: &[Message<'_>],
         keep: &mut impl Keep,
         now: Timestamp,
@@ -132,7 +162,7 @@ impl<S: Sts> Registrar<S> {
         for (n, message) in messages.iter().enumerate() {
             let Ok(said) = &message.said else { continue };
             let (Some(proof), account) = (&said.proof, &said.event.data.account) else { continue };
-            let known = keep.enrolled(account)?;
+            let known = self.known(said, keep)?;
             if known.as_ref().is_some_and(|known| known.key == proof.key) {
                 continue;
             }
@@ -158,6 +188,14 @@ impl<S: Sts> Registrar<S> {
             }
         }
         Ok((waiting, waits))
+    }
+
+    /// Whose share a message is taken from: an account's, if it is believed.
+    fn sender(&mut self, message: &Message<'_>, keep: &mut impl Keep) -> Result<Option<AccountId>, StoreError> {
+        let Ok(said) = &message.said else { return Ok(None) };
+        let (account, known) = (&said.event.data.account, self.known(said, keep)?);
+        let believed = weigh(said.proof.as_ref(), account, known.as_ref(), &self.policy);
+        Ok(believed.is_ok().then(|| account.clone()))
     }
 
     /// The request in a proof, and what it would put on record.
@@ -199,18 +237,6 @@ impl<S: Sts> Registrar<S> {
         }
         Ok(Enrolled { arn, ..enrolled })
     }
-}
-
-/// Whose share a message is taken from: an account's, if it is believed.
-fn sender<'m>(
-    message: &'m Message<'_>,
-    policy: &Policy,
-    keep: &mut impl Keep,
-) -> Result<Option<&'m AccountId>, StoreError> {
-    let Ok(said) = &message.said else { return Ok(None) };
-    let account = &said.event.data.account;
-    let believed = weigh(said.proof.as_ref(), account, keep.enrolled(account)?.as_ref(), policy);
-    Ok(believed.is_ok().then_some(account))
 }
 
 /// Why a key is not on record.

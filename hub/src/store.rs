@@ -1,10 +1,11 @@
-//! The journal in a file: SQLite, one writer, every batch on disk before anybody is told that it was kept.
+//! The journal, kept: in a file of SQLite with one writer, or in PostgreSQL, where several hubs write one after the other. Every
+//! batch is on disk before anybody is told that it was kept.
 //!
 //! A batch is kept whole or not at all. What was kept before is recognised by the digest of its text and not kept again:
 //! queues deliver more than once. Triggers of the database itself refuse every change to what was kept; whoever goes round
 //! them is found by [`Store::verify`].
 //!
-//! Not here: what messages say, and PostgreSQL.
+//! Not here: what messages say, and how a database is spoken to ([`sql`]).
 
 use crate::{
     ingest::Message,
@@ -19,18 +20,22 @@ use fleet::{
 };
 use jiff::Timestamp;
 use manifests::id::{AccountId, Digest};
-use std::{collections::BTreeMap, fs::File, path::Path};
+use std::{collections::BTreeMap, fs::File};
 
 mod error;
 mod expect;
 mod picture;
+mod place;
+mod postgres;
 mod sql;
 mod sqlite;
 pub mod view;
 
-pub use error::StoreError;
-use picture::Picture;
-use sql::{Database, Row, params};
+pub use error::{Cause, StoreError};
+use picture::{Known, Picture};
+pub use place::Place;
+pub use postgres::{AddressError, PostgresError};
+use sql::{Database, Row, Transaction, params};
 
 /// `HOLD`, so that other programs' databases are not taken for a store.
 const APPLICATION: u32 = 0x484f_4c44;
@@ -76,19 +81,24 @@ pub struct Store {
     end: End,
     /// The list of those who are expected, as this process took it in last.
     expected: String,
+    /// What the tables are known to hold, until somebody else writes.
+    known: Known,
     /// Held as long as the store is open to be written to.
     _lock: Option<File>,
 }
 
 impl Store {
-    /// The store in this file.
+    /// The store that is there.
     ///
     /// # Errors
-    /// When there is none, it is something else, or another hub writes to it.
-    pub fn open(path: &Path, access: Access) -> Result<Self, StoreError> {
-        let (database, lock) = sqlite::open(path, access)?;
+    /// When there is none, it can't be reached, it is something else, or another hub writes to the file.
+    pub fn open(place: impl Into<Place>, access: Access) -> Result<Self, StoreError> {
+        let (database, lock) = match &place.into() {
+            Place::File(path) => sqlite::open(path, access)?,
+            place @ Place::Postgres(_) => (postgres::form::open(place, access)?, None),
+        };
         let end = end(&database)?;
-        let mut store = Self { database, end, expected: String::new(), _lock: lock };
+        let store = Self { database, end, expected: String::new(), known: Known::default(), _lock: lock };
         if let Access::Write(_) = access {
             store.catch_up()?;
         }
@@ -156,8 +166,9 @@ impl Store {
     /// # Errors
     /// When it does not follow from what is here.
     pub fn take(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
-        let transaction = self.database.begin()?;
-        let mut end = end(&transaction)?;
+        let known = std::mem::take(&mut self.known);
+        let (transaction, mut end) = self.begin()?;
+        let mut picture = Picture::knowing(&transaction, known.at(end))?;
         for entry in entries {
             if entry.n <= end.entries {
                 let sql = "SELECT chain = ?2 FROM journal WHERE n = ?1";
@@ -171,29 +182,51 @@ impl Store {
                     return Err(Broken::Odd { n: entry.n, what: "an entry before it has the same text" }.into());
                 }
                 insert(&transaction, entry)?;
+                picture.read(entry)?;
             }
         }
+        let known = picture.end(end.entries)?;
         transaction.commit()?;
-        self.end = end;
-        self.catch_up()
+        (self.end, self.known) = (end, known.kept(end));
+        Ok(())
+    }
+
+    /// Begins to write where the journal ends, with a picture that shows all of it.
+    fn begin(&self) -> Result<(Transaction<'_>, End), StoreError> {
+        let sql =
+            "SELECT n, chain, (SELECT value FROM mark WHERE name = 'journal') FROM journal ORDER BY n DESC LIMIT 1";
+        loop {
+            let transaction = self.database.begin()?;
+            let last = transaction.row(sql, params![], |row| {
+                let end = End { entries: row.get::<i64>(0)?.unsigned_abs(), chain: Digest(row.get(1)?) };
+                Ok((end, row.get::<Option<String>>(2)?))
+            })?;
+            let Some((end, mark)) = last else { return Ok((transaction, End::NOTHING)) };
+            if mark.and_then(|mark| mark.parse().ok()).is_some_and(|mark: u64| mark >= end.entries) {
+                return Ok((transaction, end));
+            }
+            drop(transaction);
+            self.catch_up()?;
+        }
     }
 
     /// Brings the picture to the journal's end: entries of another store, or of a hub that made no picture yet.
-    fn catch_up(&mut self) -> Result<(), StoreError> {
+    fn catch_up(&self) -> Result<(), StoreError> {
         /// How many entries go into it at once.
         const STEP: u64 = 1_000;
         loop {
-            let from = view::mark(&self.database)?;
-            if from >= self.end.entries {
+            if view::mark(&self.database)? >= end(&self.database)?.entries {
                 return Ok(());
             }
             let transaction = self.database.begin()?;
+            // Another hub may have been at it in between.
+            let (from, end) = (view::mark(&transaction)?, end(&transaction)?);
             let mut picture = Picture::new(&transaction)?;
             let sql = format!("{ENTRIES} WHERE n > ?1 ORDER BY n LIMIT ?2");
             for entry in transaction.rows(&sql, params![signed(from), signed(STEP)], entry)? {
                 picture.read(&entry)?;
             }
-            picture.end((from + STEP).min(self.end.entries))?;
+            picture.end((from + STEP).min(end.entries).max(from))?;
             transaction.commit()?;
         }
     }
@@ -201,9 +234,10 @@ impl Store {
 
 impl Keep for Store {
     fn hear(&mut self, messages: Vec<Message<'_>>, received: Timestamp) -> Result<Vec<Heard>, StoreError> {
-        let transaction = self.database.begin()?;
-        let (mut end, mut heard) = (end(&transaction)?, Vec::with_capacity(messages.len()));
-        let mut picture = Picture::new(&transaction)?;
+        let known = std::mem::take(&mut self.known);
+        let (transaction, mut end) = self.begin()?;
+        let mut heard = Vec::with_capacity(messages.len());
+        let mut picture = Picture::knowing(&transaction, known.at(end))?;
         for message in messages {
             if is_known(&transaction, Origin::Queue, message.body)? {
                 heard.push(Heard { outcome: Outcome::Known, event: message.said.ok().map(|said| said.event) });
@@ -214,19 +248,19 @@ impl Keep for Store {
             end = End { entries: entry.n, chain: entry.chain };
             heard.push(picture.take(entry.n, message, received)?);
         }
-        picture.end(end.entries)?;
+        let known = picture.end(end.entries)?;
         transaction.commit()?;
-        self.end = end;
+        (self.end, self.known) = (end, known.kept(end));
         Ok(heard)
     }
 
     fn record(&mut self, record: Record, now: Timestamp) -> Result<(), StoreError> {
-        let transaction = self.database.begin()?;
+        let (transaction, end) = self.begin()?;
         let text = recorded(&record, now);
         if is_known(&transaction, Origin::Hub, &text)? {
             return Ok(());
         }
-        let entry = end(&transaction)?.next(now, Origin::Hub, &text);
+        let entry = end.next(now, Origin::Hub, &text);
         insert(&transaction, &entry)?;
         let mut picture = Picture::new(&transaction)?;
         picture.learn(record, &text, now)?;

@@ -234,7 +234,10 @@ mod tests {
         queue::{Inbox, QueueError},
         registrar::{Nobody, Registrar},
         show::{Form, Show},
-        store::{Access, Store, StoreError},
+        store::{
+            StoreError,
+            tests::spot::{Spot, on_each},
+        },
     };
     use fleet::{
         belief::{Enrolled, Policy, Record},
@@ -289,7 +292,7 @@ mod tests {
 
     /// Nobody proves anything.
     fn nobody() -> Registrar<Nobody> {
-        Registrar { sts: Nobody, policy: Policy::default(), roles: [].into(), quota: None }
+        Registrar::new(Nobody, Policy::default(), [].into(), None)
     }
 
     fn run(inbox: &List, form: Form, out: impl io::Write) -> Result<(), WatchError> {
@@ -412,7 +415,7 @@ mod tests {
         fn hear(&mut self, messages: Vec<Message<'_>>, received: Timestamp) -> Result<Vec<Heard>, StoreError> {
             self.0 += 1;
             let full = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(13), None);
-            if self.0 > 1 { Err(StoreError::Full(full)) } else { self.1.hear(messages, received) }
+            if self.0 > 1 { Err(StoreError::Full(full.into())) } else { self.1.hear(messages, received) }
         }
 
         fn record(&mut self, record: Record, now: Timestamp) -> Result<(), StoreError> {
@@ -460,10 +463,12 @@ mod tests {
 
     #[test]
     fn what_a_store_has_is_in_the_picture_from_the_beginning() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store");
+        on_each(is_in_the_picture);
+    }
+
+    fn is_in_the_picture(spot: &Spot) {
         let run = |inbox: &List| {
-            let mut store = Store::open(&path, Access::Write(None)).unwrap();
+            let mut store = spot.write("store");
             let mut out = Vec::new();
             let mut show = Show::new(&mut out, Form::Json);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,7 +1,8 @@
 //! What a report costs the hub: read, kept in its journal, and brought into its picture, in batches of ten, as they come off a
 //! queue, every batch on disk before the next. And how long its pages take then, asked for over HTTP on this machine.
 //!
-//! Processor time of this process, with the functions that `holdfast-hub run` calls. The reports are not signed in this version,
+//! Processor time of this process, with the functions that `holdfast-hub run` calls; where the store is in PostgreSQL, beside it that
+//! of its server, which is on this machine and has every batch on disk too. The reports are not signed in this version,
 //! and what the queue itself costs is not in it.
 
 use crate::{
@@ -9,11 +10,12 @@ use crate::{
     machine::spent,
     process::MeasureError,
 };
+use cluster::{Cluster, DURABLE};
 use fleet::presence::Patience;
 use hub::{
     keep::Keep,
     reading::Health,
-    store::{Access, Store, StoreError},
+    store::{Access, Place, Store, StoreError},
     web::{Pages, listen, serve},
 };
 use jiff::Timestamp;
@@ -52,8 +54,12 @@ struct Times {
 /// All of it.
 pub(crate) fn hub() -> Result<Chapter, MeasureError> {
     let folder = tempfile::tempdir().map_err(|error| MeasureError::File(std::env::temp_dir(), error))?;
-    let few = times(&folder.path().join("few"), FEW)?;
-    let some = times(&folder.path().join("some"), SOME)?;
+    let place = |name: &'static str| {
+        let file = folder.path().join(name);
+        move |run: usize| Place::from(file.with_extension(run.to_string()))
+    };
+    let few = times(place("few"), FEW, || 0.0)?.0;
+    let some = times(place("some"), SOME, || 0.0)?.0;
     let file = folder.path().join("many");
     let (bytes, texts) = fill(&file, MANY)?;
     let rate = |seconds: f64| SOME as f64 / seconds;
@@ -74,24 +80,51 @@ pub(crate) fn hub() -> Result<Chapter, MeasureError> {
         .beside("its report in the journal", texts / (MANY * STACKS) as f64),
     ];
     figures.extend(pages(&file)?);
+    figures.extend(shared()?);
     Ok(Chapter { title: "The hub: reports of 50 stacks, in batches of 10, every batch on disk", figures })
 }
 
-fn times(file: &Path, accounts: usize) -> Result<Times, MeasureError> {
-    let (mut new, mut same, mut changed) = (Vec::new(), Vec::new(), Vec::new());
+/// The same with a store in PostgreSQL.
+fn shared() -> Result<Vec<Figure>, MeasureError> {
+    let Some(cluster) = Cluster::start(DURABLE) else { return Ok(Vec::new()) };
+    let (own, its) = times(|_| Path::new(&cluster.database()).into(), FEW, || cluster.processor_seconds())?;
+    let rate = |seconds: f64| FEW as f64 / seconds;
+    let figure = |what: &str, own: f64, its: f64| {
+        let what = format!("with PostgreSQL: {what}");
+        Figure::new(what, rate(own), Unit::Count).beside("in one of its server's", rate(its))
+    };
+    Ok(vec![
+        figure("reports that say the same as before", own.same, its.same),
+        figure("of accounts that are new", own.new, its.new),
+        figure("in which all 50 stacks changed", own.changed, its.changed).note("the goal is 1,000"),
+    ])
+}
+
+/// Processor seconds of this process, and of whatever else is asked for them.
+fn times(
+    place: impl Fn(usize) -> Place,
+    accounts: usize,
+    other: impl Fn() -> f64,
+) -> Result<(Times, Times), MeasureError> {
+    let mut all: [Vec<[f64; 2]>; 3] = Default::default();
     for run in 0..RUNS {
-        let mut store = Store::open(&file.with_extension(run.to_string()), Access::Write(None)).map_err(failed)?;
-        let mut round = |sequence: usize, state: &str| -> Result<f64, MeasureError> {
+        let mut store = Store::open(place(run), Access::Write(None)).map_err(failed)?;
+        let mut round = |sequence: usize, state: &str| -> Result<[f64; 2], MeasureError> {
             let all: Result<Vec<String>, _> = (0..accounts).map(|account| report(account, sequence, state)).collect();
-            let all = all?;
+            let (all, before) = (all?, other());
             let (kept, time) = spent(|| keep(&mut store, &all));
-            kept.map(|()| time).map_err(failed)
+            kept.map(|()| [time, other() - before]).map_err(failed)
         };
-        new.push(round(1, "in-sync")?);
-        same.push(round(2, "in-sync")?);
-        changed.push(round(3, "failed")?);
+        for (all, (sequence, state)) in all.iter_mut().zip([(1, "in-sync"), (2, "in-sync"), (3, "failed")]) {
+            all.push(round(sequence, state)?);
+        }
     }
-    Ok(Times { new: median(new), same: median(same), changed: median(changed) })
+    let [new, same, changed] = all;
+    let of = |which: usize| {
+        let middle = |all: &[[f64; 2]]| median(all.iter().map(|both| both[which]).collect());
+        Times { new: middle(&new), same: middle(&same), changed: middle(&changed) }
+    };
+    Ok((of(0), of(1)))
 }
 
 fn keep(store: &mut Store, all: &[String]) -> Result<(), StoreError> {

@@ -13,6 +13,7 @@ mod faults;
 mod forecast;
 mod health;
 mod hub;
+mod hubs;
 mod imports;
 mod insight;
 mod killed;

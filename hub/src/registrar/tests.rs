@@ -60,12 +60,8 @@ fn policy(unproven: Unproven) -> Policy {
 /// Shows a hub one batch after another, and tells what came of each message: what it did, or why it was refused, or `waits`.
 #[track_caller]
 fn check(known: &Known, roles: &[&str], batches: &[&[String]], expect: &[&str]) -> Memory {
-    let mut registrar = Registrar {
-        sts: known,
-        policy: policy(Unproven::Refused),
-        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-        quota: None,
-    };
+    let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+    let mut registrar = Registrar::new(known, policy(Unproven::Refused), roles, None);
     let mut memory = Memory::default();
     registrar.begin(&mut memory, at(0)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -159,7 +155,7 @@ fn what_can_not_be_asked_waits_and_nobody_else_does() {
 fn a_store_believes_the_same_when_it_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
-    let registrar = |unproven| Registrar { sts: Nobody, policy: policy(unproven), roles: BTreeSet::new(), quota: None };
+    let registrar = |unproven| Registrar::new(Nobody, policy(unproven), BTreeSet::new(), None);
     let message = sent(1, (HUB, 1), ("111111111111/agent", THEN));
     let proof = ingest::read(&message).unwrap().proof.unwrap();
     {
@@ -181,7 +177,7 @@ fn a_store_believes_the_same_when_it_is_read_again() {
     let account = fleet.accounts.values().next().unwrap();
     assert_eq!((account.standing.proven, account.newest.data.state.as_str()), (true, "in sync"));
     assert_eq!(fleet.quarantine.len(), 1);
-    let mut copy = Store::open(&folder.path().join("copy"), Access::Write(None)).unwrap();
+    let mut copy = Store::open(folder.path().join("copy"), Access::Write(None)).unwrap();
     let mut text = Vec::new();
     crate::carry::export(&store, &mut text).unwrap();
     crate::carry::import(&mut copy, text.as_slice()).unwrap();
@@ -194,8 +190,8 @@ fn a_store_believes_the_same_when_it_is_read_again() {
 #[test]
 fn whoever_floods_is_cut_and_counted_and_nobody_else_pays() {
     let (known, mut memory) = (Known::default(), Memory::default());
-    let policy = policy(Unproven::Refused);
-    let mut registrar = Registrar { sts: &known, policy, roles: BTreeSet::new(), quota: Some(Quota::new(5)) };
+    let quota = Some(Quota::new(5));
+    let mut registrar = Registrar::new(&known, policy(Unproven::Refused), BTreeSet::new(), quota);
     registrar.begin(&mut memory, at(0)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     // Nobody can use up the share of an account in whose name it speaks.
@@ -227,7 +223,7 @@ fn nobody_sends_what_the_hub_puts_on_record() {
     let policy = Policy { hubs: BTreeSet::new(), unproven: Unproven::Refused };
     store.record(Record::Policy(policy.clone()), at(0)).unwrap();
     assert_eq!((store.policy().unwrap(), store.verify(None).unwrap().entries), (policy, 2));
-    let mut copy = Store::open(&folder.path().join("copy"), Access::Write(None)).unwrap();
+    let mut copy = Store::open(folder.path().join("copy"), Access::Write(None)).unwrap();
     let mut text = Vec::new();
     crate::carry::export(&store, &mut text).unwrap();
     let forged = String::from_utf8(text).unwrap().replace(r#","origin":"hub""#, "");

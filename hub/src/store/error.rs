@@ -1,8 +1,13 @@
 //! Why a store can't be used, and what to do about it.
 
+use super::{
+    Place,
+    postgres::{AddressError, PostgresError},
+};
 use crate::journal::Broken;
 use rusqlite::ErrorCode;
 use std::{io, path::PathBuf};
+use tokio_postgres::error::SqlState;
 
 /// Why a store can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -23,16 +28,16 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// It is something else.
-    #[error("`{path}` is no store of a hub")]
+    #[error("`{place}` is no store of a hub")]
     Foreign {
         /// Which.
-        path: PathBuf,
+        place: Place,
     },
     /// A newer hub has changed its form.
-    #[error("`{path}` is of version {found}, and this hub knows {known}: use the newer hub")]
+    #[error("`{place}` is of version {found}, and this hub knows {known}: use the newer hub")]
     Newer {
         /// Which.
-        path: PathBuf,
+        place: Place,
         /// Its version.
         found: u32,
         /// The newest that is known.
@@ -40,11 +45,11 @@ pub enum StoreError {
     },
     /// An older hub wrote it, and there is nothing in it yet to show.
     #[error(
-        "`{path}` is of version {found}, and this hub's is {known}: `holdfast-hub run` brings it forward when it opens it"
+        "`{place}` is of version {found}, and this hub's is {known}: `holdfast-hub run` brings it forward when it opens it"
     )]
     Older {
         /// Which.
-        path: PathBuf,
+        place: Place,
         /// Its version.
         found: u32,
         /// This hub's.
@@ -54,7 +59,7 @@ pub enum StoreError {
     #[error(
         "there is no room to keep more; messages stay on the queue until there is (a larger disk, or `--store-size`)"
     )]
-    Full(#[source] rusqlite::Error),
+    Full(#[source] Cause),
     /// SQLite keeps files beside it even to read it.
     #[error(
         "the store's folder can't be written to, which SQLite needs even to read it: copy it, with its `-wal`, to one that can"
@@ -63,6 +68,37 @@ pub enum StoreError {
     /// Anything else that SQLite says.
     #[error("the store failed")]
     Sqlite(#[source] rusqlite::Error),
+    /// The address makes no sense, or what it names can't be read.
+    #[error(transparent)]
+    Address(AddressError),
+    /// The database does not answer, or lets nobody in.
+    #[error("`{place}` can't be reached")]
+    Unreachable {
+        /// Which.
+        place: Place,
+        /// Why.
+        #[source]
+        source: PostgresError,
+    },
+    /// It can't hold every text.
+    #[error(
+        "`{place}` has the encoding {encoding}, and a store needs UTF8: `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`"
+    )]
+    Encoding {
+        /// Which.
+        place: Place,
+        /// Its own.
+        encoding: String,
+    },
+    /// A database has no size that a hub could see to.
+    #[error("`--store-size` is for a store in a file; how large a database becomes is its own disk's to say")]
+    Unbounded,
+    /// The role may not do that.
+    #[error("the role may not do that to the store: see which rights a hub needs, and which its owner, in the README")]
+    Denied(#[source] PostgresError),
+    /// Anything else that PostgreSQL says.
+    #[error("the store failed")]
+    Postgres(#[source] PostgresError),
     /// What is in it is not what was received.
     #[error(transparent)]
     Broken(#[from] Broken),
@@ -79,10 +115,41 @@ pub enum StoreError {
     },
 }
 
+/// What a database says.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// SQLite.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+}
+
+impl StoreError {
+    /// What PostgreSQL says, by what there is to do about it.
+    pub(super) fn of(error: impl Into<PostgresError>) -> Self {
+        let error = error.into();
+        let code = match &error {
+            PostgresError::Database(error) => error.code().cloned(),
+            PostgresError::Address(_)
+            | PostgresError::Silent(_)
+            | PostgresError::Lately(_)
+            | PostgresError::Lost
+            | PostgresError::Thread(_) => None,
+        };
+        match code {
+            Some(code) if code == SqlState::DISK_FULL => Self::Full(error.into()),
+            Some(code) if code == SqlState::INSUFFICIENT_PRIVILEGE => Self::Denied(error),
+            Some(_) | None => Self::Postgres(error),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::Full(error),
+            Some(ErrorCode::DiskFull) => Self::Full(error.into()),
             Some(ErrorCode::ReadOnly) => Self::ReadOnly(error),
             Some(_) | None => Self::Sqlite(error),
         }

@@ -70,5 +70,5 @@ fn rewrite(transaction: &Transaction<'_>, wanted: &BTreeMap<i64, Row>, is_list: 
         let ring = wanted.get(&id).map(|(_, ring)| ring.as_str());
         picture.moved(id, ring.unwrap_or_default(), is_list && ring.is_none())?;
     }
-    picture.settle()
+    picture.settle().map(drop)
 }

@@ -5,6 +5,7 @@
 
 mod account;
 mod belief;
+mod known;
 mod stacks;
 mod told;
 
@@ -27,6 +28,7 @@ use fleet::{
     presence::{Share, happened},
 };
 use jiff::Timestamp;
+pub(super) use known::Known;
 use manifests::{
     id::{AccountId, CommitId, Digest},
     report::{Event, Report, State},
@@ -51,12 +53,24 @@ pub(super) struct Picture<'t> {
     /// Places, and lists of controls, that a stack has left: it may have been the last.
     left: BTreeSet<i64>,
     lists: BTreeSet<i64>,
+    /// Whether a commit was heard of: then there may be more than are told of.
+    heard_of_commits: bool,
+    known: Known,
 }
 
 impl<'t> Picture<'t> {
     pub(super) fn new(transaction: &'t Transaction<'t>) -> Result<Self, StoreError> {
-        let policy = policy(transaction)?;
-        Ok(Self { transaction, policy, sums: BTreeMap::new(), left: BTreeSet::new(), lists: BTreeSet::new() })
+        Self::knowing(transaction, Known::default())
+    }
+
+    /// With what is known of the tables.
+    pub(super) fn knowing(transaction: &'t Transaction<'t>, mut known: Known) -> Result<Self, StoreError> {
+        let policy = match known.policy.take() {
+            Some(policy) => policy,
+            None => policy(transaction)?,
+        };
+        let (sums, left, lists) = Default::default();
+        Ok(Self { transaction, policy, sums, left, lists, heard_of_commits: false, known })
     }
 
     /// Takes in an entry of the journal.
@@ -255,20 +269,25 @@ impl<'t> Picture<'t> {
     }
 
     /// Writes the sums, and how far the journal has been read; clears away what nothing refers to any more.
-    pub(super) fn end(self, n: u64) -> Result<(), StoreError> {
+    pub(super) fn end(mut self, n: u64) -> Result<Known, StoreError> {
         let transaction = self.transaction;
-        self.settle()?;
+        if self.heard_of_commits {
+            self.bound()?;
+        }
+        self.known.policy = Some(std::mem::take(&mut self.policy));
+        let known = self.settle()?;
         transaction.execute(
             "DELETE FROM quarantine WHERE digest IN (SELECT digest FROM quarantine ORDER BY received DESC, digest DESC
              LIMIT 1000000000 OFFSET ?1)",
             params![QUARANTINE],
         )?;
         let sql = "INSERT INTO mark VALUES ('journal', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        transaction.execute(sql, params![n.to_string()])
+        transaction.execute(sql, params![n.to_string()])?;
+        Ok(known)
     }
 
     /// Writes the sums.
-    pub(super) fn settle(self) -> Result<(), StoreError> {
+    pub(super) fn settle(mut self) -> Result<Known, StoreError> {
         let transaction = self.transaction;
         for ((what, key, value), by) in self.sums.into_iter().filter(|(_, by)| *by != 0) {
             transaction.execute(
@@ -284,13 +303,15 @@ impl<'t> Picture<'t> {
         for place in self.left {
             let sql = "DELETE FROM place WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM stack WHERE place = ?1)";
             transaction.execute(sql, params![place])?;
+            self.known.forget_place(place);
         }
         for provided in self.lists {
             let of = "NOT EXISTS (SELECT 1 FROM stack WHERE provided = ?1 AND provided > 0)";
             transaction.execute(&format!("DELETE FROM control WHERE provided = ?1 AND {of}"), params![provided])?;
             transaction.execute(&format!("DELETE FROM provided WHERE id = ?1 AND {of}"), params![provided])?;
+            self.known.forget_provided(provided);
         }
-        Ok(())
+        Ok(self.known)
     }
 }
 

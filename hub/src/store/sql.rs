@@ -14,16 +14,26 @@
 //! - `ON CONFLICT (key) DO UPDATE SET n = tally.n + excluded.n`: with the key, and with the table's name before a column of the
 //!   row that is there. No `INSERT OR REPLACE`.
 //! - `CASE WHEN … END`, for the lesser of two values too: no `iif`, and no `min` or `max` of two.
-//! - `LIMIT` of a number that there is never so much of, not of -1. A name for what is selected from: `FROM (SELECT …) AS told`.
+//! - `LIMIT` of a number that there is never so much of, not of -1; no `OFFSET` below 0. A name for what is selected from: `FROM (SELECT …) AS told`.
 //! - `CAST(sum(n) AS BIGINT)`, and `CAST(?1 AS BIGINT)` where nothing says of which kind a value is. `EXISTS` gives another kind
 //!   than an `INTEGER` column takes: `(SELECT count(*) FROM …)` gives the same.
+//! - PostgreSQL's texts hold no NUL: it becomes U+FFFD there, so that two texts may become one. A row whose key holds what a report
+//!   says needs an `ON CONFLICT`, and several rows of one statement need keys that are numbers.
 //! - A number for a new row is `(SELECT coalesce(max(id), 0) + 1 FROM place)`: there is one writer at a time.
-//! - `lower(name)` of a text is its ASCII letters in lower case, `name COLLATE NOCASE` compares by them.
+//! - `name COLLATE NOCASE` compares without regard to the case of ASCII letters; what it is held against is in lower case.
 //!
-//! Writes happen inside of a [`Transaction`]. Not here: what there is to ask for, and how a database is opened
-//! ([`super::sqlite`]).
+//! And of tables, in a form of [`super::FORMS`]: kinds of columns are `INTEGER`, `TEXT` and `BLOB`, a table is `STRICT`; what else
+//! differs is put right by `postgres/words.rs`, which has a word for each. What anybody may make as long as they like stands in no
+//! index: PostgreSQL's hold 2,700 bytes.
+//!
+//! Writes happen inside of a [`Transaction`], and are done at the latest when something is read or it is committed: what is wrong
+//! with one may be said by the next. Not here: what there is to ask for, and how a database is opened ([`super::sqlite`],
+//! [`super::postgres`]).
 
-use super::StoreError;
+use super::{
+    StoreError, newest,
+    postgres::{Postgres, Stands},
+};
 use rusqlite::{
     Connection, TransactionBehavior, params_from_iter,
     types::{ToSql, ToSqlOutput, ValueRef},
@@ -184,6 +194,7 @@ impl<T: Column> Column for Option<T> {
 #[derive(Debug)]
 pub(super) enum Row<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r tokio_postgres::Row),
 }
 
 impl Row<'_> {
@@ -197,6 +208,7 @@ impl Row<'_> {
                 ValueRef::Text(text) => Value::Text(std::str::from_utf8(text).map_err(|_| other(at))?),
                 ValueRef::Real(_) => return Err(other(at)),
             },
+            Self::Postgres(row) => row.try_get::<_, Stands<'_>>(at).map_err(StoreError::of)?.0,
         };
         T::of(value).ok_or_else(|| other(at))
     }
@@ -207,20 +219,37 @@ fn other(at: usize) -> StoreError {
     StoreError::Damaged(format!("what stands in column {} of an answer is of another kind", at + 1))
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Which statements were made, for a test that reads their plans.
+    pub(super) static MADE: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+#[cfg(test)]
+fn note(sql: &str) {
+    MADE.with(|made| made.borrow_mut().push(sql.to_owned()));
+}
+
+#[cfg(not(test))]
+fn note(_: &str) {}
+
 /// An open database.
 #[derive(Debug)]
 pub(super) enum Database {
     Sqlite(Connection),
+    Postgres(Box<Postgres>),
 }
 
 impl Database {
     /// Does what the statement says.
     pub(super) fn execute(&self, sql: &str, with: &[&dyn Param]) -> Result<(), StoreError> {
+        note(sql);
         match self {
             Self::Sqlite(connection) => {
                 connection.prepare_cached(sql)?.execute(params_from_iter(with.iter().map(|one| one.value())))?;
                 Ok(())
             }
+            Self::Postgres(postgres) => postgres.execute(sql, with),
         }
     }
 
@@ -231,11 +260,15 @@ impl Database {
         with: &[&dyn Param],
         read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
+        note(sql);
         match self {
             Self::Sqlite(connection) => {
                 let mut statement = connection.prepare_cached(sql)?;
                 let mut rows = statement.query(params_from_iter(with.iter().map(|one| one.value())))?;
                 rows.next()?.map(|row| read(&Row::Sqlite(row))).transpose()
+            }
+            Self::Postgres(postgres) => {
+                postgres.query(sql, with)?.first().map(|row| read(&Row::Postgres(row))).transpose()
             }
         }
     }
@@ -247,6 +280,7 @@ impl Database {
         with: &[&dyn Param],
         mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
+        note(sql);
         match self {
             Self::Sqlite(connection) => {
                 let mut statement = connection.prepare_cached(sql)?;
@@ -257,6 +291,9 @@ impl Database {
                 }
                 Ok(all)
             }
+            Self::Postgres(postgres) => {
+                postgres.query(sql, with)?.iter().map(|row| read(&Row::Postgres(row))).collect()
+            }
         }
     }
 
@@ -265,7 +302,16 @@ impl Database {
         match self {
             Self::Sqlite(connection) => {
                 let open = rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-                Ok(Transaction { database: self, open })
+                Ok(Transaction { database: self, open: Some(open), is_over: false })
+            }
+            Self::Postgres(postgres) => {
+                let (found, known) = (postgres.begin()?, newest());
+                // Dropped, it takes back that it has begun.
+                let transaction = Transaction { database: self, open: None, is_over: false };
+                if found > known {
+                    return Err(StoreError::Newer { place: postgres.place().clone(), found, known });
+                }
+                Ok(transaction)
             }
         }
     }
@@ -274,6 +320,7 @@ impl Database {
     pub(super) fn form(&self) -> Result<u32, StoreError> {
         match self {
             Self::Sqlite(connection) => Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?),
+            Self::Postgres(postgres) => postgres.form(),
         }
     }
 
@@ -284,6 +331,8 @@ impl Database {
                 let whole: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
                 Ok((whole != "ok").then_some(whole))
             }
+            // It looks after its own: checksums, and `pg_amcheck`.
+            Self::Postgres(_) => Ok(None),
         }
     }
 }
@@ -291,13 +340,29 @@ impl Database {
 /// What is written together, or not at all: dropped, it never was.
 pub(super) struct Transaction<'d> {
     database: &'d Database,
-    open: rusqlite::Transaction<'d>,
+    open: Option<rusqlite::Transaction<'d>>,
+    is_over: bool,
 }
 
 impl Transaction<'_> {
     /// Keeps it: what was written is on disk when this answers.
-    pub(super) fn commit(self) -> Result<(), StoreError> {
-        Ok(self.open.commit()?)
+    pub(super) fn commit(mut self) -> Result<(), StoreError> {
+        self.is_over = true;
+        match (self.database, self.open.take()) {
+            (Database::Postgres(postgres), _) => postgres.commit(),
+            (Database::Sqlite(_), Some(open)) => Ok(open.commit()?),
+            (Database::Sqlite(_), None) => Ok(()),
+        }
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        match self.database {
+            Database::Postgres(postgres) if !self.is_over => postgres.rollback(),
+            // SQLite's own does the same.
+            Database::Postgres(_) | Database::Sqlite(_) => {}
+        }
     }
 }
 

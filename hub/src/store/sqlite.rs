@@ -57,7 +57,7 @@ fn locked(path: &Path) -> Result<File, StoreError> {
 
 fn unopened(path: &Path, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => StoreError::Foreign { path: path.to_owned() },
+        Some(ErrorCode::NotADatabase) => StoreError::Foreign { place: path.into() },
         Some(ErrorCode::CannotOpen) => {
             StoreError::File { path: path.to_owned(), source: io::Error::other(crate::chain(&error)) }
         }
@@ -75,15 +75,15 @@ fn prepare(database: &mut Connection, path: &Path, access: Access) -> Result<(),
     let known = newest();
     let is_new = (application, found, tables) == (0, 0, 0);
     if !is_new && application != APPLICATION {
-        return Err(StoreError::Foreign { path: path.to_owned() });
+        return Err(StoreError::Foreign { place: path.into() });
     }
     if found > known {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+        return Err(StoreError::Newer { place: path.into(), found, known });
     }
     match access {
-        Access::Read | Access::Journal if found == 0 => Err(StoreError::Foreign { path: path.to_owned() }),
+        Access::Read | Access::Journal if found == 0 => Err(StoreError::Foreign { place: path.into() }),
         // It is brought forward by whoever writes.
-        Access::Read if found < known => Err(StoreError::Older { path: path.to_owned(), found, known }),
+        Access::Read if found < known => Err(StoreError::Older { place: path.into(), found, known }),
         Access::Read | Access::Journal => Ok(database.pragma_update(None, "query_only", true)?),
         Access::Write(size) => writable(database, found, size),
     }

@@ -5,7 +5,10 @@ use crate::{
     ingest::tests::report,
     journal::tests::at,
     keep::Keep,
-    store::{Access, tests::plans},
+    store::tests::{
+        plans,
+        spot::{Spot, on_each},
+    },
 };
 use fleet::page::View;
 use serde_json::{Value, json};
@@ -13,14 +16,12 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
 };
-use tempfile::TempDir;
 
 /// A hub with pages, and what a browser sends it.
 struct Served {
     address: SocketAddr,
     store: Store,
     tell: watch::Sender<Health>,
-    _folder: TempDir,
 }
 
 const COMMIT: &str = "0f3c2aa000000000000000000000000000000000";
@@ -60,29 +61,21 @@ fn account(n: usize) -> Value {
 }
 
 impl Served {
-    fn of(accounts: usize) -> Self {
-        Self::with(accounts, None)
+    fn of(spot: &Spot, accounts: usize) -> Self {
+        Self::with(spot, accounts, None)
     }
 
-    fn with(accounts: usize, tokens: Option<Tokens>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("hub.sqlite");
-        let mut store = Store::open(&path, Access::Write(None)).unwrap();
+    fn with(spot: &Spot, accounts: usize, tokens: Option<Tokens>) -> Self {
+        let mut store = spot.write("store");
         fill(&mut store, accounts);
         store.keep(&["<b>no report</b>"], at(1)).unwrap();
         let (tell, health) = watch::channel(Health::default());
-        let pages = Pages {
-            store: Store::open(&path, Access::Read).unwrap(),
-            health,
-            patience: Patience::default(),
-            clock,
-            tokens,
-        };
+        let pages = Pages { store: spot.read("store"), health, patience: Patience::default(), clock, tokens };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let listener = runtime.block_on(listen("127.0.0.1:0".parse().unwrap(), false)).unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || runtime.block_on(serve(listener, pages)));
-        Self { address, store, tell, _folder: folder }
+        Self { address, store, tell }
     }
 
     /// An answer: its status, its head and its body.
@@ -147,180 +140,200 @@ const ALL: [&str; 16] = [
 
 #[test]
 fn every_page_is_whole_and_names_what_it_is_about() {
-    let served = Served::of(25);
-    let says = [
-        "94 % of 50 stacks in sync",
-        "100000000001",
-        "100000000020",
-        "AccessDenied on &lt;kms:PutKeyPolicy&gt;",
-        "Nobody",
-        "alerts",
-        "3 × AccessDenied",
-        "0f3c2aa",
-        "25 of 25 accounts",
-        "mallory",
-        "CIS-3.1",
-        "3 failed, 47 in sync",
-        "hold",
-        "created in 12 s",
-        "&lt;b&gt;no report",
-        "team-10",
-    ];
-    for (path, says) in ALL.into_iter().zip(says) {
-        let page = served.get(path);
-        assert!(page.contains(says), "{says} is missing in {path}:\n{page}");
-        for tag in ["main", "header", "table", "section", "h1"] {
-            let count = |text: &str| page.matches(text).count();
-            assert_eq!(
-                count(&format!("<{tag}>")) + count(&format!("<{tag} ")),
-                count(&format!("</{tag}>")),
-                "{path} {tag}"
+    on_each(|spot| {
+        let served = Served::of(spot, 25);
+        let says = [
+            "94 % of 50 stacks in sync",
+            "100000000001",
+            "100000000020",
+            "AccessDenied on &lt;kms:PutKeyPolicy&gt;",
+            "Nobody",
+            "alerts",
+            "3 × AccessDenied",
+            "0f3c2aa",
+            "25 of 25 accounts",
+            "mallory",
+            "CIS-3.1",
+            "3 failed, 47 in sync",
+            "hold",
+            "created in 12 s",
+            "&lt;b&gt;no report",
+            "team-10",
+        ];
+        for (path, says) in ALL.into_iter().zip(says) {
+            let page = served.get(path);
+            assert!(page.contains(says), "{says} is missing in {path}:\n{page}");
+            for tag in ["main", "header", "table", "section", "h1"] {
+                let count = |text: &str| page.matches(text).count();
+                assert_eq!(
+                    count(&format!("<{tag}>")) + count(&format!("<{tag} ")),
+                    count(&format!("</{tag}>")),
+                    "{path} {tag}"
+                );
+            }
+            assert!(
+                !page.contains("<b>no report") && !page.contains("<kms:") && !page.contains("style="),
+                "{path}:\n{page}"
             );
         }
-        assert!(
-            !page.contains("<b>no report") && !page.contains("<kms:") && !page.contains("style="),
-            "{path}:\n{page}"
-        );
-    }
+    });
 }
 
 #[test]
 fn machines_get_the_same_as_people() {
-    let served = Served::of(250);
-    for path in ALL {
-        let path = if path == "/" { "/index" } else { path };
-        let (place, query) = path.split_once('?').unwrap_or((path, ""));
-        let document: Value = serde_json::from_str(&served.get(&format!("{place}.json?{query}"))).unwrap();
-        assert_eq!((&document["senders"]["unproven"], document["hub"].is_object()), (&json!(250), true), "{path}");
-    }
-    let front: Value = serde_json::from_str(&served.get("/?format=json")).unwrap();
-    assert_eq!(front["compliance"]["stacksGood"], json!(475));
-    assert_eq!(front["worst"][0]["state"], json!("failed"));
-    let commit: Value = serde_json::from_str(&served.get(&format!("/commits/{COMMIT}.json"))).unwrap();
-    assert_eq!((&commit["reached"], &commit["convergedSeconds"][3]), (&json!(250), &json!([100, 0])));
+    on_each(|spot| {
+        let served = Served::of(spot, 250);
+        for path in ALL {
+            let path = if path == "/" { "/index" } else { path };
+            let (place, query) = path.split_once('?').unwrap_or((path, ""));
+            let document: Value = serde_json::from_str(&served.get(&format!("{place}.json?{query}"))).unwrap();
+            assert_eq!((&document["senders"]["unproven"], document["hub"].is_object()), (&json!(250), true), "{path}");
+        }
+        let front: Value = serde_json::from_str(&served.get("/?format=json")).unwrap();
+        assert_eq!(front["compliance"]["stacksGood"], json!(475));
+        assert_eq!(front["worst"][0]["state"], json!("failed"));
+        let commit: Value = serde_json::from_str(&served.get(&format!("/commits/{COMMIT}.json"))).unwrap();
+        assert_eq!((&commit["reached"], &commit["convergedSeconds"][3]), (&json!(250), &json!([100, 0])));
 
-    // A table is whole, whatever the parts in which it is read; pages and documents come in parts.
-    let table = served.get("/accounts.csv");
-    let ids: std::collections::BTreeSet<&str> = table.lines().skip(1).map(|line| &line[..12]).collect();
-    assert_eq!((table.lines().count(), ids.len()), (251, 250));
-    assert_eq!(served.get("/accounts.csv?state=failed").lines().count(), 26);
-    for filter in ["agent=0.1.0", "ring=", "agent=0.1.0&fresh=fresh"] {
-        let table = served.get(&format!("/accounts.csv?{filter}"));
+        // A table is whole, whatever the parts in which it is read; pages and documents come in parts.
+        let table = served.get("/accounts.csv");
         let ids: std::collections::BTreeSet<&str> = table.lines().skip(1).map(|line| &line[..12]).collect();
-        assert_eq!((table.lines().count(), ids.len()), (251, 250), "{filter}");
-    }
-    assert!(served.get("/exceptions.csv").contains(",alerts,2026-06-01T00:00:00Z,'=cmd,ops\r\n"));
-    for list in ["/drift.csv", "/exceptions.csv"] {
-        assert_eq!(served.get(list).lines().count(), 26, "{list}");
-    }
-    assert_eq!(served.get("/events.csv").lines().count(), 251);
-    assert_eq!(served.get("/stacks/alerts.csv").lines().count(), 251);
-    assert_eq!(served.get("/controls/CIS-3.1.csv").lines().count(), 501);
-    let mut next = "/accounts.json".to_owned();
-    let (mut rows, mut parts) = (0, 0);
-    loop {
-        let part: Value = serde_json::from_str(&served.get(&next)).unwrap();
-        (rows, parts) = (rows + part["rows"].as_array().unwrap().len(), parts + 1);
-        let Some(after) = part["next"].as_str() else { break };
-        next = format!("/accounts.json?after={after}");
-    }
-    assert_eq!((rows, parts), (250, 3));
+        assert_eq!((table.lines().count(), ids.len()), (251, 250));
+        assert_eq!(served.get("/accounts.csv?state=failed").lines().count(), 26);
+        for filter in ["agent=0.1.0", "ring=", "agent=0.1.0&fresh=fresh"] {
+            let table = served.get(&format!("/accounts.csv?{filter}"));
+            let ids: std::collections::BTreeSet<&str> = table.lines().skip(1).map(|line| &line[..12]).collect();
+            assert_eq!((table.lines().count(), ids.len()), (251, 250), "{filter}");
+        }
+        assert!(served.get("/exceptions.csv").contains(",alerts,2026-06-01T00:00:00Z,'=cmd,ops\r\n"));
+        for list in ["/drift.csv", "/exceptions.csv"] {
+            assert_eq!(served.get(list).lines().count(), 26, "{list}");
+        }
+        assert_eq!(served.get("/events.csv").lines().count(), 251);
+        assert_eq!(served.get("/stacks/alerts.csv").lines().count(), 251);
+        assert_eq!(served.get("/controls/CIS-3.1.csv").lines().count(), 501);
+        let mut next = "/accounts.json".to_owned();
+        let (mut rows, mut parts) = (0, 0);
+        loop {
+            let part: Value = serde_json::from_str(&served.get(&next)).unwrap();
+            (rows, parts) = (rows + part["rows"].as_array().unwrap().len(), parts + 1);
+            let Some(after) = part["next"].as_str() else { break };
+            next = format!("/accounts.json?after={after}");
+        }
+        assert_eq!((rows, parts), (250, 3));
+    });
 }
 
 #[test]
 fn what_makes_no_sense_is_not_there_and_nothing_can_be_changed() {
-    let served = Served::of(1);
-    let check = |line: &str, headers: &str, expect: u16| {
-        let (status, head, body) = served.ask(line, headers);
-        assert_eq!(status, expect, "{line}: {body}");
-        assert!(head.contains("content-security-policy: default-src 'none'") && head.contains("nosniff"), "{head}");
-    };
-    for path in
-        ["/nowhere", "/accounts/1", "/accounts/999999999999", "/stacks/none", "/commits/x", "/controls/none", "/a/b/c"]
-    {
-        check(&format!("GET {path}"), "", 404);
-        check(&format!("GET {path}.json"), "", 404);
-    }
-    check("GET /accounts?state=splendid", "", 404);
-    check("GET /index.csv", "", 404);
-    check("GET /accounts?after=%00'%3B--", "", 200);
-    check("GET /search?q=%25%27%22%00%E2%80%AE", "", 200);
-    check("POST /accounts", "Content-Length: 0\r\n", 405);
-    check("DELETE /", "", 405);
-    check("GET /", "Host: evil.example\r\n", 421);
-    check("GET /", "Host: 127.0.0.1.evil.example\r\n", 421);
-    check("GET /", "Host: localhost:8080\r\n", 200);
-    check("GET /", "Host: [::1]:80\r\n", 200);
+    on_each(|spot| {
+        let served = Served::of(spot, 1);
+        let check = |line: &str, headers: &str, expect: u16| {
+            let (status, head, body) = served.ask(line, headers);
+            assert_eq!(status, expect, "{line}: {body}");
+            assert!(head.contains("content-security-policy: default-src 'none'") && head.contains("nosniff"), "{head}");
+        };
+        for path in [
+            "/nowhere",
+            "/accounts/1",
+            "/accounts/999999999999",
+            "/stacks/none",
+            "/commits/x",
+            "/controls/none",
+            "/a/b/c",
+        ] {
+            check(&format!("GET {path}"), "", 404);
+            check(&format!("GET {path}.json"), "", 404);
+        }
+        check("GET /accounts?state=splendid", "", 404);
+        check("GET /index.csv", "", 404);
+        check("GET /accounts?after=%00'%3B--", "", 200);
+        check("GET /search?q=%25%27%22%00%E2%80%AE", "", 200);
+        check("POST /accounts", "Content-Length: 0\r\n", 405);
+        check("DELETE /", "", 405);
+        check("GET /", "Host: evil.example\r\n", 421);
+        check("GET /", "Host: 127.0.0.1.evil.example\r\n", 421);
+        check("GET /", "Host: localhost:8080\r\n", 200);
+        check("GET /", "Host: [::1]:80\r\n", 200);
+    });
 }
 
 #[test]
 fn what_did_not_change_is_not_sent_again() {
-    let mut served = Served::of(3);
-    let (_, head, _) = served.ask("GET /accounts", "");
-    let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
-    let again = |served: &Served| served.ask("GET /accounts", &format!("If-None-Match: W/{}\r\n", &tag[2..])).0;
-    assert_eq!(again(&served), 304);
-    let expected = manifests::fleet::Fleet::default();
-    let view = View { expected: Some(&expected), patience: Patience::default(), now: clock() };
-    served.store.page(&view).unwrap();
-    assert_eq!(again(&served), 200, "who is expected is another list");
-    served.store.keep(&[&account(7).to_string()], at(2)).unwrap();
-    assert_eq!(again(&served), 200);
+    on_each(|spot| {
+        let mut served = Served::of(spot, 3);
+        let (_, head, _) = served.ask("GET /accounts", "");
+        let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
+        let again = |served: &Served| served.ask("GET /accounts", &format!("If-None-Match: W/{}\r\n", &tag[2..])).0;
+        assert_eq!(again(&served), 304);
+        let expected = manifests::fleet::Fleet::default();
+        let view = View { expected: Some(&expected), patience: Patience::default(), now: clock() };
+        served.store.page(&view).unwrap();
+        assert_eq!(again(&served), 200, "who is expected is another list");
+        served.store.keep(&[&account(7).to_string()], at(2)).unwrap();
+        assert_eq!(again(&served), 200);
+    });
 }
 
 #[test]
 fn a_page_is_told_that_there_is_something_new() {
-    let served = Served::of(1);
-    let mut stream = TcpStream::connect(served.address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    write!(stream, "GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    let (mut heard, mut bytes) = (String::new(), [0; 1_024]);
-    while !heard.contains("data: new") {
-        // Whatever was told before somebody listened is on the page already.
-        served.tell.send_replace(Health { newest: 1, ..Health::default() });
-        let read = stream.read(&mut bytes).unwrap();
-        heard.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
-    }
-    assert!(heard.to_ascii_lowercase().contains("text/event-stream"), "{heard}");
+    on_each(|spot| {
+        let served = Served::of(spot, 1);
+        let mut stream = TcpStream::connect(served.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        write!(stream, "GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let (mut heard, mut bytes) = (String::new(), [0; 1_024]);
+        while !heard.contains("data: new") {
+            // Whatever was told before somebody listened is on the page already.
+            served.tell.send_replace(Health { newest: 1, ..Health::default() });
+            let read = stream.read(&mut bytes).unwrap();
+            heard.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+        }
+        assert!(heard.to_ascii_lowercase().contains("text/event-stream"), "{heard}");
+    });
 }
 
 #[test]
 fn sums_are_told_to_whoever_measures() {
-    let served = Served::of(25);
-    let text = served.get("/metrics");
-    for line in [
-        "holdfast_stacks{state=\"failed\"} 3",
-        "holdfast_accounts{state=\"in-sync\"} 22",
-        "holdfast_quarantine 1",
-        "holdfast_agents{version=\"0.1.0\"} 25",
-        "holdfast_messages_total{outcome=\"refused\"} 1",
-        "holdfast_journal_entries 26",
-    ] {
-        assert!(text.lines().any(|known| known == line), "{line} is missing in\n{text}");
-    }
-    assert!(text.ends_with("# EOF\n"));
-    let interface: Value = serde_json::from_str(&served.get("/openapi.json")).unwrap();
-    for path in interface["paths"].as_object().unwrap().keys() {
-        let path = path.replace("{account}", "100000000000").replace("{stack}", "alerts");
-        served.get(&path.replace("{commit}", COMMIT).replace("{control}", "CIS-3.1"));
-    }
+    on_each(|spot| {
+        let served = Served::of(spot, 25);
+        let text = served.get("/metrics");
+        for line in [
+            "holdfast_stacks{state=\"failed\"} 3",
+            "holdfast_accounts{state=\"in-sync\"} 22",
+            "holdfast_quarantine 1",
+            "holdfast_agents{version=\"0.1.0\"} 25",
+            "holdfast_messages_total{outcome=\"refused\"} 1",
+            "holdfast_journal_entries 26",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line} is missing in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+        let interface: Value = serde_json::from_str(&served.get("/openapi.json")).unwrap();
+        for path in interface["paths"].as_object().unwrap().keys() {
+            let path = path.replace("{account}", "100000000000").replace("{stack}", "alerts");
+            served.get(&path.replace("{commit}", COMMIT).replace("{control}", "CIS-3.1"));
+        }
+    });
 }
 
 #[test]
 fn whoever_has_no_token_sees_nothing_where_one_is_asked_for() {
-    let (folder, (token, line)) = (tempfile::tempdir().unwrap(), tokens::made("ada").unwrap());
-    let file = folder.path().join("tokens");
-    std::fs::write(&file, line).unwrap();
-    let served = Served::with(3, Some(Tokens::read(&file).unwrap()));
-    for path in ALL.into_iter().chain(["/metrics", "/live", "/style.css", "/openapi.json", "/nowhere"]) {
-        let (status, head, body) = served.ask(&format!("GET {path}"), "");
-        assert_eq!((status, body.contains("1000000")), (401, false), "{path}");
-        assert!(head.contains("www-authenticate: basic realm"), "{head}");
-        let (status, ..) = served.ask(&format!("GET {path}"), "Authorization: Bearer hf_0\r\n");
-        assert_eq!(status, 401, "{path}");
-    }
-    let own = format!("Host: hub.example.com\r\nAuthorization: Bearer {token}\r\n");
-    assert_eq!(served.ask("GET /accounts", &own).0, 200);
+    on_each(|spot| {
+        let (folder, (token, line)) = (tempfile::tempdir().unwrap(), tokens::made("ada").unwrap());
+        let file = folder.path().join("tokens");
+        std::fs::write(&file, line).unwrap();
+        let served = Served::with(spot, 3, Some(Tokens::read(&file).unwrap()));
+        for path in ALL.into_iter().chain(["/metrics", "/live", "/style.css", "/openapi.json", "/nowhere"]) {
+            let (status, head, body) = served.ask(&format!("GET {path}"), "");
+            assert_eq!((status, body.contains("1000000")), (401, false), "{path}");
+            assert!(head.contains("www-authenticate: basic realm"), "{head}");
+            let (status, ..) = served.ask(&format!("GET {path}"), "Authorization: Bearer hf_0\r\n");
+            assert_eq!(status, 401, "{path}");
+        }
+        let own = format!("Host: hub.example.com\r\nAuthorization: Bearer {token}\r\n");
+        assert_eq!(served.ask("GET /accounts", &own).0, 200);
+    });
 }
 
 #[test]
@@ -334,33 +347,35 @@ fn an_address_that_others_reach_is_refused() {
 
 #[test]
 fn a_first_page_is_light_and_no_page_reads_a_whole_table() {
-    let mut served = Served::of(600);
-    let page = served.get("/");
-    let weight = page.len() + include_str!("style.css").len() + include_str!("live.js").len();
-    assert!(weight <= 40_000, "{weight} bytes");
-    let moment = Moment { patience: Patience::default(), now: clock() };
-    let scans = plans(&mut served.store, |store| {
-        for path in ALL {
-            let (path, query) = path.split_once('?').unwrap_or((path, ""));
-            shown::shown(store, &Asked::of(path, query), moment).unwrap().unwrap();
-        }
-        for query in [
-            "ring=a",
-            "commit=b",
-            "agent=c",
-            "unexpected=1",
-            "unproven=1",
-            "fresh=late",
-            "q=1",
-            "q=1000",
-            "after=5.1.1",
-        ] {
-            for path in
-                ["/accounts", "/search", "/drift", "/events", "/exceptions", "/stacks/alerts", "/controls/CIS-3.1"]
-            {
-                shown::shown(store, &Asked::of(path, query), moment).unwrap();
+    on_each(|spot| {
+        let served = Served::of(spot, 600);
+        let page = served.get("/");
+        let weight = page.len() + include_str!("style.css").len() + include_str!("live.js").len();
+        assert!(weight <= 40_000, "{weight} bytes");
+        let moment = Moment { patience: Patience::default(), now: clock() };
+        let scans = plans(&served.store, |store| {
+            for path in ALL {
+                let (path, query) = path.split_once('?').unwrap_or((path, ""));
+                shown::shown(store, &Asked::of(path, query), moment).unwrap().unwrap();
             }
-        }
+            for query in [
+                "ring=a",
+                "commit=b",
+                "agent=c",
+                "unexpected=1",
+                "unproven=1",
+                "fresh=late",
+                "q=1",
+                "q=1000",
+                "after=5.1.1",
+            ] {
+                for path in
+                    ["/accounts", "/search", "/drift", "/events", "/exceptions", "/stacks/alerts", "/controls/CIS-3.1"]
+                {
+                    shown::shown(store, &Asked::of(path, query), moment).unwrap();
+                }
+            }
+        });
+        assert!(scans.is_empty(), "{scans:#?}");
     });
-    assert!(scans.is_empty(), "{scans:#?}");
 }

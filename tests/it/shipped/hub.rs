@@ -59,7 +59,7 @@ pub(super) fn sends(site: &Site, body: &str) {
     assert_eq!(status, 200, "{answer}");
 }
 
-fn called(site: &Site, call: &str) -> u64 {
+pub(super) fn called(site: &Site, call: &str) -> u64 {
     site.calls_of(HUB).get(call).copied().unwrap_or_default()
 }
 

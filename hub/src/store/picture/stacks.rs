@@ -8,7 +8,10 @@ use crate::store::{
 use fleet::presence::happened;
 use jiff::Timestamp;
 use manifests::report::{Event, Report, StackReport};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 /// A stack's row, without its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +19,26 @@ struct Stack {
     state: i64,
     provided: i64,
     why: Option<String>,
+}
+
+/// What a row is made of, in the order of its columns.
+fn values<'v>(id: &'v i64, since: &'v i64, (place, row): &'v (i64, Stack)) -> [&'v dyn Param; 6] {
+    [id, place, &row.state, since, &row.provided, &row.why]
+}
+
+/// So many rows. A stack that stands as it stood has done so since then.
+fn upsert(rows: usize) -> String {
+    let row = |n: usize| {
+        let values: Vec<String> = (1..=6).map(|value| format!("?{}", n * 6 + value)).collect();
+        format!("({})", values.join(", "))
+    };
+    let rows: Vec<String> = (0..rows).map(row).collect();
+    format!(
+        "INSERT INTO stack VALUES {} ON CONFLICT (account, place) DO UPDATE SET state = excluded.state,
+             since = CASE WHEN stack.state = excluded.state THEN stack.since ELSE excluded.since END,
+             provided = excluded.provided, why = excluded.why",
+        rows.join(", ")
+    )
 }
 
 impl Picture<'_> {
@@ -27,7 +50,7 @@ impl Picture<'_> {
         made: Timestamp,
         unexpected: bool,
     ) -> Result<(), StoreError> {
-        let mut before = self.known(id)?;
+        let (mut before, mut changed) = (self.known(id)?, Vec::new());
         self.transaction.execute("DELETE FROM drifted WHERE account = ?1", params![id])?;
         // Of one that is there twice the worse counts.
         let mut told: BTreeMap<i64, &StackReport> = BTreeMap::new();
@@ -46,24 +69,32 @@ impl Picture<'_> {
             if known.as_ref() == Some(&row) {
                 continue;
             }
-            let same = known.as_ref().is_some_and(|known| known.state == row.state);
-            self.transaction.execute(
-                "INSERT INTO stack VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (account, place) DO UPDATE SET
-                     state = excluded.state, since = CASE WHEN ?7 = 1 THEN stack.since ELSE excluded.since END,
-                     provided = excluded.provided, why = excluded.why",
-                params![id, place, row.state, made.as_second(), row.provided, row.why, same],
-            )?;
             if let Some(known) = known {
                 self.count_stack(place, &known, (unexpected, -1))?;
             }
             self.count_stack(place, &row, (unexpected, 1))?;
+            changed.push((place, row));
         }
+        self.put(id, made, &changed)?;
         for (place, gone) in before {
             self.transaction.execute("DELETE FROM stack WHERE account = ?1 AND place = ?2", params![id, place])?;
             self.left.insert(place);
             self.count_stack(place, &gone, (unexpected, -1))?;
         }
         Ok(())
+    }
+
+    /// Writes stacks: many in one statement, which costs a server a third of as many statements.
+    fn put(&self, id: i64, made: Timestamp, stacks: &[(i64, Stack)]) -> Result<(), StoreError> {
+        const MANY: usize = 10;
+        static TOGETHER: LazyLock<String> = LazyLock::new(|| upsert(MANY));
+        static ALONE: LazyLock<String> = LazyLock::new(|| upsert(1));
+        let since = made.as_second();
+        let (together, alone) = stacks.as_chunks::<MANY>();
+        for some in together {
+            self.transaction.execute(&TOGETHER, some.each_ref().map(|one| values(&id, &since, one)).as_flattened())?;
+        }
+        alone.iter().try_for_each(|one| self.transaction.execute(&ALONE, &values(&id, &since, one)))
     }
 
     fn known(&self, id: i64) -> Result<BTreeMap<i64, Stack>, StoreError> {
@@ -95,15 +126,23 @@ impl Picture<'_> {
         Ok(())
     }
 
-    fn place(&self, stack: &str, region: &str, manifest: &str) -> Result<i64, StoreError> {
+    fn place(&mut self, stack: &str, region: &str, manifest: &str) -> Result<i64, StoreError> {
+        let key = (stack.to_owned(), region.to_owned(), manifest.to_owned());
+        if let Some(id) = self.known.places.get(&key) {
+            return Ok(*id);
+        }
         let values = params![stack, region, manifest];
         let sql = "SELECT id FROM place WHERE stack = ?1 AND region = ?2 AND manifest = ?3";
-        if let Some(id) = self.transaction.row(sql, values, |row| row.get(0))? {
-            return Ok(id);
-        }
-        let sql = "INSERT INTO place (id, stack, region, manifest)
-                   VALUES ((SELECT coalesce(max(id), 0) + 1 FROM place), ?1, ?2, ?3) RETURNING id";
-        self.numbered(sql, values)
+        let id = match self.transaction.row(sql, values, |row| row.get(0))? {
+            Some(id) => id,
+            None => {
+                let sql = "INSERT INTO place (id, stack, region, manifest)
+                           VALUES ((SELECT coalesce(max(id), 0) + 1 FROM place), ?1, ?2, ?3) RETURNING id";
+                self.numbered(sql, values)?
+            }
+        };
+        self.known.places.insert(key, id);
+        Ok(id)
     }
 
     /// The number that a row was given.
@@ -113,28 +152,43 @@ impl Picture<'_> {
     }
 
     /// The number of a list of controls; 0 is the empty one.
-    fn provided(&self, names: &[String]) -> Result<i64, StoreError> {
+    fn provided(&mut self, names: &[String]) -> Result<i64, StoreError> {
         let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
         if names.is_empty() {
             return Ok(0);
         }
         let text = json(&names);
+        if let Some(id) = self.known.provided.get(&text) {
+            return Ok(*id);
+        }
         let sql = "SELECT id FROM provided WHERE names = ?1";
-        if let Some(id) = self.transaction.row(sql, params![text], |row| row.get(0))? {
-            return Ok(id);
-        }
-        let sql = "INSERT INTO provided (id, names) VALUES ((SELECT coalesce(max(id), 0) + 1 FROM provided), ?1) RETURNING id";
-        let id = self.numbered(sql, params![text])?;
-        for name in names {
-            self.transaction.execute("INSERT INTO control VALUES (?1, ?2)", params![name, id])?;
-        }
+        let id = match self.transaction.row(sql, params![text], |row| row.get(0))? {
+            Some(id) => id,
+            None => {
+                let sql = "INSERT INTO provided (id, names)
+                           VALUES ((SELECT coalesce(max(id), 0) + 1 FROM provided), ?1) RETURNING id";
+                let id = self.numbered(sql, params![text])?;
+                for name in names {
+                    // Two may be one to PostgreSQL, which has no place for a NUL.
+                    let sql = "INSERT INTO control VALUES (?1, ?2) ON CONFLICT (name, provided) DO NOTHING";
+                    self.transaction.execute(sql, params![name, id])?;
+                }
+                id
+            }
+        };
+        self.known.provided.insert(text, id);
         Ok(id)
     }
 
-    fn controls(&self, provided: i64) -> Result<Vec<String>, StoreError> {
+    fn controls(&mut self, provided: i64) -> Result<Vec<String>, StoreError> {
+        if let Some(names) = self.known.controls.get(&provided) {
+            return Ok(names.clone());
+        }
         let sql = "SELECT names FROM provided WHERE id = ?1";
         let names: Option<String> = self.transaction.row(sql, params![provided], |row| row.get(0))?;
-        Ok(names.and_then(|names| serde_json::from_str(&names).ok()).unwrap_or_default())
+        let names: Vec<String> = names.and_then(|names| serde_json::from_str(&names).ok()).unwrap_or_default();
+        self.known.controls.insert(provided, names.clone());
+        Ok(names)
     }
 
     fn drifted(&self, id: i64, place: i64, stack: &StackReport, made: Timestamp) -> Result<(), StoreError> {

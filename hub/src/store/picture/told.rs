@@ -44,8 +44,9 @@ impl Picture<'_> {
         let source = &event.data.source;
         let (applied, attempted) = (commit(source.applied.as_deref()), commit(source.attempted.as_deref()));
         let at = ms(happened(event.time, received));
-        for (revision, is_applied) in [(&attempted, attempted == applied), (&applied, true)] {
-            let Some(revision) = revision else { continue };
+        let (is_same, is_other) = (attempted == applied, attempted != applied);
+        for (revision, is_applied) in [(attempted, is_same), (applied.filter(|_| is_other), true)] {
+            let Some(revision) = &revision else { continue };
             let applied = is_applied.then_some(at);
             let sql = "SELECT attempted, applied FROM progress WHERE revision = ?1 AND account = ?2";
             let known: Option<(i64, Option<i64>)> =
@@ -90,6 +91,12 @@ impl Picture<'_> {
                                ELSE revision.signer END",
             params![revision, at, signature, signer],
         )?;
+        self.heard_of_commits = true;
+        Ok(())
+    }
+
+    /// Of the oldest commits nothing is told any more.
+    pub(super) fn bound(&mut self) -> Result<(), StoreError> {
         let sql = "SELECT id FROM revision ORDER BY first DESC, id LIMIT 1000000000 OFFSET ?1";
         let gone = self.transaction.rows(sql, params![REVISIONS], |row| row.get::<String>(0))?;
         for id in gone {

@@ -269,7 +269,7 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn drifted(&self, after: Option<&str>) -> Result<Part<Drifted>, StoreError> {
-        let (since, offset) = after.and_then(cursor).map_or((i64::MAX, 0), |(since, offset, _)| (since, offset));
+        let (since, offset) = after.and_then(cursor).map_or((i64::MAX, 0), |(since, offset, _)| (since, offset.max(0)));
         let sql =
             "SELECT d.account, a.name, p.region, p.stack, d.resource, d.type, d.how, d.paths, d.since, d.by, d.source,
                           d.call, d.claimed, d.mode, d.why
@@ -310,7 +310,7 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn happened(&self, of: &Of<'_>, after: Option<&str>) -> Result<Part<Happened>, StoreError> {
-        let (since, offset) = after.and_then(cursor).map_or((i64::MAX, 0), |(since, offset, _)| (since, offset));
+        let (since, offset) = after.and_then(cursor).map_or((i64::MAX, 0), |(since, offset, _)| (since, offset.max(0)));
         let (condition, value): (&str, Box<dyn Param>) = match of {
             Of::All => ("", Box::new(0_i64)),
             Of::Account(account) => ("h.account = ?4 AND", Box::new(crate::store::picture::number(account))),
@@ -345,7 +345,8 @@ impl Store {
         let sql = format!(
             "{ACCOUNT} WHERE name COLLATE NOCASE >= ?1 AND name COLLATE NOCASE < ?2 ORDER BY name COLLATE NOCASE LIMIT 20"
         );
-        accounts.extend(all(&self.database, &sql, &[&text, &end], |row| account_of(row, moment))?);
+        let (from, to) = (text.to_ascii_lowercase(), end.to_ascii_lowercase());
+        accounts.extend(all(&self.database, &sql, &[&from, &to], |row| account_of(row, moment))?);
         let texts = |sql| all(&self.database, sql, &[&text, &end], |row| row.get(0));
         let mut stacks: Vec<String> =
             texts("SELECT stack FROM place WHERE stack >= ?1 AND stack < ?2 ORDER BY stack LIMIT 100")?;
