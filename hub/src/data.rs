@@ -75,11 +75,15 @@ pub(crate) fn lines(shown: &Shown, columns: &[&str]) -> (String, Option<String>)
     let value = serde_json::to_value(shown).unwrap_or_default();
     let mut text = String::new();
     for row in value.get("rows").and_then(Value::as_array).into_iter().flatten() {
-        let cells: Vec<String> = columns.iter().map(|column| cell(row.get(column).unwrap_or(&Value::Null))).collect();
-        text.push_str(&cells.join(","));
-        text.push_str("\r\n");
+        text.push_str(&self::row(row, columns));
     }
     (text, value.get("next").and_then(Value::as_str).map(ToOwned::to_owned))
+}
+
+/// A line.
+pub(crate) fn row(row: &Value, columns: &[&str]) -> String {
+    let cells: Vec<String> = columns.iter().map(|column| cell(row.get(column).unwrap_or(&Value::Null))).collect();
+    format!("{}\r\n", cells.join(","))
 }
 
 /// A cell. What a spreadsheet would take for a formula is told that it is text.

@@ -7,8 +7,7 @@
 //! pages, `data` for machines, [`ask`] in a terminal. [`carry`] takes a journal from one store to another.
 //!
 //! What is deliberately not here: no way to make an agent do anything. And not here *yet*: proof of the sender (whoever may
-//! publish to the topic can speak for any account, and every picture says so), quotas, retention, PostgreSQL, single sign-on,
-//! alerts.
+//! publish to the topic can speak for any account, and every picture says so), quotas, retention, PostgreSQL, alerts.
 
 pub mod ask;
 mod asked;

@@ -61,10 +61,10 @@ fn account(n: usize) -> Value {
 
 impl Served {
     fn of(accounts: usize) -> Self {
-        Self::with(accounts, None)
+        Self::with(accounts, Guard::open(None, None, None).unwrap())
     }
 
-    fn with(accounts: usize, tokens: Option<Tokens>) -> Self {
+    fn with(accounts: usize, guard: Guard) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.sqlite");
         let mut store = Store::open(&path, Access::Write(None)).unwrap();
@@ -76,7 +76,7 @@ impl Served {
             health,
             patience: Patience::default(),
             clock,
-            tokens,
+            guard,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let listener = runtime.block_on(listen("127.0.0.1:0".parse().unwrap(), false)).unwrap();
@@ -308,16 +308,18 @@ fn sums_are_told_to_whoever_measures() {
 
 #[test]
 fn whoever_has_no_token_sees_nothing_where_one_is_asked_for() {
-    let (folder, (token, line)) = (tempfile::tempdir().unwrap(), tokens::made("ada").unwrap());
+    let (folder, (token, line)) = (tempfile::tempdir().unwrap(), guard::tokens::made("ada").unwrap());
     let file = folder.path().join("tokens");
     std::fs::write(&file, line).unwrap();
-    let served = Served::with(3, Some(Tokens::read(&file).unwrap()));
-    for path in ALL.into_iter().chain(["/metrics", "/live", "/style.css", "/openapi.json", "/nowhere"]) {
+    let served = Served::with(3, Guard::open(Some(guard::tokens::Tokens::read(&file).unwrap()), None, None).unwrap());
+    for (n, path) in ALL.into_iter().chain(["/metrics", "/live", "/style.css", "/openapi.json", "/nowhere"]).enumerate()
+    {
         let (status, head, body) = served.ask(&format!("GET {path}"), "");
         assert_eq!((status, body.contains("1000000")), (401, false), "{path}");
         assert!(head.contains("www-authenticate: basic realm"), "{head}");
-        let (status, ..) = served.ask(&format!("GET {path}"), "Authorization: Bearer hf_0\r\n");
-        assert_eq!(status, 401, "{path}");
+        let (status, head, _) = served.ask(&format!("GET {path}"), "Authorization: Bearer hf_0\r\n");
+        let expect = if n < 10 { (401, false) } else { (429, true) };
+        assert_eq!((status, head.contains("retry-after: 6")), expect, "{path}");
     }
     let own = format!("Host: hub.example.com\r\nAuthorization: Bearer {token}\r\n");
     assert_eq!(served.ask("GET /accounts", &own).0, 200);
