@@ -183,3 +183,81 @@ impl AsyncWrite for Heard {
         self.stream.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{extract::Request, routing::get};
+    use std::net::SocketAddr;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const CAPS: Caps = Caps { all: 3, each: 2, say: Duration::from_millis(200), hear: Duration::from_millis(200) };
+
+    async fn started(caps: Caps) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let peer = async |request: Request| format!("{:?}", request.extensions().get::<Peer>());
+        let much = async || "x".repeat(50_000_000);
+        let router = Router::new().route("/peer", get(peer)).route("/much", get(much));
+        tokio::spawn(serve(listener, router, caps));
+        address
+    }
+
+    /// Everything that comes until the other side ends it.
+    async fn heard(mut stream: TcpStream) -> String {
+        let mut text = Vec::new();
+        // A connection that is cut says nothing either.
+        let _ = stream.read_to_end(&mut text).await;
+        String::from_utf8(text).unwrap()
+    }
+
+    async fn said(address: SocketAddr, text: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        stream
+    }
+
+    #[tokio::test]
+    async fn whoever_says_nothing_or_only_the_beginning_is_cut_off_and_so_is_who_says_nothing_more() {
+        let address = started(CAPS).await;
+        for text in ["", "GET /peer HTTP/1.1\r\nHost: a\r\nX-Slow:", "GET /peer HTTP/1.1\r\nHost: a\r\n\r\n"] {
+            let text = heard(said(address, text).await).await;
+            assert!(
+                text.is_empty() || text.starts_with("HTTP/1.1 408") || text.ends_with("Some(Peer(127.0.0.1))"),
+                "{text}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_hears_nothing_of_what_was_asked_for_is_cut_off() {
+        let address = started(Caps { each: 1, ..CAPS }).await;
+        let asks = "GET /much HTTP/1.1\r\nHost: a\r\n\r\n";
+        let deaf = said(address, asks).await;
+        // There is one place; as long as somebody holds it who does not listen, nobody else gets in.
+        loop {
+            let text = heard(said(address, "GET /peer HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await).await;
+            if text.ends_with("Some(Peer(127.0.0.1))") {
+                break;
+            }
+            assert_eq!(text, "");
+            tokio::task::yield_now().await;
+        }
+        assert!(heard(deaf).await.len() < 50_000_000);
+    }
+
+    #[tokio::test]
+    async fn one_address_has_so_many_connections_and_no_more() {
+        let each = Arc::new(Each::default());
+        let (a, b) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        let held: Vec<One> = [Each::one(&each, a, 2), Each::one(&each, a, 2)].into_iter().flatten().collect();
+        assert_eq!((held.len(), Each::one(&each, a, 2).is_none(), Each::one(&each, b, 2).is_some()), (2, true, true));
+        drop(held);
+        assert!(Each::one(&each, a, 2).is_some() && each.all().is_empty());
+
+        let address = started(Caps { say: Duration::from_secs(60), ..CAPS }).await;
+        let held = [said(address, "GET").await, said(address, "GET").await];
+        assert_eq!(heard(TcpStream::connect(address).await.unwrap()).await, "");
+        drop(held);
+    }
+}

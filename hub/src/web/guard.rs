@@ -79,6 +79,8 @@ enum Refusal {
     Less,
     #[error("who it is can't be found out at the moment")]
     Unreachable(#[from] AskError),
+    #[error("nothing can be made that nobody guesses")]
+    Random(#[from] NoRandomness),
     #[error("the client's secret can't be read")]
     Secret(#[source] SignInError),
     #[error("it happens too often")]
@@ -206,12 +208,11 @@ impl Guard {
     /// same browser.
     async fn entrance(&self, headers: &HeaderMap, to: &str, now: Timestamp) -> Result<(Url, String), Refusal> {
         let (Some(issuer), Some(place)) = (&self.issuer, &self.place) else { return Err(Refusal::Nobody) };
-        let new = || random().map_err(|error| Refusal::Unreachable(AskError::Url(error.to_string())));
         let browser = match self.jar.get(Kind::Browser, cookies(headers)) {
             Some(known) if known.len() == 43 => known.to_owned(),
-            Some(_) | None => new()?,
+            Some(_) | None => random()?,
         };
-        let errand = Errand { id: new()?, to: own(place, to), until: now.as_second() + PATIENCE };
+        let errand = Errand { id: random()?, to: own(place, to), until: now.as_second() + PATIENCE };
         let state = self.seal.sealed(("errand", &browser), &errand);
         let (nonce, verifier, back) = self.bond(&browser, &errand, place);
         let bond = Bond { state: &state, nonce: &nonce, verifier: &verifier, back: &back };
@@ -245,8 +246,7 @@ impl Guard {
         let bond = Bond { state, nonce: &nonce, verifier: &verifier, back: &back };
         let claims = issuer.came_back((code, get("iss")), &bond, now).await?;
         let who = allowed(&claims, issuer.roles(), By::Session(String::new()))?;
-        let id = random().map_err(|error| Refusal::Unreachable(AskError::Url(error.to_string())))?;
-        let session = Session::of(&who, id, now.as_second() + self.length);
+        let session = Session::of(&who, random()?, now.as_second() + self.length);
         let cookie = self.jar.set(Kind::Session, &self.seal.sealed(("session", ""), &session), self.length);
         Ok(Arrived { who: session.who(), cookie, to: errand.to })
     }

@@ -5,7 +5,10 @@
 //! (a page follows what comes) is one entry that says how often. Not here: what accounts did ([`crate::journal`]).
 
 use super::role::Who;
-use crate::{asked::Asked, show::clean};
+use crate::{
+    asked::{Asked, Form},
+    show::clean,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::{
@@ -175,7 +178,12 @@ fn logged(entry: &Entry) {
 pub(super) fn what(asked: &Asked) -> String {
     const KNOWN: [&str; 10] =
         ["state", "ring", "commit", "agent", "fresh", "unexpected", "account", "what", "after", "q"];
-    let whole = asked.of_these(&KNOWN).with("", None);
+    let form = match asked.form {
+        Form::Html => None,
+        Form::Json => Some("json"),
+        Form::Csv => Some("csv"),
+    };
+    let whole = asked.of_these(&KNOWN).with("format", form);
     clean(&whole).chars().take(300).collect()
 }
 
@@ -239,7 +247,7 @@ mod tests {
     #[test]
     fn of_an_address_only_what_pages_know_is_written_down() {
         let check = |path: &str, query: &str, expect: &str| assert_eq!(what(&Asked::of(path, query)), expect);
-        check("/accounts.csv", "state=failed&access_token=SECRET&code=SECRET", "/accounts?state=failed");
+        check("/accounts.csv", "state=failed&access_token=SECRET&code=SECRET", "/accounts?state=failed&format=csv");
         check("/", "", "/");
         assert!(what(&Asked::of(&format!("/{}", "a".repeat(10_000)), "")).len() <= 300);
     }

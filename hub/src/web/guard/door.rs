@@ -134,6 +134,7 @@ impl Refusal {
             | Self::NoRole(_)
             | Self::Less
             | Self::Unreachable(_)
+            | Self::Random(_)
             | Self::Secret(_)
             | Self::Often(_)
             | Self::Denied(_) => false,

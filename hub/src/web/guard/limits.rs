@@ -46,7 +46,7 @@ impl<K: Ord + Clone> Limit<K> {
     pub(super) fn look(&self, key: &K, now: Timestamp) -> Result<(), Wait> {
         let now = now.as_millisecond();
         let over = self.used(key, now) - now - (self.step() * (self.burst - 1));
-        if over > 0 { Err(Wait(over.div_euclid(1_000) + 1)) } else { Ok(()) }
+        if over > 0 { Err(Wait((over + 999) / 1_000)) } else { Ok(()) }
     }
 
     /// Takes one more.

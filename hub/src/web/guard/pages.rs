@@ -202,7 +202,7 @@ fn told(guard: &Guard, refusal: &Refusal) -> (StatusCode, String) {
             return (StatusCode::FORBIDDEN, says);
         }
         Refusal::Less => (StatusCode::FORBIDDEN, "this is for operators"),
-        Refusal::Unreachable(_) | Refusal::Secret(_) => {
+        Refusal::Unreachable(_) | Refusal::Random(_) | Refusal::Secret(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "who it is can't be found out at the moment; the hub's log says why")
         }
         Refusal::Often(_) => (StatusCode::TOO_MANY_REQUESTS, "this happens too often; wait a moment"),
