@@ -118,7 +118,7 @@ fn router(pages: Pages) -> Router {
         .route("/live.js", get(async || asset("text/javascript; charset=utf-8", include_str!("web/live.js"))))
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(async || json(data::interface().to_string())))
-        .merge(guard::pages::routes())
+        .merge(guard::pages::routes(&hub.guard))
         .fallback(any)
         .layer(from_fn_with_state(Arc::clone(&hub), door))
         .with_state(hub)

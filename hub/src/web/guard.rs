@@ -19,7 +19,6 @@ mod role;
 mod session;
 pub mod tokens;
 
-use crate::show::clean;
 use alb::Balancer;
 use ask::AskError;
 use audit::Audit;
@@ -87,7 +86,7 @@ enum Refusal {
     Often(Wait),
     #[error("this browser did not ask to sign in, or it took too long, or it did so already")]
     Errand,
-    #[error("the issuer says {0}")]
+    #[error("the issuer says `{0}`")]
     Denied(String),
     #[error("the answer is of another issuer")]
     Mixed,
@@ -239,7 +238,7 @@ impl Guard {
             return Err(Refusal::Errand);
         }
         if let Some(error) = get("error") {
-            return Err(Refusal::Denied(clean(error).chars().take(60).collect()));
+            return Err(Refusal::Denied(ask::word(error).unwrap_or("no").to_owned()));
         }
         let code = get("code").ok_or(Refusal::Code)?;
         let (nonce, verifier, back) = self.bond(browser, &errand, place);

@@ -8,6 +8,7 @@ use crate::{
     store::{Access, tests::plans},
 };
 use fleet::page::View;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::{
     io::{Read, Write},
@@ -323,6 +324,35 @@ fn whoever_has_no_token_sees_nothing_where_one_is_asked_for() {
     }
     let own = format!("Host: hub.example.com\r\nAuthorization: Bearer {token}\r\n");
     assert_eq!(served.ask("GET /accounts", &own).0, 200);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// A panic would end the hub: there is none, whatever somebody asks for.
+    #[test]
+    fn whatever_is_asked_for_there_is_an_answer(
+        place in prop_oneof![Just(""), Just("accounts"), Just("stacks"), Just("commits"), Just("controls"), Just("events"), Just("search")],
+        rest in "(/\\PC{0,12}){0,3}(\\.json|\\.csv|)",
+        query in "(&?(state|ring|after|what|q|fresh|account|format)=(\\PC{0,8}|[0-9.,-]{0,24}|%[0-9a-f]{0,3})){0,4}",
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("hub.sqlite"), Access::Write(None)).unwrap();
+        fill(&mut store, 2);
+        let asked = Asked::of(&format!("/{place}{rest}"), &query);
+        let moment = Moment { patience: Patience::default(), now: clock() };
+        if let Some(shown) = shown::shown(&store, &asked, moment).unwrap() {
+            let (title, body) = pages::page(&shown, &asked, moment.now);
+            let looker = html::Looker { name: "ada", role: guard::Role::Reader, is_asked: true, exit: None };
+            let frame = Frame { health: &Health::default(), now: moment.now, asked: &asked, looker };
+            let page = html::page(&frame, &title, &body).into_string();
+            prop_assert!(page.ends_with("</html>"));
+            prop_assert!(serde_json::from_str::<Value>(&data::document(&shown, None, moment.now)).is_ok());
+            if let Some(columns) = data::columns(&shown) {
+                data::lines(&shown, columns);
+            }
+        }
+    }
 }
 
 #[test]

@@ -104,12 +104,15 @@ async fn sent(request: RequestBuilder, url: &Url) -> Result<Vec<u8>, AskError> {
 
 /// What an issuer says when it refuses (RFC 6749 §5.2), if it says it in a word.
 fn refused(bytes: &[u8]) -> String {
-    let word = serde_json::from_slice::<serde_json::Value>(bytes).ok().and_then(|said| {
-        let word = said.get("error")?.as_str()?;
-        let is_one = word.len() <= 40 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-        is_one.then(|| word.to_owned())
-    });
+    let said: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
+    let word = said.as_ref().and_then(|said| word(said.get("error")?.as_str()?));
     word.map(|word| format!(" ({word})")).unwrap_or_default()
+}
+
+/// A word of the standard, such as `access_denied`; anything else is nobody's to read.
+pub(super) fn word(text: &str) -> Option<&str> {
+    let is_one = text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    is_one.then_some(text)
 }
 
 /// What was read once and is kept, also while whoever has it can't be reached.

@@ -6,7 +6,7 @@
 use super::{
     Refusal,
     ask::{AskError, Kept, document, posted},
-    config::Oidc,
+    config::{Oidc, is_private},
     jwt::{Claims, Expect, Unproven},
     keys::Keys,
 };
@@ -78,6 +78,9 @@ impl Issuer {
     /// Where somebody goes to sign in.
     pub(super) async fn entrance(&self, bond: &Bond<'_>, now: Timestamp) -> Result<Url, AskError> {
         let mut place = parsed(&self.found(now).await?.authorization_endpoint)?;
+        if !is_private(&place) {
+            return Err(AskError::Open(place));
+        }
         let challenge = BASE64_URL_SAFE_NO_PAD.encode(Digest::of(bond.verifier.as_bytes()).0);
         let scopes: Vec<&str> = self.oidc.scopes.iter().map(|scope| scope.0.as_str()).collect();
         place

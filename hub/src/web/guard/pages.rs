@@ -37,19 +37,23 @@ const BALANCERS: [&str; 4] = [
     "AWSELBAuthSessionCookie-3",
 ];
 
-/// The ways in and out.
-pub(in crate::web) fn routes() -> Router<Arc<Hub>> {
-    Router::new()
-        .route("/sign-in", get(sign_in))
-        .route("/sign-in/callback", get(callback))
-        .route("/sign-out", get(signed_out).post(sign_out))
+/// The ways in and out, where there are any.
+pub(in crate::web) fn routes(guard: &Guard) -> Router<Arc<Hub>> {
+    let mut routes = Router::new();
+    if guard.issuer.is_some() {
+        routes = routes.route("/sign-in", get(sign_in)).route("/sign-in/callback", get(callback));
+    }
+    if guard.issuer.is_some() || guard.balancer.is_some() {
+        routes = routes.route("/sign-out", get(signed_out).post(sign_out));
+    }
+    routes
 }
 
-/// What anybody may have who has not said who it is: the way in, and what makes it look as everything else.
+/// What anybody may have who has not said who it is: the way in and out, and what makes it look as everything else.
 pub(super) fn is_open(guard: &Guard, path: &str) -> bool {
     match path {
-        "/sign-in" | "/sign-in/callback" | "/style.css" => guard.issuer.is_some(),
-        "/sign-out" => guard.issuer.is_some() || guard.balancer.is_some(),
+        "/sign-in" | "/sign-in/callback" => guard.issuer.is_some(),
+        "/sign-out" | "/style.css" => guard.issuer.is_some() || guard.balancer.is_some(),
         _ => false,
     }
 }
@@ -101,8 +105,8 @@ async fn signed_out(State(hub): State<Arc<Hub>>, headers: HeaderMap) -> Response
             (html::exit(&exit))
         } @else {
             h1 { "You are signed out" }
-            p { "Here; at the issuer you may still be signed in." }
-            p { a href="/sign-in" { "Sign in again" } }
+            p { "Here; where you signed in, you may still be." }
+            p { a href=(if guard.issuer.is_some() { "/sign-in" } else { "/" }) { "Sign in again" } }
         }
     };
     unstored(markup(StatusCode::OK, html::bare("Signed out", None, &body)))

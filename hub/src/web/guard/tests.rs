@@ -10,6 +10,7 @@ use super::*;
 use crate::journal::tests::at;
 use axum::http::HeaderValue;
 use issuer::Site;
+use proptest::prelude::*;
 
 /// When everything happens, in seconds.
 fn now() -> i64 {
@@ -102,4 +103,21 @@ fn each_of_those_who_are_known_may_ask_for_so_much() {
     assert_eq!(count(&who("ada", By::Session("x".into())), 1_000), 1_200);
     assert_eq!(count(&Who::machine(), 0), 3_000);
     assert!(matches!(guard.take(&who("ada", By::Token), at(1_000)), Err(Refusal::Often(Wait(1)))));
+}
+
+proptest! {
+    /// A panic would end the hub: there is none, whatever somebody shows.
+    #[test]
+    fn whatever_is_shown_is_a_refusal_and_no_panic(text in "(Bearer |Basic |)(\\PC{0,40}|[A-Za-z0-9_=-]{0,60}(\\.[A-Za-z0-9_=-]{0,60}){0,3})") {
+        let place = Url::parse("https://hub.example").unwrap();
+        let to = own(&place, &text);
+        prop_assert!(to.starts_with('/') && !to.starts_with("//"));
+        prop_assert_eq!(place.join(&to).unwrap().origin(), place.origin());
+        prop_assert!(jwt::Unproven::of(&text).is_err());
+        prop_assert!(Tokens::default().whose(&text).is_none());
+        let seal = Seal::new().unwrap();
+        prop_assert!(seal.opened::<Errand>(("errand", ""), &text).is_none());
+        address(&text);
+        Jar { is_secure: true }.get(Kind::Session, text.split('\n'));
+    }
 }
