@@ -105,7 +105,8 @@ pub async fn listen(address: SocketAddr, is_guarded: bool) -> Result<TcpListener
 /// # Errors
 /// When the listener fails.
 pub async fn serve(listener: TcpListener, pages: Pages) -> io::Result<()> {
-    connections::serve(listener, router(pages), Caps::default()).await
+    let caps = if pages.guard.is_behind_a_proxy() { Caps::PROXIED } else { Caps::DIRECT };
+    connections::serve(listener, router(pages), caps).await
 }
 
 fn router(pages: Pages) -> Router {

@@ -1,5 +1,5 @@
-//! Connections: so many at a time, of which one address has half at most, and none that somebody holds without saying or hearing
-//! anything.
+//! Connections: so many at a time, of which one address has half at most unless it is a proxy's, and none that somebody holds
+//! without saying or hearing anything.
 //!
 //! Not here: what is said on them, and TLS, which stands in front.
 
@@ -42,10 +42,13 @@ pub(super) struct Caps {
     pub(super) hear: Duration,
 }
 
-impl Default for Caps {
-    fn default() -> Self {
-        Self { all: 1_024, each: 512, say: Duration::from_secs(30), hear: Duration::from_secs(30) }
-    }
+impl Caps {
+    /// Of those who look themselves.
+    pub(super) const DIRECT: Self =
+        Self { all: 1_024, each: 512, say: Duration::from_secs(30), hear: Duration::from_secs(30) };
+    /// Of a proxy, whose connections are everybody's. It has to be the one that ends them (a load balancer does after a minute), or
+    /// it asks on one that is over.
+    pub(super) const PROXIED: Self = Self { each: 1_024, say: Duration::from_secs(75), ..Self::DIRECT };
 }
 
 /// Headers are no longer than this together; a load balancer's say a lot.

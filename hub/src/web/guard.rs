@@ -135,16 +135,19 @@ impl Guard {
     /// # Errors
     /// When a file can't be used, or no key can be made.
     pub fn open(tokens: Option<Tokens>, sign_in: Option<SignIn>, audit: Option<&Path>) -> Result<Self, GuardError> {
-        let client = ask::client().map_err(GuardError::Client)?;
         let unwritten = |source| GuardError::Audit { path: audit.unwrap_or(Path::new("")).to_owned(), source };
-        let (place, oidc, alb, length, proxies) = match sign_in {
-            None => (None, None, None, 0, 0),
-            Some(SignIn { url, oidc, alb, session, proxies }) => (Some(url.0), oidc, alb, session, proxies),
-        };
+        let (mut place, mut issuer, mut balancer, mut length, mut proxies) = (None, None, None, 0, 0);
+        if let Some(sign_in) = sign_in {
+            // Only where somebody is asked: a machine without any certificate authorities has no client.
+            let client = ask::client().map_err(GuardError::Client)?;
+            issuer = sign_in.oidc.map(|oidc| Issuer::new(oidc, client.clone()));
+            balancer = sign_in.alb.map(|alb| Balancer::new(alb, client));
+            (place, length, proxies) = (Some(sign_in.url.0), sign_in.session, sign_in.proxies);
+        }
         Ok(Self {
             tokens,
-            issuer: oidc.map(|oidc| Issuer::new(oidc, client.clone())),
-            balancer: alb.map(|alb| Balancer::new(alb, client)),
+            issuer,
+            balancer,
             jar: Jar { is_secure: place.as_ref().is_some_and(|place| place.scheme() == "https") },
             place,
             length,
@@ -161,6 +164,11 @@ impl Guard {
     /// Whether anybody is asked who they are.
     pub fn is_set(&self) -> bool {
         self.tokens.is_some() || self.issuer.is_some() || self.balancer.is_some()
+    }
+
+    /// Whether those who look come through others' connections.
+    pub(super) fn is_behind_a_proxy(&self) -> bool {
+        self.proxies > 0
     }
 
     /// Who it is that sends this. What is shown and not believed is a refusal, whatever else is shown beside it.

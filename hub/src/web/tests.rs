@@ -246,6 +246,9 @@ fn what_makes_no_sense_is_not_there_and_nothing_can_be_changed() {
     check("GET /index.csv", "", 404);
     check("GET /accounts?after=%00'%3B--", "", 200);
     check("GET /search?q=%25%27%22%00%E2%80%AE", "", 200);
+    check("GET /sign-in", "", 404);
+    check("GET /audit.json", "", 200);
+    check("POST /sign-out", "Content-Length: 0\r\n", 405);
     check("POST /accounts", "Content-Length: 0\r\n", 405);
     check("DELETE /", "", 405);
     check("GET /", "Host: evil.example\r\n", 421);

@@ -300,6 +300,21 @@ session: 1h
         assert_eq!((oidc.issuer.0.as_str(), oidc.audience()), ("https://login.example", "holdfast"));
         assert_eq!(alb.keys.0.as_str(), "https://public-keys.auth.elb.eu-central-1.amazonaws.com/");
         assert_eq!((all.session, all.proxies, oidc.scopes.len()), (3_600, 1, 2));
+        let gov =
+            read(&WHOLE.replace(
+                "arn:aws:elasticloadbalancing:eu-central-1",
+                "arn:aws-us-gov:elasticloadbalancing:us-gov-west-1",
+            ));
+        let place = "https://s3-us-gov-west-1.amazonaws.com/aws-elb-public-keys-prod-us-gov-west-1";
+        assert_eq!(gov.unwrap().alb.unwrap().keys.0.as_str(), place);
+    }
+
+    #[test]
+    fn what_the_readme_shows_is_one() {
+        let readme = include_str!("../../../../README.md");
+        let block = readme.split("```yaml\n").find(|block| block.starts_with("url: ")).unwrap();
+        let shown: SignIn = serde_saphyr::from_str(block.split("```").next().unwrap()).unwrap();
+        assert_eq!((shown.oidc.is_some(), shown.alb.is_some(), shown.session), (true, true, LONGEST));
     }
 
     #[test]
@@ -318,7 +333,7 @@ session: 1h
         check("operator: [platform], reader: [security]", "operator: []", ":5:", "nobody could have a role");
         check("everybody: reader", "everybody: operator", ":9:", "operator");
         check("loadbalancer/app", "loadbalancer/net", ":", "application load balancer");
-        check("arn:aws:elastic", "arn:aws-us-gov:elastic", ":", "`keys`");
+        check("arn:aws:elastic", "arn:aws-cn:elastic", ":", "`keys`");
         check("eu-central-1", "evil.example/", ":", "application load balancer");
         check("session: 1h", "session: 9h", ":10:", "eight hours");
         check("session: 1h", "session: 1h\nsesion: 1h", ":11:", "sesion");

@@ -2,6 +2,7 @@
 
 use super::{
     issuer::{Key, Site},
+    way_in::Hub,
     *,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE};
@@ -122,6 +123,31 @@ async fn keys_that_nobody_knows_are_not_asked_for_without_end() {
         often += usize::from(matches!(ask(&guard, &said(&key, &header, &claims())).await, Err(Refusal::Often(_))));
     }
     assert_eq!((site.inside.lock().unwrap().asked.len(), often), (10, 40));
+}
+
+#[tokio::test]
+async fn somebody_signs_out_at_the_load_balancer() {
+    let (_site, key, guard) = ready();
+    let (hub, mut claims) = (Hub::of(guard), claims());
+    let told = said(&key, &header(), &claims);
+    let page = hub.get("/", &[(alb::HEADER, &told)]).await;
+    assert!(
+        page.status == 200 && page.body.contains("bob@example.com") && !page.body.contains("/audit\""),
+        "{}",
+        page.body
+    );
+    let exit = page.body.split("name=\"exit\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let form = format!("exit={exit}");
+    let out = hub.ask("POST /sign-out", &[(alb::HEADER, &told)], &form).await;
+    assert_eq!((out.status, out.get("location")), (303, "/sign-out"));
+    assert!(out.cookie().contains("AWSELBAuthSessionCookie-0=; AWSELBAuthSessionCookie-1=;"), "{}", out.cookie());
+    claims["sub"] = json!("u-3");
+    let other = said(&key, &header(), &claims);
+    assert_eq!(hub.ask("POST /sign-out", &[(alb::HEADER, &other)], &form).await.status, 403, "the form of another");
+    assert_eq!(hub.ask("POST /sign-out", &[], &form).await.status, 303, "nobody is out already");
+    for (path, status) in [("/style.css", 200), ("/sign-out", 200), ("/", 401), ("/sign-in", 401), ("/live.js", 401)] {
+        assert_eq!(hub.get(path, &[]).await.status, status, "{path}");
+    }
 }
 
 #[tokio::test]
