@@ -197,6 +197,9 @@ impl TryFrom<AlbWritten> for Alb {
         let keys = match (keys, partition) {
             (Some(keys), _) => keys,
             (None, "aws") => Place::try_from(format!("https://public-keys.auth.elb.{region}.amazonaws.com"))?,
+            (None, "aws-us-gov") => {
+                Place::try_from(format!("https://s3-{region}.amazonaws.com/aws-elb-public-keys-prod-{region}"))?
+            }
             (None, _) => {
                 return Err(format!("where the keys of the partition `{partition}` are has to be said: `keys`"));
             }
@@ -231,9 +234,13 @@ impl SignIn {
     pub fn read(path: &Path) -> Result<Self, SignInError> {
         let text = fs::read_to_string(path).map_err(|source| SignInError::File { path: path.to_owned(), source })?;
         let read: Self = serde_saphyr::from_str(&text).map_err(|error| {
-            let place = error.location().map(|at| format!(":{}:{}", at.line(), at.column()));
-            let why = error.without_snippet().to_string();
-            SignInError::Content { path: path.to_owned(), place: place.unwrap_or_default(), why }
+            let (why, path) = (error.without_snippet().to_string(), path.to_owned());
+            let Some(at) = error.location() else {
+                return SignInError::Content { path, place: String::new(), why };
+            };
+            // It says where in words too.
+            let why = why.replace(&format!(" at line {}, column {}", at.line(), at.column()), "");
+            SignInError::Content { path, place: format!(":{}:{}", at.line(), at.column()), why }
         })?;
         if let Some(oidc) = &read.oidc {
             oidc.secret()?;
@@ -322,7 +329,7 @@ session: 1h
         let check = |from: &str, to: &str, line: &str, says: &str| {
             assert!(WHOLE.contains(from), "{from}");
             let told = read(&WHOLE.replacen(from, to, 1)).unwrap_err().to_string();
-            assert!(told.contains(line) && told.contains(says), "{to}: {told}");
+            assert!(told.contains(line) && told.contains(says) && !told.contains(" at line "), "{to}: {told}");
         };
         check("client: holdfast", "clinet: holdfast", ":4:", "clinet");
         check("https://hub.example", "http://hub.example", ":1:", "https URL");
