@@ -178,6 +178,7 @@ async fn nobody_comes_back_who_did_not_go_and_nobody_twice() {
     assert_eq!(come(&ada, &browser).await, 303);
     assert_eq!(come(&ada, &browser).await, 400, "the same once more");
     assert_eq!(come(&format!("state={state}&code=code-2"), &browser).await, 400);
+    assert_eq!(site.asked("token"), 1, "whoever comes twice is no reason to ask either");
 
     // A code that was given to one browser is nothing for another: neither nonce nor verifier are its.
     let code = eve.split('&').next().unwrap();
