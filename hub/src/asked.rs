@@ -2,7 +2,7 @@
 //!
 //! Not here: what there is to ask for ([`crate::shown`]).
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// How it is to be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +34,8 @@ impl Asked {
                 }
             }
         }
-        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let plain = |text: &str| decoded(&text.replace('+', " "));
-            (plain(name), plain(value))
-        });
         let mut query: Vec<(String, String)> =
-            pairs.filter(|(name, value)| !value.is_empty() || name == "ring").take(50).collect();
+            pairs(query).filter(|(name, value)| !value.is_empty() || name == "ring").take(50).collect();
         match query.iter().find(|(name, _)| name == "format").map(|(_, value)| value.as_str()) {
             Some("json") => form = Form::Json,
             Some("csv") => form = Form::Csv,
@@ -82,6 +77,13 @@ impl Asked {
         if pairs.is_empty() { path } else { format!("{path}?{}", pairs.join("&")) }
     }
 
+    /// The same with no other filters than these.
+    pub(crate) fn of_these(&self, names: &[&str]) -> Self {
+        let mut asked = self.clone();
+        asked.query.retain(|(name, _)| names.contains(&name.as_str()));
+        asked
+    }
+
     /// The same part of the same list, but after this.
     pub(crate) fn after(&self, next: &str) -> Self {
         let mut asked = self.clone();
@@ -96,6 +98,15 @@ impl Asked {
     }
 }
 
+/// The names and values of a query, or of a form.
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let plain = |text: &str| decoded(&text.replace('+', " "));
+        (plain(name), plain(value))
+    })
+}
+
 fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
@@ -103,6 +114,14 @@ fn decoded(text: &str) -> String {
 /// A text as a part of an address.
 pub(crate) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// What the fields of a form leave as it is; some read no other way what they gave out themselves.
+const FORM: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
+
+/// A text as a field of a form.
+pub(crate) fn plain(text: &str) -> String {
+    utf8_percent_encode(text, &FORM).to_string()
 }
 
 #[cfg(test)]

@@ -229,14 +229,25 @@ pub struct Run {
     #[command(flatten)]
     pub stored: Stored,
 
-    /// Where to serve pages, as `127.0.0.1:8080`; where others can reach it, with `--tokens` [default: no pages]
+    /// Where to serve pages, as `127.0.0.1:8080`; where others can reach it, with `--tokens` or `--sign-in` [default: no pages]
     #[arg(long, env = "HOLDFAST_HUB_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
 
-    /// Who may look, as `holdfast-hub token NAME` prints it, a line each; needed where others can reach the address, and TLS in
-    /// front of it [default: whoever is on this machine]
+    /// Who may look, as `holdfast-hub token NAME` prints it, a line each, with `reader` at its end for whoever is to see neither
+    /// quarantine nor audit; this or `--sign-in` is needed where others can reach the address, and TLS in front of it [default:
+    /// whoever is on this machine]
     #[arg(long, env = "HOLDFAST_HUB_TOKENS", value_name = "FILE")]
     pub tokens: Option<PathBuf>,
+
+    /// How people sign in (YAML): at which issuer of OpenID Connect, or at a load balancer, and who is reader or operator by which
+    /// claim
+    #[arg(long, env = "HOLDFAST_HUB_SIGN_IN", value_name = "FILE")]
+    pub sign_in: Option<PathBuf>,
+
+    /// Where to write down who looked, signed in and out, and was refused, one JSON document a line [default: the newest are on
+    /// the page `/audit`, and nowhere else]
+    #[arg(long, env = "HOLDFAST_HUB_AUDIT", value_name = "FILE")]
+    pub audit: Option<PathBuf>,
 
     /// How large a store in a file may become, as `20GiB`; what does not fit stays on the queue [default: as large as the disk]
     #[arg(long, env = "HOLDFAST_HUB_STORE_SIZE", value_name = "SIZE", value_parser = manifests::id::size)]

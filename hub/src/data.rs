@@ -77,11 +77,15 @@ pub(crate) fn lines(shown: &Shown, columns: &[&str]) -> (String, Option<String>)
     let value = serde_json::to_value(shown).unwrap_or_default();
     let mut text = String::new();
     for row in value.get("rows").and_then(Value::as_array).into_iter().flatten() {
-        let cells: Vec<String> = columns.iter().map(|column| cell(row.get(column).unwrap_or(&Value::Null))).collect();
-        text.push_str(&cells.join(","));
-        text.push_str("\r\n");
+        text.push_str(&self::row(row, columns));
     }
     (text, value.get("next").and_then(Value::as_str).map(ToOwned::to_owned))
+}
+
+/// A line.
+pub(crate) fn row(row: &Value, columns: &[&str]) -> String {
+    let cells: Vec<String> = columns.iter().map(|column| cell(row.get(column).unwrap_or(&Value::Null))).collect();
+    format!("{}\r\n", cells.join(","))
 }
 
 /// A cell. What a spreadsheet would take for a formula is told that it is text.
@@ -182,7 +186,10 @@ pub(crate) fn interface() -> Value {
         }
         json!({"get": {"summary": summary, "parameters": parameters, "responses": {
             "200": {"description": "as of `at`; the same page again is 304 with its ETag", "content": content},
+            "401": {"description": "who it is has to be said, where anybody is asked"},
+            "403": {"description": "it is for operators"},
             "404": {"description": "there is no such thing"},
+            "429": {"description": "too often; `Retry-After` says how long to wait"},
         }}})
     };
     let after = || query("after", "`next` of the part before");
@@ -214,9 +221,12 @@ pub(crate) fn interface() -> Value {
             "/controls/{control}.json": get("Where a control is provided, worst first", vec![path("control", "its name"), after()], true),
             "/exceptions.json": get("What people told their accounts", vec![after()], true),
             "/events.json": get("What happened, the newest first", vec![query("what", "of one kind, such as `drifted`"), after()], true),
-            "/quarantine.json": get("What was refused", vec![], true),
+            "/quarantine.json": get("What was refused; for operators", vec![], true),
+            "/audit.json": get("Who looked, signed in and out, and was refused; for operators", vec![], true),
             "/search.json": get("What begins so", vec![query("q", "the beginning")], false),
         },
+        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        "security": [{}, {"bearer": []}],
     })
 }
 

@@ -6,7 +6,7 @@
 //! [`reading`] says what is new, and [`show`] prints it. `asked` and `shown` are what there is to ask a store for; [`web`] shows it as
 //! pages, `data` for machines, [`ask`] in a terminal. [`carry`] takes a journal from one store to another.
 //!
-//! What is deliberately not here: no way to make an agent do anything. And not here *yet*: retention, single sign-on, alerts.
+//! What is deliberately not here: no way to make an agent do anything. And not here *yet*: retention, alerts.
 
 pub mod ask;
 mod asked;

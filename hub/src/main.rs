@@ -19,7 +19,11 @@ use hub::{
     watch::{self, Until, WatchError},
     web::{
         self, Pages, WebError,
-        tokens::{self, Tokens, TokensError},
+        guard::{
+            Guard, GuardError,
+            config::SignIn,
+            tokens::{self, Tokens, TokensError},
+        },
     },
 };
 use jiff::SignedDuration;
@@ -57,6 +61,8 @@ enum HubError {
     Ask(#[from] AskError),
     #[error(transparent)]
     Tokens(#[from] TokensError),
+    #[error(transparent)]
+    Guard(#[from] GuardError),
     #[error("the output could not be written")]
     Output(#[from] io::Error),
 }
@@ -98,10 +104,12 @@ fn execute(command: Command) -> Result<(), HubError> {
                 "the token, which is shown once: {token}\nthe line for --tokens:           {line}"
             )?)
         }
-        Command::Run(Run { watch, stored, listen, tokens, store_size }) => {
-            let mut store = Store::open(&stored.store, Access::Write(store_size))?;
+        Command::Run(Run { watch, stored, listen, tokens, sign_in, audit, store_size }) => {
             let tokens = tokens.map(|file| Tokens::read(&file)).transpose()?;
-            let told = listen.map(|address| pages(address, &stored.store, &watch.looking, tokens)).transpose()?;
+            let sign_in = sign_in.map(|file| SignIn::read(&file)).transpose().map_err(GuardError::SignIn)?;
+            let guard = Guard::open(tokens, sign_in, audit.as_deref())?;
+            let mut store = Store::open(&stored.store, Access::Write(store_size))?;
+            let told = listen.map(|address| pages(address, &stored.store, &watch.looking, guard)).transpose()?;
             run(watch, &mut store, told)
         }
         Command::Replay(Replay { stored, looking, until, output }) => {
@@ -162,6 +170,7 @@ impl HubError {
             Self::Carry(CarryError::Text(_)) => 1,
             Self::Expected(_)
             | Self::Tokens(_)
+            | Self::Guard(_)
             | Self::Web(_)
             | Self::Carry(CarryError::Input(_))
             | Self::Ask(AskError::Unknown(_) | AskError::NoList) => 2,
@@ -183,6 +192,7 @@ impl HubError {
             | Self::Carry(_)
             | Self::Expected(_)
             | Self::Tokens(_)
+            | Self::Guard(_)
             | Self::Web(_)
             | Self::Ask(_) => false,
         }
@@ -202,17 +212,17 @@ fn pages(
     address: SocketAddr,
     store: &Place,
     looking: &Looking,
-    tokens: Option<Tokens>,
+    guard: Guard,
 ) -> Result<sync::watch::Sender<Health>, HubError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let listener = runtime.block_on(web::listen(address, tokens.is_some()))?;
+    let listener = runtime.block_on(web::listen(address, guard.is_set()))?;
     let (tell, health) = sync::watch::channel(Health::default());
     let pages = Pages {
         store: Store::open(store, Access::Read)?,
         health,
         patience: patience(looking),
         clock: clock::now,
-        tokens,
+        guard,
     };
     address_is(&listener)?;
     std::thread::spawn(move || {

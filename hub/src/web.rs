@@ -1,11 +1,12 @@
 //! Pages, read from the store by whoever may: nothing can be changed through them, in the hub or in an account.
 //!
-//! They are served to this machine alone, or to those who show a token: an address that others reach is refused without a list
-//! of them. Not here: TLS, which stands in front of it.
+//! They are served to this machine alone, or to those who show who they are: an address that others reach is refused where nobody
+//! said who may look ([`guard`]). Not here: TLS, which stands in front of it.
 
+mod connections;
+pub mod guard;
 mod html;
 mod pages;
-pub mod tokens;
 
 use crate::{
     asked::{Asked, Form},
@@ -15,26 +16,28 @@ use crate::{
     store::{Store, StoreError, view::Moment},
 };
 use axum::{
-    Router,
+    Extension, Router,
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
-    middleware::{Next, from_fn_with_state},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response, Sse, sse},
     routing::get,
 };
-use fleet::{page::Senders, presence::Patience};
+use connections::Caps;
+use fleet::presence::Patience;
 use futures_util::stream;
+use guard::{Guard, Who, door::door};
+use html::Frame;
 use jiff::Timestamp;
 use manifests::id::Digest;
 use std::{
     convert::Infallible,
     io,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokens::Tokens;
 use tokio::{
     net::TcpListener,
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -45,7 +48,7 @@ use tokio::{
 pub enum WebError {
     /// Others could reach it.
     #[error(
-        "`{0}` can be reached by others, and nobody said who may look: `--tokens FILE`, or listen on 127.0.0.1 or [::1]"
+        "`{0}` can be reached by others, and nobody said who may look: `--tokens FILE` or `--sign-in FILE`, or listen on 127.0.0.1 or [::1]"
     )]
     Open(SocketAddr),
     /// The address can't be had.
@@ -70,8 +73,8 @@ pub struct Pages {
     pub patience: Patience,
     /// The time.
     pub clock: fn() -> Timestamp,
-    /// Who may look; without a list, whoever is on this machine.
-    pub tokens: Option<Tokens>,
+    /// Who may look.
+    pub guard: Guard,
 }
 
 struct Hub {
@@ -80,7 +83,7 @@ struct Hub {
     patience: Patience,
     clock: fn() -> Timestamp,
     listeners: Arc<Semaphore>,
-    tokens: Option<Tokens>,
+    guard: Guard,
 }
 
 /// How many pages are told of what is new at a time.
@@ -102,21 +105,23 @@ pub async fn listen(address: SocketAddr, is_guarded: bool) -> Result<TcpListener
 /// # Errors
 /// When the listener fails.
 pub async fn serve(listener: TcpListener, pages: Pages) -> io::Result<()> {
-    axum::serve(listener, router(pages)).await
+    let caps = if pages.guard.is_behind_a_proxy() { Caps::PROXIED } else { Caps::DIRECT };
+    connections::serve(listener, router(pages), caps).await
 }
 
 fn router(pages: Pages) -> Router {
-    let Pages { store, health, patience, clock, tokens } = pages;
+    let Pages { store, health, patience, clock, guard } = pages;
     let listeners = Arc::new(Semaphore::new(LISTENERS));
-    let hub = Arc::new(Hub { store: Mutex::new(store), health, patience, clock, listeners, tokens });
+    let hub = Arc::new(Hub { store: Mutex::new(store), health, patience, clock, listeners, guard });
     Router::new()
         .route("/live", get(live))
         .route("/style.css", get(async || asset("text/css; charset=utf-8", include_str!("web/style.css"))))
         .route("/live.js", get(async || asset("text/javascript; charset=utf-8", include_str!("web/live.js"))))
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(async || json(data::interface().to_string())))
+        .merge(guard::pages::routes(&hub.guard))
         .fallback(any)
-        .layer(from_fn_with_state(Arc::clone(&hub), guarded))
+        .layer(from_fn_with_state(Arc::clone(&hub), door))
         .with_state(hub)
 }
 
@@ -131,7 +136,11 @@ impl Hub {
 }
 
 /// Whatever is asked for by an address.
-async fn any(State(hub): State<Arc<Hub>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+async fn any(
+    State(hub): State<Arc<Hub>>,
+    Extension(who): Extension<Who>,
+    (method, uri, headers): (Method, Uri, HeaderMap),
+) -> Response {
     if method != Method::GET && method != Method::HEAD {
         let allow = [(header::ALLOW, "GET, HEAD")];
         return (StatusCode::METHOD_NOT_ALLOWED, allow, "only to be read\n").into_response();
@@ -140,24 +149,35 @@ async fn any(State(hub): State<Arc<Hub>>, method: Method, uri: Uri, headers: Hea
     if asked.parts == ["index"] {
         asked.parts.clear();
     }
-    let (moment, health) = (hub.moment(), hub.health.borrow().clone());
+    let (moment, health, exit) = (hub.moment(), hub.health.borrow().clone(), hub.guard.exit(&who));
+    let looker = guard::pages::looker(&who, exit.as_deref());
+    let senders = match hub.store().senders() {
+        Ok(senders) => senders,
+        Err(error) => return failed(&error),
+    };
+    let frame = Frame { health: &health, senders, now: moment.now, asked: &asked, looker };
+    if asked.parts == ["audit"] {
+        let mut response = guard::pages::audit(&frame, &hub.guard, moment.now);
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return response;
+    }
     let found = {
         let store = hub.store();
-        tag(&store, &health, moment.now).and_then(|tag| {
+        tag(&store, &frame).and_then(|tag| {
             let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
             let same = known.is_some_and(|known| known.split(',').any(|known| known.trim() == tag));
             let shown = if same { None } else { Some(shown::shown(&store, &asked, moment)?) };
-            Ok((tag, store.senders()?, shown))
+            Ok((tag, shown))
         })
     };
-    let (tag, senders, shown) = match found {
+    let (tag, shown) = match found {
         Ok(found) => found,
         Err(error) => return failed(&error),
     };
     let mut response = match shown {
         None => StatusCode::NOT_MODIFIED.into_response(),
-        Some(None) => missing(&asked, (&health, senders), moment.now),
-        Some(Some(shown)) => answer(&hub, &asked, &shown, ((&health, senders), moment)),
+        Some(None) => missing(&frame),
+        Some(Some(shown)) => answer(&hub, &shown, &frame),
     };
     let headers = response.headers_mut();
     headers.insert(header::ETAG, HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\"")));
@@ -166,41 +186,36 @@ async fn any(State(hub): State<Arc<Hub>>, method: Method, uri: Uri, headers: Hea
     response
 }
 
-/// What an answer changes with: the journal, the hub itself, and every ten seconds the time that is said on it.
-fn tag(store: &Store, health: &Health, now: Timestamp) -> Result<String, StoreError> {
-    let told = serde_json::to_string(&(store.mark()?, store.listed()?, health, now.as_second() / 10));
-    Ok(format!("W/\"{}\"", Digest::of(told.unwrap_or_default().as_bytes()).short(16)))
+/// What an answer changes with: the journal, the hub itself, who looks, and every ten seconds the time that is said on it.
+fn tag(store: &Store, frame: &Frame<'_>) -> Result<String, StoreError> {
+    let Frame { health, now, looker, asked: _, senders: _ } = frame;
+    let told = (store.mark()?, store.listed()?, health, now.as_second() / 10, looker);
+    let told = serde_json::to_string(&told).unwrap_or_default();
+    Ok(format!("W/\"{}\"", Digest::of(told.as_bytes()).short(16)))
 }
 
-fn answer(
-    hub: &Arc<Hub>,
-    asked: &Asked,
-    shown: &Shown,
-    ((health, senders), moment): ((&Health, Senders), Moment),
-) -> Response {
-    match asked.form {
+fn answer(hub: &Arc<Hub>, shown: &Shown, frame: &Frame<'_>) -> Response {
+    match frame.asked.form {
         Form::Html => {
-            let (title, body) = pages::page(shown, asked, moment.now);
-            let frame = html::Frame { health, senders, now: moment.now, asked };
-            markup(StatusCode::OK, html::page(&frame, &title, &body))
+            let (title, body) = pages::page(shown, frame.asked, frame.now);
+            markup(StatusCode::OK, html::page(frame, &title, &body))
         }
-        Form::Json => json(data::document(shown, (Some(health), senders), moment.now)),
+        Form::Json => json(data::document(shown, (Some(frame.health), frame.senders), frame.now)),
         Form::Csv => match data::columns(shown) {
-            Some(columns) => table(hub, asked, shown, columns),
+            Some(columns) => table(hub, frame.asked, shown, columns),
             None => (StatusCode::NOT_FOUND, "this is no list; ask for .json\n").into_response(),
         },
     }
 }
 
-fn missing(asked: &Asked, (health, senders): (&Health, Senders), now: Timestamp) -> Response {
-    match asked.form {
+fn missing(frame: &Frame<'_>) -> Response {
+    match frame.asked.form {
         Form::Html => {
             let body = maud::html! {
                 h1 { "There is no such thing" }
                 p { "Either nobody has heard of it, or the address makes no sense." }
             };
-            let frame = html::Frame { health, senders, now, asked };
-            markup(StatusCode::NOT_FOUND, html::page(&frame, "There is no such thing", &body))
+            markup(StatusCode::NOT_FOUND, html::page(frame, "There is no such thing", &body))
         }
         Form::Json => (StatusCode::NOT_FOUND, json(r#"{"error":"there is no such thing"}"#.to_owned())).into_response(),
         Form::Csv => (StatusCode::NOT_FOUND, "there is no such thing\n").into_response(),
@@ -267,62 +282,6 @@ async fn next((mut health, place): Listener) -> Option<(Result<sse::Event, Infal
     tokio::time::sleep(Duration::from_secs(1)).await;
     health.borrow_and_update();
     Some((Ok(sse::Event::default().data("new")), (health, place)))
-}
-
-/// What holds for every answer.
-async fn guarded(
-    State(hub): State<Arc<Hub>>,
-    headers: HeaderMap,
-    request: axum::extract::Request,
-    next: Next,
-) -> Response {
-    let mut response = match refusal(&hub, &headers, request.uri()) {
-        None => next.run(request).await,
-        Some(refusal) => refusal,
-    };
-    const ALWAYS: [(&str, &str); 6] = [
-        (
-            "content-security-policy",
-            "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; connect-src 'self'; form-action 'self'; \
-             frame-ancestors 'none'; base-uri 'none'",
-        ),
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
-        ("cross-origin-opener-policy", "same-origin"),
-        ("cross-origin-resource-policy", "same-origin"),
-        ("permissions-policy", "interest-cohort=()"),
-    ];
-    for (name, value) in ALWAYS {
-        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    response
-}
-
-/// Who is refused: whoever shows no token, or, where none is asked for, a page of somewhere else that has this machine's address
-/// under its own name.
-fn refusal(hub: &Hub, headers: &HeaderMap, uri: &Uri) -> Option<Response> {
-    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let Some(tokens) = &hub.tokens else {
-        let other = (StatusCode::MISDIRECTED_REQUEST, "this is not the host that you asked for\n");
-        return (!is_own(header(header::HOST))).then(|| other.into_response());
-    };
-    if let Some(who) = tokens.whose(header(header::AUTHORIZATION)) {
-        tracing::info!(who, %uri, "looked");
-        return None;
-    }
-    tracing::warn!(%uri, "somebody without a token was refused");
-    let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"Holdfast\", charset=\"UTF-8\"")];
-    Some((StatusCode::UNAUTHORIZED, ask, "a token is needed: as a password, or as a bearer\n").into_response())
-}
-
-/// Whether a host is this machine, by a name that nobody else can give it.
-fn is_own(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        Some(_) | None => host,
-    };
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn markup(status: StatusCode, markup: maud::Markup) -> Response {

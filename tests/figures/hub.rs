@@ -16,7 +16,7 @@ use hub::{
     keep::Keep,
     reading::Health,
     store::{Access, Place, Store, StoreError},
-    web::{Pages, listen, serve},
+    web::{Pages, guard::Guard, listen, serve},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -156,8 +156,10 @@ fn pages(file: &Path) -> Result<Vec<Figure>, MeasureError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
     let listener = runtime.block_on(listen(SocketAddr::from(([127, 0, 0, 1], 0)), false));
     let listener = listener.map_err(|error| MeasureError::Failed("the hub's pages".into(), hub::chain(&error)))?;
+    let guard = Guard::open(None, None, None);
+    let guard = guard.map_err(|error| MeasureError::Failed("the hub's pages".into(), hub::chain(&error)))?;
     let address = listener.local_addr().map_err(broken)?;
-    let pages = Pages { store, health, patience: Patience::default(), clock: || Timestamp::UNIX_EPOCH, tokens: None };
+    let pages = Pages { store, health, patience: Patience::default(), clock: || Timestamp::UNIX_EPOCH, guard };
     std::thread::spawn(move || runtime.block_on(serve(listener, pages)));
     let mut figures = Vec::new();
     for (what, path, p50, p99, naive) in [

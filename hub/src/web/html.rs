@@ -2,6 +2,7 @@
 //!
 //! Whatever an account wrote is escaped by the template and shown without what would turn the direction of writing round.
 
+use super::guard::Role;
 use crate::{
     asked::{Asked, encoded},
     reading::Health,
@@ -12,6 +13,7 @@ use fleet::page::Senders;
 use jiff::{SignedDuration, Timestamp};
 use manifests::report::State;
 use maud::{DOCTYPE, Markup, html};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What a page is framed with.
@@ -25,10 +27,23 @@ pub(super) struct Frame<'a> {
     pub(super) now: Timestamp,
     /// What was asked for.
     pub(super) asked: &'a Asked,
+    /// Who looks at it.
+    pub(super) looker: Looker<'a>,
 }
 
-/// Every entry of the navigation: its address and its name.
-const PLACES: [(&str, &str); 9] = [
+/// Who looks at a page.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Looker<'a> {
+    pub(super) name: &'a str,
+    pub(super) role: Role,
+    /// Whether anybody is asked who they are.
+    pub(super) is_asked: bool,
+    /// What the form to sign out shows, for those who can.
+    pub(super) exit: Option<&'a str>,
+}
+
+/// Every entry of the navigation: its address and its name. Operators see the last two.
+const PLACES: [(&str, &str); 10] = [
     ("/", "Overview"),
     ("/accounts", "Accounts"),
     ("/stacks", "Stacks"),
@@ -38,7 +53,16 @@ const PLACES: [(&str, &str); 9] = [
     ("/exceptions", "Exceptions"),
     ("/events", "Events"),
     ("/quarantine", "Quarantine"),
+    ("/audit", "Audit"),
 ];
+
+/// Those that somebody with this role may see.
+fn places(role: Role) -> &'static [(&'static str, &'static str)] {
+    match role {
+        Role::Operator => &PLACES,
+        Role::Reader => &PLACES[..PLACES.len() - 2],
+    }
+}
 
 /// A page.
 pub(super) fn page(frame: &Frame<'_>, title: &str, body: &Markup) -> Markup {
@@ -59,11 +83,12 @@ pub(super) fn page(frame: &Frame<'_>, title: &str, body: &Markup) -> Markup {
                 header {
                     strong { "Holdfast" }
                     nav aria-label="Pages" {
-                        @for (address, name) in PLACES {
+                        @for (address, name) in places(frame.looker.role) {
                             a href=(address) aria-current=[frame.asked.is_below(address).then_some("page")] { (name) }
                         }
                     }
-                    form action="/search" role="search" {
+                    @if frame.looker.is_asked { (looker(&frame.looker)) }
+                    form.search action="/search" role="search" {
                         input type="search" name="q" aria-label="Account, stack, commit or control" placeholder="Search  ( / )";
                         button { "Search" }
                     }
@@ -77,6 +102,47 @@ pub(super) fn page(frame: &Frame<'_>, title: &str, body: &Markup) -> Markup {
                     a href="/metrics" { "metrics" } ", " a href="/openapi.json" { "the interface" } ". "
                     button #live type="button" aria-pressed="true" hidden { "live" }
                 }
+            }
+        }
+    }
+}
+
+/// Who is signed in, and the way out.
+fn looker(looker: &Looker<'_>) -> Markup {
+    html! {
+        div.looker {
+            span title=(looker.role.as_str()) { (clean(looker.name)) }
+            @if let Some(token) = looker.exit { " " (exit(token)) }
+        }
+    }
+}
+
+/// The way out.
+pub(super) fn exit(token: &str) -> Markup {
+    html! {
+        form action="/sign-out" method="post" {
+            input type="hidden" name="exit" value=(token);
+            button { "Sign out" }
+        }
+    }
+}
+
+/// A page for somebody who is not in: nothing of the fleet is on it. `onward` is where it leads by itself.
+pub(super) fn bare(title: &str, onward: Option<&str>, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                @if let Some(onward) = onward { meta http-equiv="refresh" content=(format!("0; url={onward}")); }
+                title { (clean(title)) " · Holdfast" }
+                link rel="stylesheet" href="/style.css";
+                link rel="icon" href="data:,";
+            }
+            body {
+                header { strong { "Holdfast" } }
+                main #main { (body) }
             }
         }
     }

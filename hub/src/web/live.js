@@ -10,6 +10,7 @@
     asking = true;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-cache" });
+      if (answer.status === 401) { source.close(); say("live: off, sign in again"); return; }
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of ["main", ".hub"]) {
@@ -24,7 +25,7 @@
   const listen = () => {
     source = new EventSource("/live");
     source.onopen = () => say("live: on");
-    source.onerror = () => say("live: waiting");
+    source.onerror = () => say(source.readyState === EventSource.CLOSED ? "live: off, load this page again" : "live: waiting");
     source.onmessage = show;
   };
   button.hidden = false;

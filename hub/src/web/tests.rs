@@ -5,12 +5,16 @@ use crate::{
     ingest::tests::report,
     journal::tests::at,
     keep::Keep,
-    store::tests::{
-        plans,
-        spot::{Spot, on_each},
+    store::{
+        Access,
+        tests::{
+            plans,
+            spot::{Spot, on_each},
+        },
     },
 };
 use fleet::page::View;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::{
     io::{Read, Write},
@@ -62,15 +66,15 @@ fn account(n: usize) -> Value {
 
 impl Served {
     fn of(spot: &Spot, accounts: usize) -> Self {
-        Self::with(spot, accounts, None)
+        Self::with(spot, accounts, Guard::open(None, None, None).unwrap())
     }
 
-    fn with(spot: &Spot, accounts: usize, tokens: Option<Tokens>) -> Self {
+    fn with(spot: &Spot, accounts: usize, guard: Guard) -> Self {
         let mut store = spot.write("store");
         fill(&mut store, accounts);
         store.keep(&["<b>no report</b>"], at(1)).unwrap();
         let (tell, health) = watch::channel(Health::default());
-        let pages = Pages { store: spot.read("store"), health, patience: Patience::default(), clock, tokens };
+        let pages = Pages { store: spot.read("store"), health, patience: Patience::default(), clock, guard };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let listener = runtime.block_on(listen("127.0.0.1:0".parse().unwrap(), false)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -249,6 +253,9 @@ fn what_makes_no_sense_is_not_there_and_nothing_can_be_changed() {
         check("GET /index.csv", "", 404);
         check("GET /accounts?after=%00'%3B--", "", 200);
         check("GET /search?q=%25%27%22%00%E2%80%AE", "", 200);
+        check("GET /sign-in", "", 404);
+        check("GET /audit.json", "", 200);
+        check("POST /sign-out", "Content-Length: 0\r\n", 405);
         check("POST /accounts", "Content-Length: 0\r\n", 405);
         check("DELETE /", "", 405);
         check("GET /", "Host: evil.example\r\n", 421);
@@ -320,20 +327,54 @@ fn sums_are_told_to_whoever_measures() {
 #[test]
 fn whoever_has_no_token_sees_nothing_where_one_is_asked_for() {
     on_each(|spot| {
-        let (folder, (token, line)) = (tempfile::tempdir().unwrap(), tokens::made("ada").unwrap());
+        let (folder, (token, line)) = (tempfile::tempdir().unwrap(), guard::tokens::made("ada").unwrap());
         let file = folder.path().join("tokens");
         std::fs::write(&file, line).unwrap();
-        let served = Served::with(spot, 3, Some(Tokens::read(&file).unwrap()));
-        for path in ALL.into_iter().chain(["/metrics", "/live", "/style.css", "/openapi.json", "/nowhere"]) {
+        let guard = Guard::open(Some(guard::tokens::Tokens::read(&file).unwrap()), None, None).unwrap();
+        let served = Served::with(spot, 3, guard);
+        for (n, path) in
+            ALL.into_iter().chain(["/metrics", "/live", "/style.css", "/openapi.json", "/nowhere"]).enumerate()
+        {
             let (status, head, body) = served.ask(&format!("GET {path}"), "");
             assert_eq!((status, body.contains("1000000")), (401, false), "{path}");
             assert!(head.contains("www-authenticate: basic realm"), "{head}");
-            let (status, ..) = served.ask(&format!("GET {path}"), "Authorization: Bearer hf_0\r\n");
-            assert_eq!(status, 401, "{path}");
+            let (status, head, _) = served.ask(&format!("GET {path}"), "Authorization: Bearer hf_0\r\n");
+            let expect = if n < 10 { (401, false) } else { (429, true) };
+            assert_eq!((status, head.contains("retry-after: 6")), expect, "{path}");
         }
         let own = format!("Host: hub.example.com\r\nAuthorization: Bearer {token}\r\n");
         assert_eq!(served.ask("GET /accounts", &own).0, 200);
     });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// A panic would end the hub: there is none, whatever somebody asks for.
+    #[test]
+    fn whatever_is_asked_for_there_is_an_answer(
+        place in prop_oneof![Just(""), Just("accounts"), Just("stacks"), Just("commits"), Just("controls"), Just("events"), Just("search")],
+        rest in "(/\\PC{0,12}){0,3}(\\.json|\\.csv|)",
+        query in "(&?(state|ring|after|what|q|fresh|account|format)=(\\PC{0,8}|[0-9.,-]{0,24}|%[0-9a-f]{0,3})){0,4}",
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path().join("hub.sqlite"), Access::Write(None)).unwrap();
+        fill(&mut store, 2);
+        let asked = Asked::of(&format!("/{place}{rest}"), &query);
+        let moment = Moment { patience: Patience::default(), now: clock() };
+        if let Some(shown) = shown::shown(&store, &asked, moment).unwrap() {
+            let (title, body) = pages::page(&shown, &asked, moment.now);
+            let looker = html::Looker { name: "ada", role: guard::Role::Reader, is_asked: true, exit: None };
+            let senders = store.senders().unwrap();
+            let frame = Frame { health: &Health::default(), senders, now: moment.now, asked: &asked, looker };
+            let page = html::page(&frame, &title, &body).into_string();
+            prop_assert!(page.ends_with("</html>"));
+            prop_assert!(serde_json::from_str::<Value>(&data::document(&shown, (None, senders), moment.now)).is_ok());
+            if let Some(columns) = data::columns(&shown) {
+                data::lines(&shown, columns);
+            }
+        }
+    }
 }
 
 #[test]

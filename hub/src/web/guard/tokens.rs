@@ -1,8 +1,10 @@
 //! Who may look: a list of names, each with the digest of a token that whoever has it shows with every request.
 //!
 //! A browser shows it as the password of a name (Basic), a program as a bearer. Only digests lie in the file: whoever reads it
-//! can't look. Not here: who is who in an organization, and TLS, which stands in front.
+//! can't look. Whoever has no role in the list is an operator: a list of before there were roles lets nobody see less. Not here: who
+//! is who in an organization, and TLS, which stands in front.
 
+use super::Role;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use manifests::id::Digest;
 use std::{
@@ -24,7 +26,8 @@ pub enum TokensError {
     },
     /// A line is none.
     #[error(
-        "{path}:{line}: a line is a name, a space and 64 hexadecimal digits, as `holdfast-hub token NAME` prints it"
+        "{path}:{line}: a line is a name, a space and 64 hexadecimal digits, as `holdfast-hub token NAME` prints it, and then `reader`, \
+         `operator` or nothing"
     )]
     Line {
         /// Of which file.
@@ -39,7 +42,7 @@ pub enum TokensError {
 
 /// Who may look.
 #[derive(Debug, Clone, Default)]
-pub struct Tokens(Vec<(String, Digest)>);
+pub struct Tokens(Vec<(String, Digest, Role)>);
 
 impl Tokens {
     /// Those in this file.
@@ -50,18 +53,24 @@ impl Tokens {
         let text = fs::read_to_string(path).map_err(|source| TokensError::File { path: path.to_owned(), source })?;
         let meant = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
         let read = |line: &str| {
-            let (name, digest) = line.split_once(' ')?;
+            let (name, rest) = line.split_once(' ')?;
             let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
-            let digest = digest.trim().parse().ok()?;
-            named.then(|| (name.to_owned(), digest))
+            let mut words = rest.split_whitespace();
+            let digest = words.next()?.parse().ok()?;
+            let role = match (words.next(), words.next()) {
+                (None | Some("operator"), None) => Role::Operator,
+                (Some("reader"), None) => Role::Reader,
+                (Some(_) | None, Some(_) | None) => return None,
+            };
+            named.then(|| (name.to_owned(), digest, role))
         };
         let none = |n: usize| TokensError::Line { path: path.to_owned(), line: n + 1 };
         let all = meant.map(|(n, line)| read(line).ok_or_else(|| none(n))).collect::<Result<Vec<_>, _>>()?;
         if all.is_empty() { Err(TokensError::Nobody(path.to_owned())) } else { Ok(Self(all)) }
     }
 
-    /// Whose token stands in the header `Authorization`.
-    pub(super) fn whose(&self, header: &str) -> Option<&str> {
+    /// Whose token stands in the header `Authorization`, and what they are.
+    pub(super) fn whose(&self, header: &str) -> Option<(&str, Role)> {
         let (scheme, shown) = header.split_once(' ')?;
         let (name, token) = match scheme.to_ascii_lowercase().as_str() {
             "bearer" => (None, shown.trim().to_owned()),
@@ -75,8 +84,8 @@ impl Tokens {
         // Digests are compared, so how long it takes says nothing about a token.
         let digest = Digest::of(token.as_bytes());
         let known =
-            self.0.iter().find(|(known, hash)| *hash == digest && name.as_ref().is_none_or(|name| name == known));
-        known.map(|(name, _)| name.as_str())
+            self.0.iter().find(|(known, hash, _)| *hash == digest && name.as_ref().is_none_or(|name| name == known));
+        known.map(|(name, _, role)| (name.as_str(), *role))
     }
 }
 
@@ -105,10 +114,13 @@ mod tests {
     #[test]
     fn whoever_shows_a_token_is_who_it_was_made_for() {
         let ((token, line), (_, other)) = (made("ada").unwrap(), made("bob").unwrap());
-        let file = file(&format!("# who may look\n\n{line}\n{other}\n"));
+        let (third, fourth) = (made("eve").unwrap(), made("dan").unwrap());
+        let file = file(&format!("# who may look\n\n{line}\n{other}\n{} reader\n{}  operator \n", third.1, fourth.1));
         let tokens = Tokens::read(file.path()).unwrap();
         let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
-        let check = |header: &str, expect: Option<&str>| assert_eq!(tokens.whose(header), expect, "{header}");
+        let check = |header: &str, expect: Option<&str>| {
+            assert_eq!(tokens.whose(header).map(|(name, _)| name), expect, "{header}")
+        };
         check(&format!("Bearer {token}"), Some("ada"));
         check(&format!("bearer  {token} "), Some("ada"));
         check(&basic(&format!("ada:{token}")), Some("ada"));
@@ -118,14 +130,24 @@ mod tests {
         check(&format!("Digest {token}"), None);
         check("Basic %%%", None);
         check("", None);
+        let role = |token: &str| tokens.whose(&format!("Bearer {token}")).map(|(_, role)| role);
+        let expect = [Some(Role::Operator), Some(Role::Reader), Some(Role::Operator)];
+        assert_eq!([&token, &third.0, &fourth.0].map(|token| role(token)), expect);
     }
 
     #[test]
     fn a_list_that_is_none_lets_nobody_in() {
         let digest = "0".repeat(64);
-        for text in
-            ["ada\n", "ada 12\n", &format!(" {digest}\n"), &format!("a:b {digest}\n"), &format!("ok {digest}\nada x")]
-        {
+        let (more, other) = (format!("a {digest} reader x"), format!("a {digest} admin"));
+        for text in [
+            &more,
+            &other,
+            "ada\n",
+            "ada 12\n",
+            &format!(" {digest}\n"),
+            &format!("a:b {digest}\n"),
+            &format!("ok {digest}\nada x"),
+        ] {
             let file = file(text);
             assert!(matches!(Tokens::read(file.path()), Err(TokensError::Line { .. })), "{text:?}");
         }
