@@ -6,6 +6,7 @@ use crate::{
     asked::Asked,
     store::{
         Store, StoreError,
+        alerts::Alert,
         view::{
             Account, Control, Drifted, Exception, Filter, Happened, Moment, Of, Overview, Part, Place, Placed,
             Providing, Revision, Ring, Search,
@@ -29,6 +30,7 @@ pub(crate) enum Shown {
     Overview(Box<Front>),
     Accounts(Part<Account>),
     Account(Box<One>),
+    Alerts(Part<Alert>),
     NotReady(Part<NotReady>),
     Stacks(Part<Place>),
     Stack(Box<NamedStack>),
@@ -129,6 +131,7 @@ pub(crate) fn shown(store: &Store, asked: &Asked, moment: Moment) -> Result<Opti
             let happened = store.happened(&Of::Account(&id), None)?.rows;
             Shown::Account(Box::new(One { account, newest, happened }))
         }
+        ["alerts"] => Shown::Alerts(store.alerts(after)?),
         ["not-ready"] => Shown::NotReady(store.not_ready(after)?),
         ["stacks"] => Shown::Stacks(store.places(after)?),
         ["stacks", stack] => {

@@ -19,6 +19,7 @@ use fleet::{
 use jiff::Timestamp;
 use manifests::id::Digest;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+pub mod alerts;
 mod error;
 mod expect;
 mod picture;
@@ -39,7 +40,7 @@ use std::{
 const APPLICATION: u32 = 0x484f_4c44;
 
 /// What makes each version of the form out of the one before. What has shipped is never changed.
-const FORMS: [&str; 2] = [
+const FORMS: [&str; 3] = [
     "
     CREATE TABLE journal (
         n        INTEGER PRIMARY KEY CHECK (n > 0), -- from 1, without a gap
@@ -54,6 +55,7 @@ const FORMS: [&str; 2] = [
         BEGIN SELECT RAISE(ABORT, 'what was received is not deleted'); END;
 ",
     picture::FORM,
+    alerts::FORM,
 ];
 
 fn newest() -> u32 {
@@ -67,6 +69,8 @@ pub enum Access {
     Write(Option<u64>),
     /// To look at what is there, also while somebody else writes.
     Read,
+    /// To look, and to keep what people are told, beside a hub of the same process that writes the rest.
+    Alerts,
     /// To look at the journal alone, which is the same in every form.
     Journal,
 }
@@ -91,7 +95,7 @@ impl Store {
         let path = &itself(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
         let lock = match access {
             Access::Write(_) => Some(locked(path)?),
-            Access::Read | Access::Journal => None,
+            Access::Read | Access::Alerts | Access::Journal => None,
         };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut database = Connection::open_with_flags(path, flags).map_err(|error| unopened(path, error))?;
@@ -181,6 +185,8 @@ impl Store {
                 insert(&transaction, entry)?;
             }
         }
+        // What comes from another store is nobody's news.
+        transaction.execute("DELETE FROM noted WHERE name = 'looked'", [])?;
         transaction.commit()?;
         self.end = end;
         self.catch_up()
@@ -295,10 +301,16 @@ fn prepare(database: &mut Connection, path: &Path, access: Access) -> Result<(),
         return Err(StoreError::Newer { path: path.to_owned(), found, known });
     }
     match access {
-        Access::Read | Access::Journal if found == 0 => Err(StoreError::Foreign { path: path.to_owned() }),
+        Access::Read | Access::Alerts | Access::Journal if found == 0 => {
+            Err(StoreError::Foreign { path: path.to_owned() })
+        }
         // It is brought forward by whoever writes.
-        Access::Read if found < known => Err(StoreError::Older { path: path.to_owned(), found, known }),
+        Access::Read | Access::Alerts if found < known => {
+            Err(StoreError::Older { path: path.to_owned(), found, known })
+        }
         Access::Read | Access::Journal => Ok(database.pragma_update(None, "query_only", true)?),
+        // A commit that was answered for survives the machine.
+        Access::Alerts => Ok(database.pragma_update(None, "synchronous", "FULL")?),
         Access::Write(size) => writable(database, found, size),
     }
 }

@@ -8,6 +8,7 @@ mod pages;
 pub mod tokens;
 
 use crate::{
+    alerts,
     asked::{Asked, Form},
     data,
     reading::Health,
@@ -140,10 +141,11 @@ async fn any(State(hub): State<Arc<Hub>>, method: Method, uri: Uri, headers: Hea
     if asked.parts == ["index"] {
         asked.parts.clear();
     }
-    let (moment, health) = (hub.moment(), hub.health.borrow().clone());
+    let (moment, mut health) = (hub.moment(), hub.health.borrow().clone());
     let found = {
         let store = hub.store();
-        tag(&store, &health, moment.now).and_then(|tag| {
+        let told = alerts::trouble(&store, moment.now).map(|trouble| health.alerts = trouble);
+        told.and_then(|()| tag(&store, &health, moment.now)).and_then(|tag| {
             let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
             let same = known.is_some_and(|known| known.split(',').any(|known| known.trim() == tag));
             if same { Ok((tag, None)) } else { shown::shown(&store, &asked, moment).map(|shown| (tag, Some(shown))) }
@@ -165,9 +167,10 @@ async fn any(State(hub): State<Arc<Hub>>, method: Method, uri: Uri, headers: Hea
     response
 }
 
-/// What an answer changes with: the journal, the hub itself, and every ten seconds the time that is said on it.
+/// What an answer changes with: the journal, what was told, the hub itself, and every ten seconds the time that is said on it.
 fn tag(store: &Store, health: &Health, now: Timestamp) -> Result<String, StoreError> {
-    let told = serde_json::to_string(&(store.mark()?, store.listed()?, health, now.as_second() / 10));
+    let told =
+        serde_json::to_string(&(store.mark()?, store.listed()?, store.last_alert()?, health, now.as_second() / 10));
     Ok(format!("W/\"{}\"", Digest::of(told.unwrap_or_default().as_bytes()).short(16)))
 }
 
@@ -232,13 +235,13 @@ async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
     let (moment, health) = (hub.moment(), hub.health.borrow().clone());
     let read = {
         let store = hub.store();
-        store.overview(moment).and_then(|overview| Ok((overview, store.mark()?)))
+        store.overview(moment).and_then(|overview| Ok((overview, store.alert_counts()?, store.mark()?)))
     };
     match read {
         Err(error) => failed(&error),
-        Ok((overview, entries)) => {
+        Ok((overview, alerts, entries)) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            let text = data::metrics(&overview, &health, entries, moment.now);
+            let text = data::metrics(&overview, &alerts, (&health, entries), moment.now);
             ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response()
         }
     }

@@ -25,8 +25,9 @@ pub(super) struct Frame<'a> {
 }
 
 /// Every entry of the navigation: its address and its name.
-const PLACES: [(&str, &str); 9] = [
+const PLACES: [(&str, &str); 10] = [
     ("/", "Overview"),
+    ("/alerts", "Alerts"),
     ("/accounts", "Accounts"),
     ("/stacks", "Stacks"),
     ("/commits", "Commits"),
@@ -92,7 +93,7 @@ fn hub(health: &Health, now: Timestamp) -> Markup {
             None => { ", there is more to read" }
         }
         ". Senders are not proven."
-        @for trouble in health.trouble.iter().chain(&health.expected) {
+        @for trouble in health.trouble.iter().chain(&health.expected).chain(&health.alerts) {
             " " span.bad { (clean(trouble)) }
         }
     }

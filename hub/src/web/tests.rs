@@ -5,11 +5,16 @@ use crate::{
     ingest::tests::report,
     journal::tests::at,
     keep::Keep,
-    store::{Access, tests::plans},
+    store::{Access, alerts::Told, tests::plans},
 };
-use fleet::page::View;
+use fleet::{
+    alert::{Rules, look, message::Message},
+    page::View,
+};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     io::{Read, Write},
     net::TcpStream,
 };
@@ -126,11 +131,12 @@ fn clock() -> Timestamp {
 }
 
 /// Everything that there is.
-const ALL: [&str; 16] = [
+const ALL: [&str; 17] = [
     "/",
     "/accounts",
     "/accounts?state=failed&ring=",
     "/accounts/100000000000",
+    "/alerts",
     "/not-ready",
     "/stacks",
     "/stacks/alerts",
@@ -153,6 +159,7 @@ fn every_page_is_whole_and_names_what_it_is_about() {
         "100000000001",
         "100000000020",
         "AccessDenied on &lt;kms:PutKeyPolicy&gt;",
+        "nobody said whom to tell",
         "Nobody",
         "alerts",
         "3 × AccessDenied",
@@ -303,6 +310,37 @@ fn sums_are_told_to_whoever_measures() {
     for path in interface["paths"].as_object().unwrap().keys() {
         let path = path.replace("{account}", "100000000000").replace("{stack}", "alerts");
         served.get(&path.replace("{commit}", COMMIT).replace("{control}", "CIS-3.1"));
+    }
+}
+
+#[test]
+fn alerts_are_listed_and_what_no_route_takes_is_said() {
+    let served = Served::of(25);
+    let tag = |served: &Served| {
+        let (_, head, _) = served.ask("GET /alerts", "");
+        head.lines().find_map(|line| line.strip_prefix("etag: ").map(ToOwned::to_owned)).unwrap()
+    };
+    let before = tag(&served);
+    let mut beside = Store::open(&served._folder.path().join("hub.sqlite"), Access::Alerts).unwrap();
+    let moment = Moment { patience: Patience { late: SignedDuration::MAX, silent: SignedDuration::MAX }, now: clock() };
+    let (facts, none) = (beside.facts(moment).unwrap(), BTreeMap::new());
+    let rules = Rules { settle: SignedDuration::ZERO, ..Rules::default() };
+    let looked = look(&none, &facts, &BTreeMap::new(), (&rules, false), clock());
+    let messages = [("hook".to_owned(), Message::test("hook", "/", clock()))];
+    beside.tell(Told { looked: &looked, messages: &messages, notes: &[] }, clock()).unwrap();
+    beside.undelivered(1, "the endpoint answered <500>", clock()).unwrap();
+    let page = served.get("/alerts");
+    // Three accounts, and the message that is no report.
+    assert_eq!(page.matches("<b>open</b>").count(), 4, "{page}");
+    assert_eq!(page.matches("AccessDenied on &lt;kms:PutKeyPolicy&gt;").count(), 3, "{page}");
+    assert!(page.contains(
+        "the route `hook` does not take what it is told, 1 since 0.0 s ago: the endpoint answered &lt;500&gt;"
+    ));
+    assert_ne!(tag(&served), before);
+    assert_eq!(served.get("/alerts.csv").lines().count(), 5);
+    let text = served.get("/metrics");
+    for line in ["alerts_open{severity=\"error\"} 3", "alerts_open{severity=\"warning\"} 1", "alerts_undelivered 1"] {
+        assert!(text.contains(&format!("holdfast_{line}\n")), "{line} is missing in\n{text}");
     }
 }
 
