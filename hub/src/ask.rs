@@ -68,6 +68,7 @@ pub fn answer(
             Shown::Commit(rollout) => commit(rollout, moment.now, out)?,
             Shown::Accounts(_)
             | Shown::Account(_)
+            | Shown::Alerts(_)
             | Shown::NotReady(_)
             | Shown::Stacks(_)
             | Shown::Stack(_)
@@ -217,6 +218,7 @@ impl Question {
                 state.iter().fold(asked, |asked, state| asked.and("state", state))
             }
             Self::Account { id } => at(&["accounts", id]),
+            Self::Alerts => at(&["alerts"]),
             Self::Missing => at(&["not-ready"]),
             Self::Stack { stack: None } => at(&["stacks"]),
             Self::Stack { stack: Some(stack) } => at(&["stacks", stack]),
@@ -242,6 +244,7 @@ impl Question {
                 format!("a state `{}`, or how fresh is none of fresh, late, silent", state.join("`, `"))
             }
             Self::Status
+            | Self::Alerts
             | Self::Missing
             | Self::Stack { stack: None }
             | Self::Commit { commit: None }
@@ -301,6 +304,7 @@ mod tests {
             check("accounts --state failed", "100000000240  team-240  failed");
             check("accounts", "and more: `-o csv` and `-o json` have all of it");
             check("account 100000000010", "\"accountName\": \"team-10\"");
+            check("alerts", "none");
             check("missing", "none");
             check("stack", "audit   eu-central-1  audit     250 in-sync");
             check("stack alerts", "AccessDenied on <kms:PutKeyPolicy>");

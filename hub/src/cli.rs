@@ -16,6 +16,7 @@ Exit codes:
   3  the queue could not be read, or not to the end
   4  the store can't be used, or there is no room in it
   5  a journal is not what was received
+  6  what was to be tried out was not taken (`alerts --test`)
 
 Environment:
   AWS_…             credentials, profile, region and AWS_ENDPOINT_URL, as everywhere; the region in a queue's URL wins
@@ -64,6 +65,13 @@ pub enum Command {
     /// -o csv`.
     #[command(after_long_help = EXIT_CODES)]
     Fleet(Fleet),
+
+    /// Look through a file that says whom to tell, and try a route out.
+    ///
+    /// Prints what each route of the file is told, and where that goes; a slip has its place. With `--test ROUTE` that route is
+    /// told that this is a test.
+    #[command(after_long_help = EXIT_CODES)]
+    Alerts(Alerts),
 
     /// Make a token for somebody who is to see the pages, and the line that lets them.
     #[command(after_long_help = EXIT_CODES)]
@@ -169,6 +177,8 @@ pub enum Question {
         /// Twelve digits
         id: String,
     },
+    /// What people were told: what is open, worst first, then what is over
+    Alerts,
     /// Accounts that are expected and never spoke
     Missing,
     /// Stacks, or one over all accounts, worst first
@@ -198,6 +208,17 @@ pub enum Question {
     },
     /// What was refused
     Quarantine,
+}
+
+/// What to look through.
+#[derive(Debug, Args)]
+pub struct Alerts {
+    /// The file, as `holdfast-hub run --alerts` takes it
+    pub file: PathBuf,
+
+    /// Tell this route that this is a test
+    #[arg(long, value_name = "ROUTE")]
+    pub test: Option<String>,
 }
 
 /// What to verify.
@@ -238,6 +259,11 @@ pub struct Run {
     /// whoever is on this machine]
     #[arg(long, env = "HOLDFAST_HUB_TOKENS", value_name = "FILE")]
     pub tokens: Option<PathBuf>,
+
+    /// Whom to tell what is not well, and when it is well again: a file of `kind: Alerts`, which `holdfast-hub alerts FILE` looks
+    /// through [default: nobody]
+    #[arg(long, env = "HOLDFAST_HUB_ALERTS", value_name = "FILE")]
+    pub alerts: Option<PathBuf>,
 
     /// How people sign in (YAML): at which issuer of OpenID Connect, or at a load balancer, and who is reader or operator by which
     /// claim

@@ -5,7 +5,7 @@
 use crate::{
     reading::Health,
     shown::{Shown, spelled},
-    store::view::Overview,
+    store::{alerts::Counts, view::Overview},
 };
 use fleet::page::Senders;
 use jiff::Timestamp;
@@ -51,6 +51,9 @@ pub(crate) fn columns(shown: &Shown) -> Option<&'static [&'static str]> {
             "report",
             "agent",
         ],
+        Shown::Alerts(_) => {
+            &["id", "severity", "state", "account", "name", "ring", "since", "ended", "why", "commit", "quiet", "link"]
+        }
         Shown::NotReady(_) => &["account", "name"],
         Shown::Stacks(_) => &["stack", "region", "manifest", "states"],
         Shown::Stack(_) | Shown::Control(_) => &["account", "name", "region", "stack", "state", "since", "why"],
@@ -101,7 +104,12 @@ fn cell(value: &Value) -> String {
 }
 
 /// OpenMetrics 1.0. Nothing an account wrote is a label but its agent's version.
-pub(crate) fn metrics(overview: &Overview, health: &Health, entries: u64, now: Timestamp) -> String {
+pub(crate) fn metrics(
+    overview: &Overview,
+    alerts: &Counts,
+    (health, entries): (&Health, u64),
+    now: Timestamp,
+) -> String {
     let mut text = String::new();
     let mut gauge = |name: &str, help: &str, samples: &[(String, f64)]| {
         let _ = writeln!(text, "# TYPE holdfast_{name} gauge\n# HELP holdfast_{name} {help}");
@@ -146,6 +154,9 @@ pub(crate) fn metrics(overview: &Overview, health: &Health, entries: u64, now: T
         &each("version", overview.versions.clone().into_iter().collect()),
     );
     gauge("quarantine", "Messages in quarantine.", &one(overview.quarantine));
+    let open = alerts.open.iter().map(|(severity, n)| ((*severity).to_owned(), *n)).collect();
+    gauge("alerts_open", "Alerts that are open, by severity.", &each("severity", open));
+    gauge("alerts_undelivered", "Messages that wait for their route.", &one(alerts.undelivered));
     gauge("journal_entries", "Messages in the journal.", &one(entries));
     if let Some(lag) = health.lag {
         gauge(
@@ -209,6 +220,7 @@ pub(crate) fn interface() -> Value {
             "description": "Everything is read only. Each address is a page, and with `.json` or `.csv` the same for machines."},
         "paths": {
             "/index.json": get("The fleet in numbers, what stands worst, the newest commit", vec![], false),
+            "/alerts.json": get("What people were told: open alerts, worst first, then those that are over", vec![after()], true),
             "/accounts.json": get("Accounts, worst first", filters, true),
             "/accounts/{account}.json": get("An account and its newest report", vec![path("account", "twelve digits")], false),
             "/not-ready.json": get("Accounts that are expected and never spoke", vec![after()], true),

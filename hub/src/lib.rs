@@ -5,9 +5,11 @@
 //! the same transaction, a picture in tables; `fleet` says what of a report counts, and who is [`expected`] is held against it.
 //! [`reading`] says what is new, and [`show`] prints it. `asked` and `shown` are what there is to ask a store for; [`web`] shows it as
 //! pages, `data` for machines, [`ask`] in a terminal. [`carry`] takes a journal from one store to another.
+//! [`alerts`] tells people what is not well.
 //!
-//! What is deliberately not here: no way to make an agent do anything. And not here *yet*: retention, alerts.
+//! What is deliberately not here: no way to make an agent do anything. And not here *yet*: retention.
 
+pub mod alerts;
 pub mod ask;
 mod asked;
 pub mod cli;

@@ -1,11 +1,18 @@
 //! `holdfast-hub`: arguments, log, runtime, exit code.
 
 use clap::Parser;
-use fleet::{belief::Policy, page::Page, presence::Patience, quota::Quota};
+use fleet::{alert::message::Message, belief::Policy, page::Page, presence::Patience, quota::Quota};
 use hub::{
+    alerts::{
+        Last, Pauses, Teller,
+        routes::{Routes, RoutesError},
+        send::{SendError, Sender},
+    },
     ask::{AskError, answer},
     carry::{CarryError, export, import},
-    cli::{Arguments, Believing, Command, Fleet, Looking, Output, Replay, Run, Stored, Unproven, Verify, Watch},
+    cli::{
+        Alerts, Arguments, Believing, Command, Fleet, Looking, Output, Replay, Run, Stored, Unproven, Verify, Watch,
+    },
     clock,
     expected::{Expected, ExpectedError},
     journal::End,
@@ -63,6 +70,10 @@ enum HubError {
     Tokens(#[from] TokensError),
     #[error(transparent)]
     Guard(#[from] GuardError),
+    #[error(transparent)]
+    Routes(#[from] RoutesError),
+    #[error("the route was not told")]
+    Send(#[from] SendError),
     #[error("the output could not be written")]
     Output(#[from] io::Error),
 }
@@ -97,6 +108,7 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> Result<(), HubError> {
     match command {
         Command::Watch(watch) => run(watch, &mut Memory::default(), None),
+        Command::Alerts(alerts) => look_through(&alerts),
         Command::Token { name } => {
             let (token, line) = tokens::made(&name)?;
             Ok(writeln!(
@@ -104,13 +116,23 @@ fn execute(command: Command) -> Result<(), HubError> {
                 "the token, which is shown once: {token}\nthe line for --tokens:           {line}"
             )?)
         }
-        Command::Run(Run { watch, stored, listen, tokens, sign_in, audit, store_size }) => {
+        Command::Run(Run { watch, stored, listen, tokens, sign_in, audit, alerts, store_size }) => {
+            let routes = alerts.map(|file| Routes::read(&file)).transpose()?;
             let tokens = tokens.map(|file| Tokens::read(&file)).transpose()?;
             let sign_in = sign_in.map(|file| SignIn::read(&file)).transpose().map_err(GuardError::SignIn)?;
             let guard = Guard::open(tokens, sign_in, audit.as_deref())?;
             let mut store = Store::open(&stored.store, Access::Write(store_size))?;
-            let told = listen.map(|address| pages(address, &stored.store, &watch.looking, guard)).transpose()?;
-            run(watch, &mut store, told)
+            let (tell, health) = sync::watch::channel(Health::default());
+            if let Some(address) = listen {
+                pages(address, &stored.store, &watch.looking, guard, health.clone())?;
+            }
+            let teller = routes.map(|routes| teller(routes, &stored.store, &watch.looking, health)).transpose()?;
+            let ran = run(watch, &mut store, Some(tell));
+            // Nobody reads reports any more: what there is to tell is told once more, and that was all.
+            if let Some(teller) = teller {
+                drop(teller.join());
+            }
+            ran
         }
         Command::Replay(Replay { stored, looking, until, output }) => {
             let expected = expected(looking)?;
@@ -168,10 +190,12 @@ impl HubError {
                 | StoreError::Address(AddressError::Parse(_) | AddressError::Mode(_) | AddressError::Roots { .. }) => 2,
             },
             Self::Carry(CarryError::Text(_)) => 1,
+            Self::Send(_) => 6,
             Self::Expected(_)
             | Self::Tokens(_)
             | Self::Guard(_)
             | Self::Web(_)
+            | Self::Routes(_)
             | Self::Carry(CarryError::Input(_))
             | Self::Ask(AskError::Unknown(_) | AskError::NoList) => 2,
             Self::Carry(
@@ -194,6 +218,8 @@ impl HubError {
             | Self::Tokens(_)
             | Self::Guard(_)
             | Self::Web(_)
+            | Self::Routes(_)
+            | Self::Send(_)
             | Self::Ask(_) => false,
         }
     }
@@ -207,16 +233,16 @@ fn log() {
     tracing_subscriber::registry().with(wanted.unwrap_or_else(usual)).with(log).init();
 }
 
-/// Serves pages of a store beside everything else. Answers whom to tell how the hub is doing.
+/// Serves pages of a store beside everything else.
 fn pages(
     address: SocketAddr,
     store: &Place,
     looking: &Looking,
     guard: Guard,
-) -> Result<sync::watch::Sender<Health>, HubError> {
+    health: sync::watch::Receiver<Health>,
+) -> Result<(), HubError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let listener = runtime.block_on(web::listen(address, guard.is_set()))?;
-    let (tell, health) = sync::watch::channel(Health::default());
     let pages = Pages {
         store: Store::open(store, Access::Read)?,
         health,
@@ -230,7 +256,47 @@ fn pages(
             tracing::error!(%error, "pages are served no longer");
         }
     });
-    Ok(tell)
+    Ok(())
+}
+
+/// Tells people what is not well, beside everything else, until nobody tells it any more how the hub is doing.
+fn teller(
+    routes: Routes,
+    store: &Place,
+    looking: &Looking,
+    health: sync::watch::Receiver<Health>,
+) -> Result<std::thread::JoinHandle<()>, HubError> {
+    let patience = patience(looking);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let sender = runtime.block_on(Sender::new(routes.has_topics()))?;
+    let teller = Teller {
+        store: Store::open(store, Access::Alerts)?,
+        routes,
+        expected: Expected::of(looking.accounts.clone(), patience)?,
+        patience,
+        health,
+        clock: clock::now,
+        last: Last::default(),
+        pauses: Pauses::new(),
+    };
+    Ok(std::thread::spawn(move || runtime.block_on(teller.run(&sender))))
+}
+
+/// What a file says of whom to tell; and whether a route of it takes what it is told.
+fn look_through(Alerts { file, test }: &Alerts) -> Result<(), HubError> {
+    let routes = Routes::read(file)?;
+    let mut out = io::stdout().lock();
+    let Some(name) = test else {
+        return Ok(routes.says().iter().try_for_each(|line| writeln!(out, "{line}"))?);
+    };
+    let route = routes.named(file, name)?;
+    let now = clock::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let sender = Sender::new(routes.has_topics()).await?;
+        sender.send(&route.to, &Message::test(name, &format!("{}/alerts", routes.link), now), now).await
+    })?;
+    Ok(writeln!(out, "the route `{name}` took it")?)
 }
 
 /// Where the pages are. What is printed to standard output is for whoever reads news.

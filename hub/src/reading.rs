@@ -30,6 +30,8 @@ pub struct Health {
     pub trouble: Option<String>,
     /// Why the list of those who are expected is an older one.
     pub expected: Option<String>,
+    /// Why people are not told what there is to tell, at the moment.
+    pub alerts: Option<String>,
     /// Messages that made an account's newest report.
     pub newest: u64,
     /// Reports that came after a newer one.

@@ -239,7 +239,7 @@ impl<W: Write> Show<W> {
 
 /// The hub on itself.
 fn hub(health: &Health, now: Timestamp) -> String {
-    let Health { lag, caught_up, trouble: _, expected: _, newest, late, known, contested, refused } = health;
+    let Health { lag, caught_up, trouble: _, expected: _, alerts: _, newest, late, known, contested, refused } = health;
     let lag = match lag {
         None => "lag unknown".to_owned(),
         Some(lag) if lag.is_negative() => format!("lag unknown (a sender's clock is {} ahead)", span(lag.abs())),

@@ -6,6 +6,7 @@ use crate::{
     asked::Asked,
     store::{
         Store, StoreError,
+        alerts::Alert,
         view::{
             Account, Control, Drifted, Exception, Filter, Happened, Moment, Of, Overview, Part, Place, Placed,
             Providing, Revision, Ring, Search,
@@ -30,6 +31,7 @@ pub(crate) enum Shown {
     Overview(Box<Front>),
     Accounts(Part<Account>),
     Account(Box<One>),
+    Alerts(Part<Alert>),
     NotReady(Part<NotReady>),
     Stacks(Part<Place>),
     Stack(Box<NamedStack>),
@@ -133,6 +135,7 @@ pub(crate) fn shown(store: &Store, asked: &Asked, moment: Moment) -> Result<Opti
             let enrolled = store.key(&id)?;
             Shown::Account(Box::new(One { account, enrolled, newest, happened }))
         }
+        ["alerts"] => Shown::Alerts(store.alerts(after)?),
         ["not-ready"] => Shown::NotReady(store.not_ready(after)?),
         ["stacks"] => Shown::Stacks(store.places(after)?),
         ["stacks", stack] => {

@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use manifests::id::{AccountId, Digest};
 use std::{collections::BTreeMap, fs::File};
 
+pub mod alerts;
 mod error;
 mod expect;
 mod picture;
@@ -41,7 +42,7 @@ use sql::{Database, Row, Transaction, params};
 const APPLICATION: u32 = 0x484f_4c44;
 
 /// What makes each version of the form out of the one before. What has shipped is never changed.
-const FORMS: [&str; 3] = [
+const FORMS: [&str; 4] = [
     "
     CREATE TABLE journal (
         n        INTEGER PRIMARY KEY CHECK (n > 0), -- from 1, without a gap
@@ -57,6 +58,7 @@ const FORMS: [&str; 3] = [
 ",
     picture::FORM,
     picture::BELIEF,
+    alerts::FORM,
 ];
 
 fn newest() -> u32 {
@@ -70,6 +72,8 @@ pub enum Access {
     Write(Option<u64>),
     /// To look at what is there, also while somebody else writes.
     Read,
+    /// To look, and to keep what people are told, beside a hub of the same process that writes the rest.
+    Alerts,
     /// To look at the journal alone, which is the same in every form.
     Journal,
 }
@@ -185,6 +189,8 @@ impl Store {
                 picture.read(entry)?;
             }
         }
+        // What comes from another store is nobody's news.
+        transaction.execute("DELETE FROM noted WHERE name = 'looked'", params![])?;
         let known = picture.end(end.entries)?;
         transaction.commit()?;
         (self.end, self.known) = (end, known.kept(end));

@@ -9,6 +9,7 @@ mod html;
 mod pages;
 
 use crate::{
+    alerts,
     asked::{Asked, Form},
     data,
     reading::Health,
@@ -149,10 +150,17 @@ async fn any(
     if asked.parts == ["index"] {
         asked.parts.clear();
     }
-    let (moment, health, exit) = (hub.moment(), hub.health.borrow().clone(), hub.guard.exit(&who));
+    let (moment, mut health, exit) = (hub.moment(), hub.health.borrow().clone(), hub.guard.exit(&who));
     let looker = guard::pages::looker(&who, exit.as_deref());
-    let senders = match hub.store().senders() {
-        Ok(senders) => senders,
+    let known = {
+        let store = hub.store();
+        store.senders().and_then(|senders| Ok((senders, alerts::trouble(&store, moment.now)?)))
+    };
+    let senders = match known {
+        Ok((senders, trouble)) => {
+            health.alerts = trouble;
+            senders
+        }
         Err(error) => return failed(&error),
     };
     let frame = Frame { health: &health, senders, now: moment.now, asked: &asked, looker };
@@ -186,10 +194,10 @@ async fn any(
     response
 }
 
-/// What an answer changes with: the journal, the hub itself, who looks, and every ten seconds the time that is said on it.
+/// What an answer changes with: the journal, what was told, the hub itself, who looks, and every ten seconds the time that is said on it.
 fn tag(store: &Store, frame: &Frame<'_>) -> Result<String, StoreError> {
     let Frame { health, now, looker, asked: _, senders: _ } = frame;
-    let told = (store.mark()?, store.listed()?, health, now.as_second() / 10, looker);
+    let told = (store.mark()?, store.listed()?, store.last_alert()?, health, now.as_second() / 10, looker);
     let told = serde_json::to_string(&told).unwrap_or_default();
     Ok(format!("W/\"{}\"", Digest::of(told.as_bytes()).short(16)))
 }
@@ -253,13 +261,13 @@ async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
     let (moment, health) = (hub.moment(), hub.health.borrow().clone());
     let read = {
         let store = hub.store();
-        store.overview(moment).and_then(|overview| Ok((overview, store.mark()?)))
+        store.overview(moment).and_then(|overview| Ok((overview, store.alert_counts()?, store.mark()?)))
     };
     match read {
         Err(error) => failed(&error),
-        Ok((overview, entries)) => {
+        Ok((overview, alerts, entries)) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            let text = data::metrics(&overview, &health, entries, moment.now);
+            let text = data::metrics(&overview, &alerts, (&health, entries), moment.now);
             ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response()
         }
     }

@@ -20,6 +20,7 @@ pub mod parse;
 pub mod guardrails;
 pub mod window;
 pub mod pattern;
+pub mod document;
 mod yaml;
 mod written;
 mod typed;

@@ -140,7 +140,7 @@ pub fn parse(files: &[File<'_>], tree: &impl Tree) -> Repository {
 enum Subject {
     Stack,
     Accounts,
-    /// An approval, a preview, who may sign, or guardrails that lie in the wrong place: nobody's stacks.
+    /// An approval, a preview, who may sign, or guardrails or alerts that lie in the wrong place: nobody's stacks.
     Beside,
     /// It may be about accounts, so nobody knows whose labels it takes along.
     Unknown,
@@ -151,7 +151,7 @@ impl Subject {
         match kind {
             Some("Stack") => Self::Stack,
             Some("Fleet" | "Accounts") => Self::Accounts,
-            Some("Approval" | "Guardrails" | "Preview" | "Trust" | "PathApproval") => Self::Beside,
+            Some("Approval" | "Guardrails" | "Alerts" | "Preview" | "Trust" | "PathApproval") => Self::Beside,
             // A slip in the word: only a Stack has a template.
             _ if document.text.lines().any(|line| line.trim_start().starts_with("template:")) => Self::Stack,
             _ => Self::Unknown,
@@ -286,6 +286,10 @@ impl<'t, T: Tree> Reading<'t, T> {
                 let fault = Fault::new(place(root, "kind"), "an account's guardrails are not read from the repository");
                 findings
                     .fault(fault.hint("put them into the account: `holdfast help` says where, under `--guardrails`"));
+            }
+            Some("Alerts") => {
+                let fault = Fault::new(place(root, "kind"), "whom a hub tells is not read from the repository");
+                findings.fault(fault.hint("keep it where the hub runs: `holdfast-hub run --alerts FILE`"));
             }
             Some("Preview") => findings.refuse(place(root, "kind"), "`kind: Preview` is not supported by this version"),
             Some(kind) => {

@@ -15,11 +15,13 @@ use std::{cell::RefCell, fmt, marker::PhantomData};
 
 /// A value with the place where it stands. Only this module's deserializer can make one.
 #[derive(Debug, Clone)]
-pub(crate) struct At<T> {
-    pub(crate) at: Mark,
+pub struct At<T> {
+    /// Where.
+    pub at: Mark,
     /// Whether a text stood in quotes.
-    pub(crate) quoted: bool,
-    pub(crate) value: T,
+    pub quoted: bool,
+    /// What.
+    pub value: T,
 }
 
 /// Where a thing is written does not make it another thing.
@@ -52,7 +54,7 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(root: &Node<'_>, faults: &mut V
 }
 
 /// The one of `known` that somebody most likely meant, or else all of them.
-pub(crate) fn nearest(word: &str, known: &[&str]) -> String {
+pub fn nearest(word: &str, known: &[&str]) -> String {
     let similar =
         |candidate: &&&str| strsim::damerau_levenshtein(&brief(word).to_lowercase(), &candidate.to_lowercase());
     let best = known.iter().min_by_key(similar).filter(|best| similar(best) <= best.len().div_ceil(3));

@@ -32,25 +32,33 @@ const TABS: [ErrorKind; 5] = [
 
 /// A place in a file. Lines and columns from 1; 0 is "not known".
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Mark {
-    pub(crate) line: u32,
-    pub(crate) column: u32,
+pub struct Mark {
+    /// The line.
+    pub line: u32,
+    /// The column.
+    pub column: u32,
 }
 
 /// What is wrong at a place: a sentence without a full stop, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub(crate) at: Mark,
-    pub(crate) message: String,
-    pub(crate) hint: Option<String>,
+pub struct Fault {
+    /// The place.
+    pub at: Mark,
+    /// What is wrong there.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
 }
 
 impl Fault {
-    pub(crate) fn new(at: Mark, message: impl Into<String>) -> Self {
+    /// One at this place.
+    pub fn new(at: Mark, message: impl Into<String>) -> Self {
         Self { at, message: message.into(), hint: None }
     }
 
-    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+    /// The same with what to do about it.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 }

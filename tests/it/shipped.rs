@@ -2,6 +2,7 @@
 
 mod accept;
 mod adopt;
+mod alerts;
 mod artifacts;
 mod convergence;
 mod daemon;

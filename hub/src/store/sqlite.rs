@@ -17,7 +17,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<(Database, Option<File
     let path = &itself(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
     let lock = match access {
         Access::Write(_) => Some(locked(path)?),
-        Access::Read | Access::Journal => None,
+        Access::Read | Access::Alerts | Access::Journal => None,
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut database = Connection::open_with_flags(path, flags).map_err(|error| unopened(path, error))?;
@@ -81,10 +81,14 @@ fn prepare(database: &mut Connection, path: &Path, access: Access) -> Result<(),
         return Err(StoreError::Newer { place: path.into(), found, known });
     }
     match access {
-        Access::Read | Access::Journal if found == 0 => Err(StoreError::Foreign { place: path.into() }),
+        Access::Read | Access::Alerts | Access::Journal if found == 0 => {
+            Err(StoreError::Foreign { place: path.into() })
+        }
         // It is brought forward by whoever writes.
-        Access::Read if found < known => Err(StoreError::Older { place: path.into(), found, known }),
+        Access::Read | Access::Alerts if found < known => Err(StoreError::Older { place: path.into(), found, known }),
         Access::Read | Access::Journal => Ok(database.pragma_update(None, "query_only", true)?),
+        // A commit that was answered for survives the machine.
+        Access::Alerts => Ok(database.pragma_update(None, "synchronous", "FULL")?),
         Access::Write(size) => writable(database, found, size),
     }
 }

@@ -189,7 +189,7 @@ fn account_of(row: &Row<'_>, moment: Moment) -> Result<Account, StoreError> {
 }
 
 /// Twelve digits.
-fn id(number: i64) -> AccountId {
+pub(super) fn id(number: i64) -> AccountId {
     format!("{number:012}").parse().unwrap_or_else(|_| "000000000000".parse().expect("twelve digits are an account"))
 }
 
@@ -251,13 +251,13 @@ fn ranks() -> impl Iterator<Item = i64> {
 }
 
 /// Where a list goes on, as text: three numbers.
-fn cursor(text: &str) -> Option<(i64, i64, i64)> {
+pub(super) fn cursor(text: &str) -> Option<(i64, i64, i64)> {
     let mut numbers = text.splitn(3, '.').map(|part| part.parse().ok());
     Some((numbers.next()??, numbers.next()??, numbers.next()??))
 }
 
 /// As many rows as are shown, and where the next begin.
-fn part<T>(mut rows: Vec<T>, most: usize, cursor: impl FnOnce(&T) -> String) -> Part<T> {
+pub(super) fn part<T>(mut rows: Vec<T>, most: usize, cursor: impl FnOnce(&T) -> String) -> Part<T> {
     let more = rows.len() > most;
     rows.truncate(most);
     let next = rows.last().filter(|_| more).map(cursor);

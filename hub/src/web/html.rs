@@ -43,8 +43,9 @@ pub(super) struct Looker<'a> {
 }
 
 /// Every entry of the navigation: its address and its name. Operators see the last two.
-const PLACES: [(&str, &str); 10] = [
+const PLACES: [(&str, &str); 11] = [
     ("/", "Overview"),
+    ("/alerts", "Alerts"),
     ("/accounts", "Accounts"),
     ("/stacks", "Stacks"),
     ("/commits", "Commits"),
@@ -168,7 +169,7 @@ fn hub(health: &Health, senders: Senders, now: Timestamp) -> Markup {
                 a href="/accounts?unproven=1" { (grouped(unproven)) " of " (grouped(proven + unproven)) " senders are not proven." }
             }
         }
-        @for trouble in health.trouble.iter().chain(&health.expected) {
+        @for trouble in health.trouble.iter().chain(&health.expected).chain(&health.alerts) {
             " " span.bad { (clean(trouble)) }
         }
     }

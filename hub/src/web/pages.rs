@@ -3,6 +3,7 @@
 //! Not here: what they are made of ([`super::html`]), and where the values come from ([`crate::shown`]).
 
 mod account;
+mod alerts;
 mod commit;
 
 use super::html::{account, bar, commit, days, grouped, legend, percent, said, stack, state, time};
@@ -27,6 +28,7 @@ pub(super) fn page(shown: &Shown, asked: &Asked, now: Timestamp) -> (String, Mar
         Shown::Overview(front) => overview(front, now),
         Shown::Accounts(part) => ("Accounts".into(), accounts(part, asked, now)),
         Shown::Account(one) => (format!("Account {}", one.account.account), account::page(one, now)),
+        Shown::Alerts(part) => ("Alerts".into(), alerts::list(part, asked, now)),
         Shown::NotReady(part) => ("Not ready".into(), not_ready(part, asked)),
         Shown::Stacks(part) => ("Stacks".into(), stacks(part, asked)),
         Shown::Stack(named) => (format!("Stack {}", named.stack), one_stack(named, asked, now)),

@@ -7,16 +7,22 @@ use crate::{
     keep::Keep,
     store::{
         Access,
+        alerts::Told,
         tests::{
             plans,
             spot::{Spot, on_each},
         },
     },
 };
-use fleet::page::View;
+use fleet::{
+    alert::{Rules, look, message::Message},
+    page::View,
+};
+use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     io::{Read, Write},
     net::TcpStream,
 };
@@ -123,11 +129,12 @@ fn clock() -> Timestamp {
 }
 
 /// Everything that there is.
-const ALL: [&str; 16] = [
+const ALL: [&str; 17] = [
     "/",
     "/accounts",
     "/accounts?state=failed&ring=",
     "/accounts/100000000000",
+    "/alerts",
     "/not-ready",
     "/stacks",
     "/stacks/alerts",
@@ -151,6 +158,7 @@ fn every_page_is_whole_and_names_what_it_is_about() {
             "100000000001",
             "100000000020",
             "AccessDenied on &lt;kms:PutKeyPolicy&gt;",
+            "nobody said whom to tell",
             "Nobody",
             "alerts",
             "3 × AccessDenied",
@@ -325,6 +333,41 @@ fn sums_are_told_to_whoever_measures() {
 }
 
 #[test]
+fn alerts_are_listed_and_what_no_route_takes_is_said() {
+    on_each(|spot| {
+        let served = Served::of(spot, 25);
+        let tag = |served: &Served| {
+            let (_, head, _) = served.ask("GET /alerts", "");
+            head.lines().find_map(|line| line.strip_prefix("etag: ").map(ToOwned::to_owned)).unwrap()
+        };
+        let before = tag(&served);
+        let mut beside = Store::open(spot.place("store"), Access::Alerts).unwrap();
+        let moment =
+            Moment { patience: Patience { late: SignedDuration::MAX, silent: SignedDuration::MAX }, now: clock() };
+        let (facts, none) = (beside.facts(moment).unwrap(), BTreeMap::new());
+        let rules = Rules { settle: SignedDuration::ZERO, ..Rules::default() };
+        let looked = look(&none, &facts, &BTreeMap::new(), (&rules, false), clock());
+        let messages = [("hook".to_owned(), Message::test("hook", "/", clock()))];
+        beside.tell(Told { looked: &looked, messages: &messages, notes: &[] }, clock()).unwrap();
+        beside.undelivered(1, "the endpoint answered <500>", clock()).unwrap();
+        let page = served.get("/alerts");
+        // Three accounts, and the message that is no report.
+        assert_eq!(page.matches("<b>open</b>").count(), 4, "{page}");
+        assert_eq!(page.matches("AccessDenied on &lt;kms:PutKeyPolicy&gt;").count(), 3, "{page}");
+        assert!(page.contains(
+            "the route `hook` does not take what it is told, 1 since 0.0 s ago: the endpoint answered &lt;500&gt;"
+        ));
+        assert_ne!(tag(&served), before);
+        assert_eq!(served.get("/alerts.csv").lines().count(), 5);
+        let text = served.get("/metrics");
+        for line in ["alerts_open{severity=\"error\"} 3", "alerts_open{severity=\"warning\"} 1", "alerts_undelivered 1"]
+        {
+            assert!(text.contains(&format!("holdfast_{line}\n")), "{line} is missing in\n{text}");
+        }
+    });
+}
+
+#[test]
 fn whoever_has_no_token_sees_nothing_where_one_is_asked_for() {
     on_each(|spot| {
         let (folder, (token, line)) = (tempfile::tempdir().unwrap(), guard::tokens::made("ada").unwrap());
@@ -394,7 +437,7 @@ fn a_first_page_is_light_and_no_page_reads_a_whole_table() {
         let weight = page.len() + include_str!("style.css").len() + include_str!("live.js").len();
         assert!(weight <= 40_000, "{weight} bytes");
         let moment = Moment { patience: Patience::default(), now: clock() };
-        let scans = plans(&served.store, |store| {
+        let scans = plans(&served.store, 31, |store| {
             for path in ALL {
                 let (path, query) = path.split_once('?').unwrap_or((path, ""));
                 shown::shown(store, &Asked::of(path, query), moment).unwrap().unwrap();

@@ -25,7 +25,7 @@ pub(in crate::store) fn open(place: &Place, access: Access) -> Result<Database, 
     if let Access::Write(Some(_)) = access {
         return Err(StoreError::Unbounded);
     }
-    let postgres = Postgres::connect(place.clone(), !matches!(access, Access::Write(_)))?;
+    let postgres = Postgres::connect(place.clone(), matches!(access, Access::Read | Access::Journal))?;
     let database = Database::Postgres(Box::new(postgres));
     let text = |sql| database.row(sql, params![], |row| row.get::<String>(0)).map(Option::unwrap_or_default);
     let encoding = text("SELECT current_setting('server_encoding')")?;
@@ -36,12 +36,14 @@ pub(in crate::store) fn open(place: &Place, access: Access) -> Result<Database, 
     let (found, known) = (found(postgres)?, newest());
     match (access, found) {
         (_, Some(found)) if found > known => return Err(StoreError::Newer { place: place.clone(), found, known }),
-        (Access::Read | Access::Journal, None) => return Err(StoreError::Foreign { place: place.clone() }),
-        (Access::Read, Some(found)) if found < known => {
+        (Access::Read | Access::Alerts | Access::Journal, None) => {
+            return Err(StoreError::Foreign { place: place.clone() });
+        }
+        (Access::Read | Access::Alerts, Some(found)) if found < known => {
             return Err(StoreError::Older { place: place.clone(), found, known });
         }
         (Access::Write(_), found) if found.is_none_or(|found| found < known) => bring(postgres)?,
-        (Access::Read | Access::Journal | Access::Write(_), _) => {}
+        (Access::Read | Access::Alerts | Access::Journal | Access::Write(_), _) => {}
     }
     Ok(database)
 }
