@@ -118,6 +118,10 @@ fn bare(body: &str) -> Result<Cow<'_, str>, Unreadable> {
         #[serde(rename = "Message", borrow)]
         message: Option<Cow<'m, str>>,
     }
+    // What SNS puts round a message has this, and few messages do.
+    if !body.contains("\"Type\"") {
+        return Ok(body.into());
+    }
     let outer: Outer<'_> = serde_json::from_str(body).map_err(report::ReadError::Json)?;
     match (outer.kind.as_deref(), outer.message) {
         (None, _) => Ok(body.into()),

@@ -310,6 +310,7 @@ fn scans(sql: &str, node: &serde_json::Value, tell: &mut impl FnMut(String)) {
         "quarantine_received",
         "incident_open",
         "incident_worst",
+        "incident_ended",
         "account_unexpected",
         "outbox_waiting",
     ];
