@@ -10,7 +10,7 @@ use manifests::{
 };
 use std::cell::{Cell, RefCell};
 
-const HUB: &str = "arn:aws:sns:eu-central-1:999999999999:reports";
+pub(crate) const HUB: &str = "arn:aws:sns:eu-central-1:999999999999:reports";
 
 /// The time of every request here; the hub's clock stands a second later.
 const THEN: &str = "20260501T120000Z";
@@ -39,18 +39,23 @@ impl Sts for &Known {
 }
 
 /// A report of 111111111111 as its agent would send it: with this key, enrolled by that access key id at that time.
-pub(crate) fn sent(sequence: u64, (hub, key): (&str, u8), (id, time): (&str, &str)) -> String {
-    let (event, key) = (report(sequence, "in-sync").to_string(), SigningKey::from_bytes(&[key; 32]));
+fn sent(sequence: u64, (hub, key): (&str, u8), enrolment: (&str, &str)) -> String {
+    sealed(&report(sequence, "in-sync").to_string(), (hub, key), enrolment)
+}
+
+/// An event as its agent would send it.
+pub(crate) fn sealed(event: &str, (hub, key): (&str, u8), (id, time): (&str, &str)) -> String {
+    let key = SigningKey::from_bytes(&[key; 32]);
     let proof = Proof {
         hub: hub.into(),
         key: Key(Digest(key.verifying_key().to_bytes())),
-        signature: Signature(key.sign(&signed(hub, &event)).to_bytes()),
+        signature: Signature(key.sign(&signed(hub, event)).to_bytes()),
         at: time.into(),
         id: id.into(),
         session: None,
         enrolment: Digest([0; 32]),
     };
-    joined(&event, &proof).unwrap()
+    joined(event, &proof).unwrap()
 }
 
 fn policy(unproven: Unproven) -> Policy {
@@ -96,7 +101,7 @@ fn a_key_is_proven_once_and_every_report_by_itself() {
 fn what_was_changed_or_signed_by_another_key_is_refused() {
     let send = |sequence, key| sent(sequence, (HUB, key), ("111111111111/agent", THEN));
     let forged = send(2, 1).replace("in-sync", "healed!");
-    let other = send(3, 2).replace(&key_of(2), &key_of(1));
+    let other = send(3, 2).replace(&key(2).to_string(), &key(1).to_string());
     let elsewhere = send(4, 1).replace(":reports\"", ":reporte\"");
     let batches = [&[send(1, 1)][..], &[forged, other, elsewhere], &[send(5, 2)]];
     let expect = ["newest", "its signature is not", "its signature is not", "its signature is not", "another key"];
@@ -104,8 +109,8 @@ fn what_was_changed_or_signed_by_another_key_is_refused() {
     check(&Known::default(), &[], &batches, &expect);
 }
 
-fn key_of(seed: u8) -> String {
-    Digest(SigningKey::from_bytes(&[seed; 32]).verifying_key().to_bytes()).to_string()
+pub(crate) fn key(seed: u8) -> Key {
+    Key(Digest(SigningKey::from_bytes(&[seed; 32]).verifying_key().to_bytes()))
 }
 
 #[test]

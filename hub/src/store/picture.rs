@@ -182,6 +182,7 @@ impl<'t> Picture<'t> {
         let since = before.as_ref().filter(|before| before.state == state).map_or(ms(made), |it| it.since);
         let row = Account {
             standing: standing.clone(),
+            proven: standing.proven,
             n,
             state,
             since,
@@ -235,7 +236,7 @@ impl<'t> Picture<'t> {
     fn count(&mut self, row: &Account, by: i64) {
         let unexpected = i64::from(row.unexpected);
         self.sum("version", &row.version, 0, by);
-        self.sum("proven", "", i64::from(row.standing.proven), by);
+        self.sum("proven", "", i64::from(row.proven), by);
         for (key, n) in [
             ("accounts", 1),
             ("accountsGood", u64::from(row.share.good)),

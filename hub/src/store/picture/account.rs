@@ -11,6 +11,8 @@ use manifests::report::Event;
 /// What the tables say of an account.
 pub(super) struct Account {
     pub(super) standing: Standing,
+    /// Whether the report that the row shows has proven whose it is: its standing may be another one's by now.
+    pub(super) proven: bool,
     pub(super) n: i64,
     pub(super) state: i64,
     pub(super) since: i64,
@@ -48,6 +50,7 @@ impl Picture<'_> {
                 compared: count(17)?,
             };
             Ok(Account {
+                proven: standing.proven,
                 standing,
                 n: row.get(5)?,
                 state: row.get(6)?,
