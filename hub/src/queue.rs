@@ -1,4 +1,5 @@
-//! The SQS queue, as the hub uses it: a long poll, and a delete. Retries are the SDK's.
+//! The SQS queue, as the hub uses it: a long poll, and a delete; where there is more than one answer holds, several at once. Retries
+//! are the SDK's.
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_sqs::{
@@ -6,6 +7,7 @@ use aws_sdk_sqs::{
     error::{ProvideErrorMetadata, SdkError},
     types::DeleteMessageBatchRequestEntry,
 };
+use futures_util::future::join_all;
 use std::{error::Error, time::Duration};
 
 /// Where messages come from. SQS in the program, a list in the tests.
@@ -70,7 +72,29 @@ impl Inbox for Queue {
     async fn receive(&self, wait: Duration) -> Result<Vec<Message>, QueueError> {
         // Never 0: that is a short poll, which asks some of SQS's servers and may miss what lies on the others.
         let wait = i32::try_from(wait.min(Self::LONGEST_POLL).as_secs()).unwrap_or(1).max(1);
-        let request = self.client.receive_message().queue_url(&self.url).max_number_of_messages(10);
+        let mut all = self.some(wait).await?;
+        if all.len() == MOST {
+            // What these miss, the next poll finds; and what they could not do, it says.
+            let more = join_all((1..AT_ONCE).map(|_| self.some(0))).await;
+            all.extend(more.into_iter().flatten().flatten());
+        }
+        Ok(all)
+    }
+
+    async fn delete(&self, messages: &[Message]) -> Result<(), QueueError> {
+        join_all(messages.chunks(MOST).map(|some| self.delete_some(some))).await.into_iter().collect()
+    }
+}
+
+/// As many messages as SQS gives, or takes, at once.
+const MOST: usize = 10;
+
+/// How many answers are read at once while there is more: one write to the disk keeps them all.
+const AT_ONCE: usize = 4;
+
+impl Queue {
+    async fn some(&self, wait: i32) -> Result<Vec<Message>, QueueError> {
+        let request = self.client.receive_message().queue_url(&self.url).max_number_of_messages(MOST as i32);
         let answer =
             request.wait_time_seconds(wait).send().await.map_err(|error| failed("sqs:ReceiveMessage", &error))?;
         let message = |message: aws_sdk_sqs::types::Message| Message {
@@ -80,7 +104,7 @@ impl Inbox for Queue {
         Ok(answer.messages.unwrap_or_default().into_iter().map(message).collect())
     }
 
-    async fn delete(&self, messages: &[Message]) -> Result<(), QueueError> {
+    async fn delete_some(&self, messages: &[Message]) -> Result<(), QueueError> {
         const CALL: &str = "sqs:DeleteMessage";
         let entry = |(n, message): (usize, &Message)| {
             let entry = DeleteMessageBatchRequestEntry::builder().id(n.to_string()).receipt_handle(&message.receipt);
