@@ -71,6 +71,8 @@ pub(crate) struct Reading {
     pub(crate) shown: bool,
     /// Why some of what came last waits on the queue.
     pub(crate) waiting: Option<String>,
+    /// Whether nothing of it was kept.
+    pub(crate) stuck: bool,
     /// How fresh the accounts were in it.
     pub(crate) freshness: BTreeMap<Freshness, u64>,
 }

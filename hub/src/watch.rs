@@ -64,6 +64,7 @@ impl Reading {
         }
         let read = messages.iter().map(|message| Message::read(message.as_ref())).collect();
         let Sifted { kept, waiting, why } = registrar.sift(read, keep, at).await.map_err(WatchError::Store)?;
+        self.stuck = kept.is_empty() && !waiting.is_empty();
         let heard = keep.hear(kept, at).map_err(WatchError::Store)?;
         for news in self.take(heard, at) {
             show.news(&news)?;
@@ -186,6 +187,11 @@ pub async fn watch(
             Ok(()) => {}
         }
         (answered, failure) = (true, None);
+        if until == Until::Dry && reading.stuck {
+            // It would come again and again.
+            failure = reading.waiting.take().map(WatchError::Sts);
+            break;
+        }
         if reading.health.caught_up.is_some() {
             if until == Until::Dry {
                 failure = reading.waiting.take().map(WatchError::Sts);
