@@ -18,7 +18,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use jiff::Timestamp;
 use manifests::{
     id::Digest,
-    report::proof::{Key, Proof, Request, Signature, joined, signed},
+    report::proof::{Key, Proof, Request, Signature, joined},
 };
 use std::{
     cell::OnceCell,
@@ -109,15 +109,17 @@ impl Seal {
         let request = Request::new(&self.topic, &public, &at, session.as_deref());
         let request = request.ok_or_else(|| none("the topic is none of a region whose STS could be asked"))?;
         let enrolment = enrolment(&request, credentials.secret_access_key(), now);
-        Ok(Proof {
-            signature: Signature(key.sign(&signed(&self.topic, event)).to_bytes()),
+        let mut proof = Proof {
+            signature: Signature([0; 64]),
             hub: self.topic.clone(),
             key: public,
             at,
             id: credentials.access_key_id().to_owned(),
             session,
             enrolment: enrolment.ok_or_else(|| none("the request to STS can't be signed"))?,
-        })
+        };
+        proof.signature = Signature(key.sign(&proof.signed(event)).to_bytes());
+        Ok(proof)
     }
 }
 

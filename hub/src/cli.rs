@@ -77,6 +77,7 @@ pub enum Command {
     #[command(after_long_help = EXIT_CODES)]
     Token {
         /// Whose
+        #[arg(value_parser = named)]
         name: String,
     },
 
@@ -335,7 +336,8 @@ pub struct Believing {
     #[arg(long = "agent-role", env = "HOLDFAST_HUB_AGENT_ROLE", value_name = "NAME", value_delimiter = ',')]
     pub agent_roles: Vec<String>,
 
-    /// How many reports of one account are kept in a minute, in the long run; of more, their number. 0: all of them
+    /// How many reports of one account are kept of those it sent in a minute; of more, the newest and their number. 0: all of
+    /// them
     #[arg(long, env = "HOLDFAST_HUB_QUOTA", value_name = "N", default_value_t = 60)]
     pub quota: u32,
 }
@@ -347,6 +349,15 @@ pub enum Unproven {
     Allow,
     /// They go into quarantine.
     Refuse,
+}
+
+/// A name as it can stand in a list of tokens.
+fn named(text: &str) -> Result<String, String> {
+    let is_name = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    let is_name = is_name && !text.starts_with('#');
+    is_name
+        .then(|| text.to_owned())
+        .ok_or_else(|| "it is letters, digits and signs, no blank, no colon, and no `#` at its beginning".into())
 }
 
 /// A topic of a region whose STS can be asked.

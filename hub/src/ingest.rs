@@ -4,6 +4,7 @@
 //! Deliberately not here: whose key that is ([`crate::registrar`]), and whether it suffices (`fleet::belief`).
 
 use ed25519_dalek::VerifyingKey;
+use jiff::Timestamp;
 use manifests::report::{
     self, Event, MAX_MESSAGE, Report,
     proof::{self, Proof},
@@ -16,6 +17,8 @@ use std::borrow::Cow;
 pub struct Message<'m> {
     /// Its text, as it was received.
     pub body: &'m str,
+    /// When it was sent, by the queue's clock; `None` where nobody says.
+    pub sent: Option<Timestamp>,
     /// What it says.
     pub said: Result<Said, Unreadable>,
 }
@@ -32,7 +35,7 @@ pub struct Said {
 impl<'m> Message<'m> {
     /// Reads it.
     pub fn read(body: &'m str) -> Self {
-        Self { body, said: read(body) }
+        Self { body, sent: None, said: read(body) }
     }
 }
 
@@ -102,7 +105,7 @@ pub fn event(body: &str) -> Result<Event, Unreadable> {
 fn is_good(event: &str, proof: &Proof) -> bool {
     let key = VerifyingKey::from_bytes(&proof.key.0.0);
     let signature = ed25519_dalek::Signature::from_bytes(&proof.signature.0);
-    key.is_ok_and(|key| key.verify_strict(&proof::signed(&proof.hub, event), &signature).is_ok())
+    key.is_ok_and(|key| key.verify_strict(&proof.signed(event), &signature).is_ok())
 }
 
 /// The message itself: bare, or in the envelope that SNS puts round it without raw delivery.

@@ -110,7 +110,7 @@ impl Memory {
     }
 
     /// Takes one message in.
-    fn take(&mut self, Message { body, said }: Message<'_>, received: Timestamp) -> Heard {
+    fn take(&mut self, Message { body, said, sent: _ }: Message<'_>, received: Timestamp) -> Heard {
         let fleet = std::mem::take(&mut self.fleet);
         match said {
             Ok(Said { event, proof }) => {

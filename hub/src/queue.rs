@@ -5,15 +5,16 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_sqs::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    types::DeleteMessageBatchRequestEntry,
+    types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName},
 };
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use std::{error::Error, time::Duration};
 
 /// Where messages come from. SQS in the program, a list in the tests.
 pub trait Inbox {
     /// What `receive` gives and `delete` takes.
-    type Message: AsRef<str>;
+    type Message: Delivered;
 
     /// Some messages, or none when none came within about that time. A message comes again until it is deleted.
     fn receive(&self, wait: Duration) -> impl Future<Output = Result<Vec<Self::Message>, QueueError>>;
@@ -21,6 +22,16 @@ pub trait Inbox {
     /// Takes messages off the queue.
     fn delete(&self, messages: &[Self::Message]) -> impl Future<Output = Result<(), QueueError>>;
 }
+
+/// A message as a queue hands it over.
+pub trait Delivered: AsRef<str> {
+    /// When it was sent, if the queue says so.
+    fn sent(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+impl Delivered for String {}
 
 /// A call to the queue that did not work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +55,13 @@ pub struct Queue {
 pub struct Message {
     body: String,
     receipt: String,
+    sent: Option<Timestamp>,
+}
+
+impl Delivered for Message {
+    fn sent(&self) -> Option<Timestamp> {
+        self.sent
+    }
 }
 
 impl AsRef<str> for Message {
@@ -95,11 +113,13 @@ const AT_ONCE: usize = 4;
 impl Queue {
     async fn some(&self, wait: i32) -> Result<Vec<Message>, QueueError> {
         let request = self.client.receive_message().queue_url(&self.url).max_number_of_messages(MOST as i32);
+        let request = request.message_system_attribute_names(MessageSystemAttributeName::SentTimestamp);
         let answer =
             request.wait_time_seconds(wait).send().await.map_err(|error| failed("sqs:ReceiveMessage", &error))?;
         let message = |message: aws_sdk_sqs::types::Message| Message {
             body: message.body.unwrap_or_default(),
             receipt: message.receipt_handle.unwrap_or_default(),
+            sent: message.attributes.and_then(|all| sent(all.get(&MessageSystemAttributeName::SentTimestamp)?)),
         };
         Ok(answer.messages.unwrap_or_default().into_iter().map(message).collect())
     }
@@ -120,6 +140,11 @@ impl Queue {
             Err(QueueError { call: CALL, why })
         })
     }
+}
+
+/// Milliseconds since 1970.
+fn sent(text: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(text.parse().ok()?).ok()
 }
 
 /// `eu-central-1` of `https://sqs.eu-central-1.amazonaws.com/…`; nothing for an endpoint of another shape.

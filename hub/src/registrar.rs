@@ -11,7 +11,7 @@ use crate::{
 };
 use fleet::{
     belief::{Enrolled, Policy, Record, is_newer, weigh},
-    quota::Quota,
+    quota::{Quota, Sender},
 };
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
@@ -67,7 +67,12 @@ pub struct Registrar<S> {
     /// Keys that were on record when they were looked up. Another hub may have put newer ones there since: the store has the last
     /// word, and is asked again about any other key.
     known: BTreeMap<AccountId, Enrolled>,
+    /// Until when STS is not asked, because it could not be, and why: nobody whose key is known waits for that.
+    unreachable: Option<(Timestamp, String)>,
 }
+
+/// How long STS is left alone when it can't be reached.
+const ALONE: SignedDuration = SignedDuration::from_secs(30);
 
 /// More than any fleet has.
 const ACCOUNTS: usize = 500_000;
@@ -89,7 +94,7 @@ pub struct Sifted<'m> {
 impl<S: Sts> Registrar<S> {
     /// Goes by this policy, and asks there; without roles, whoever has credentials of an account may enrol its key.
     pub fn new(sts: S, policy: Policy, roles: BTreeSet<String>, quota: Option<Quota>) -> Self {
-        Self { sts, policy, roles, quota, known: BTreeMap::new() }
+        Self { sts, policy, roles, quota, known: BTreeMap::new(), unreachable: None }
     }
 
     /// The key of an account that is on record.
@@ -129,13 +134,20 @@ impl<S: Sts> Registrar<S> {
     ) -> Result<Sifted<'m>, StoreError> {
         let (waiting, why) = self.enrol(&messages, keep, now).await?;
         let mut sifted = Sifted { kept: Vec::with_capacity(messages.len()), waiting, why };
-        for (n, message) in messages.into_iter().enumerate() {
-            if sifted.waiting.contains(&n) {
-                continue;
-            }
-            let sender = self.sender(&message, keep)?;
-            if self.quota.as_mut().is_none_or(|quota| quota.admits(sender.as_ref(), now)) {
+        let here = messages.into_iter().enumerate().filter(|(n, _)| !sifted.waiting.contains(n));
+        let here: Vec<Message<'m>> = here.map(|(_, message)| message).collect();
+        let senders = here.iter().map(|message| self.sender(message, keep)).collect::<Result<Vec<_>, _>>()?;
+        let newest = newest(&here, &senders);
+        for (n, (message, sender)) in here.into_iter().zip(senders).enumerate() {
+            let Some(quota) = &mut self.quota else {
                 sifted.kept.push(message);
+                continue;
+            };
+            // Whatever else is over: how an account stands now is kept.
+            if quota.admits(&sender, message.sent.unwrap_or(now)) || newest.contains(&n) {
+                sifted.kept.push(message);
+            } else {
+                quota.drop(&sender, now);
             }
         }
         self.count(keep, now, false)?;
@@ -171,6 +183,10 @@ impl<S: Sts> Registrar<S> {
                 Err(why) => tracing::warn!(%account, key = %proof.key, why, "a key is not enrolled"),
             }
         }
+        let still = self.unreachable.as_ref().filter(|(until, _)| now < *until).map(|(_, why)| why.clone());
+        if let Some(why) = still {
+            return Ok((new.iter().map(|(n, ..)| *n).collect(), Some(why)));
+        }
         let asked = join_all(new.iter().map(|(_, proof, request, _)| self.sts.ask(request, proof))).await;
         let (mut waiting, mut waits) = (BTreeSet::new(), None);
         for ((n, _, _, enrolled), answer) in new.into_iter().zip(asked) {
@@ -187,15 +203,16 @@ impl<S: Sts> Registrar<S> {
                 }
             }
         }
+        self.unreachable = waits.clone().map(|why| (now.checked_add(ALONE).unwrap_or(now), why));
         Ok((waiting, waits))
     }
 
     /// Whose share a message is taken from: an account's, if it is believed.
-    fn sender(&mut self, message: &Message<'_>, keep: &mut impl Keep) -> Result<Option<AccountId>, StoreError> {
+    fn sender(&mut self, message: &Message<'_>, keep: &mut impl Keep) -> Result<Sender, StoreError> {
         let Ok(said) = &message.said else { return Ok(None) };
         let (account, known) = (&said.event.data.account, self.known(said, keep)?);
         let believed = weigh(said.proof.as_ref(), account, known.as_ref(), &self.policy);
-        Ok(believed.is_ok().then(|| account.clone()))
+        Ok(believed.ok().map(|proven| (account.clone(), proven)))
     }
 
     /// The request in a proof, and what it would put on record.
@@ -208,6 +225,9 @@ impl<S: Sts> Registrar<S> {
     ) -> Result<(Request, Enrolled), String> {
         if !self.policy.hubs.contains(&proof.hub) {
             return Err(format!("it is for another hub: {:.80}", proof.hub));
+        }
+        if !fits(&proof.id, 128) || proof.session.as_deref().is_some_and(|session| !fits(session, 8_192)) {
+            return Err("its access key or session token is none".into());
         }
         let request = Request::new(&proof.hub, &proof.key, &proof.at, proof.session.as_deref());
         let (request, at) = request.zip(time(&proof.at)).ok_or("its request is none that could be sent to STS")?;
@@ -237,6 +257,23 @@ impl<S: Sts> Registrar<S> {
         }
         Ok(Enrolled { arn, ..enrolled })
     }
+}
+
+/// Which messages of a batch are the newest of their senders.
+fn newest(messages: &[Message<'_>], senders: &[Sender]) -> BTreeSet<usize> {
+    let mut newest: BTreeMap<&(AccountId, bool), (&str, u64, usize)> = BTreeMap::new();
+    for (n, (message, sender)) in messages.iter().zip(senders).enumerate() {
+        let (Ok(said), Some(sender)) = (&message.said, sender) else { continue };
+        let found = (said.event.data.epoch.as_str(), said.event.data.sequence, n);
+        let known = newest.entry(sender).or_insert(found);
+        *known = found.max(*known);
+    }
+    newest.into_values().map(|(_, _, n)| n).collect()
+}
+
+/// Whether a text can stand in a header of a request.
+fn fits(text: &str, most: usize) -> bool {
+    !text.is_empty() && text.len() <= most && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',')
 }
 
 /// Why a key is not on record.

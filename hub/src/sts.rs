@@ -29,9 +29,10 @@ pub struct Aws(SdkConfig);
 impl Aws {
     /// With the configuration from the usual places.
     pub async fn open() -> Self {
-        let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(10)).build();
+        // Others wait meanwhile.
+        let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(3)).build();
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts);
-        Self(config.retry_config(RetryConfig::standard()).load().await)
+        Self(config.retry_config(RetryConfig::standard().with_max_attempts(2)).load().await)
     }
 }
 

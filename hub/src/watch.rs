@@ -8,7 +8,7 @@ use crate::{
     ingest::Message,
     journal::whole,
     keep::Keep,
-    queue::{Inbox, QueueError},
+    queue::{Delivered, Inbox, QueueError},
     reading::Reading,
     registrar::{Registrar, Sifted, Sts},
     show::Show,
@@ -62,7 +62,11 @@ impl Reading {
             show.health(&self.health);
             return Ok(());
         }
-        let read = messages.iter().map(|message| Message::read(message.as_ref())).collect();
+        let read = messages.iter().map(|message| {
+            let sent = message.sent().map(|sent| sent.min(at));
+            Message { sent, ..Message::read(message.as_ref()) }
+        });
+        let read = read.collect();
         let Sifted { kept, waiting, why } = registrar.sift(read, keep, at).await.map_err(WatchError::Store)?;
         self.stuck = kept.is_empty() && !waiting.is_empty();
         let heard = keep.hear(kept, at).map_err(WatchError::Store)?;
@@ -95,7 +99,11 @@ impl Reading {
         (self.health.trouble, self.health.caught_up) = (Some(error), None);
         show.health(&self.health);
         if is_new {
-            self.show(keep, (expected, show), now)?;
+            // Where what was kept can't be read either, there is nothing to show it with.
+            match self.show(keep, (expected, show), now) {
+                Err(error @ WatchError::Output(_)) => return Err(error),
+                Ok(()) | Err(WatchError::Queue(_) | WatchError::Store(_) | WatchError::Sts(_)) => {}
+            }
             self.shown = false;
         }
         Ok(())

@@ -140,8 +140,19 @@ impl Hub {
 async fn any(
     State(hub): State<Arc<Hub>>,
     Extension(who): Extension<Who>,
-    (method, uri, headers): (Method, Uri, HeaderMap),
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
 ) -> Response {
+    beside(move || read(&hub, &who, (&method, &uri, &headers))).await
+}
+
+/// Does what may have to wait for the store, beside everything that does not.
+async fn beside(act: impl FnOnce() -> Response + Send + 'static) -> Response {
+    tokio::task::spawn_blocking(act).await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+fn read(hub: &Arc<Hub>, who: &Who, (method, uri, headers): (&Method, &Uri, &HeaderMap)) -> Response {
     if method != Method::GET && method != Method::HEAD {
         let allow = [(header::ALLOW, "GET, HEAD")];
         return (StatusCode::METHOD_NOT_ALLOWED, allow, "only to be read\n").into_response();
@@ -150,8 +161,8 @@ async fn any(
     if asked.parts == ["index"] {
         asked.parts.clear();
     }
-    let (moment, mut health, exit) = (hub.moment(), hub.health.borrow().clone(), hub.guard.exit(&who));
-    let looker = guard::pages::looker(&who, exit.as_deref());
+    let (moment, mut health, exit) = (hub.moment(), hub.health.borrow().clone(), hub.guard.exit(who));
+    let looker = guard::pages::looker(who, exit.as_deref());
     let known = {
         let store = hub.store();
         store.senders().and_then(|senders| Ok((senders, alerts::trouble(&store, moment.now)?)))
@@ -185,7 +196,7 @@ async fn any(
     let mut response = match shown {
         None => StatusCode::NOT_MODIFIED.into_response(),
         Some(None) => missing(&frame),
-        Some(Some(shown)) => answer(&hub, &shown, &frame),
+        Some(Some(shown)) => answer(hub, &shown, &frame),
     };
     let headers = response.headers_mut();
     headers.insert(header::ETAG, HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\"")));
@@ -239,10 +250,8 @@ fn table(hub: &Arc<Hub>, asked: &Asked, shown: &Shown, columns: &'static [&'stat
         let (hub, asked) = (Arc::clone(&hub), asked.clone());
         async move {
             let asked = asked.after(&next?);
-            // Others have their turn in between.
-            tokio::task::yield_now().await;
-            let read = shown::shown(&hub.store(), &asked, hub.moment());
-            match read {
+            let read = move || shown::shown(&hub.store(), &asked, hub.moment());
+            match tokio::task::spawn_blocking(read).await.ok()? {
                 Ok(Some(shown)) => {
                     let (lines, next) = data::lines(&shown, columns);
                     Some((Ok(lines), next))
@@ -258,6 +267,10 @@ fn table(hub: &Arc<Hub>, asked: &Asked, shown: &Shown, columns: &'static [&'stat
 }
 
 async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
+    beside(move || measured(&hub)).await
+}
+
+fn measured(hub: &Hub) -> Response {
     let (moment, health) = (hub.moment(), hub.health.borrow().clone());
     let read = {
         let store = hub.store();

@@ -107,14 +107,14 @@ pub fn weigh(
     known: Option<&Enrolled>,
     policy: &Policy,
 ) -> Result<bool, String> {
-    if policy.hubs.is_empty() {
-        return match policy.unproven {
+    match (proof, known) {
+        // A hub that was started without its topic does not forget what was proven to it.
+        (Some(proof), Some(known)) if policy.hubs.is_empty() && known.key == proof.key => Ok(true),
+        (_, None) if policy.hubs.is_empty() => match policy.unproven {
             Unproven::Allowed => Ok(false),
             Unproven::Refused => Err("nothing can prove whose it is: this hub knows no topic of its own".to_string()),
-        };
-    }
-    match (proof, known) {
-        (Some(proof), _) if !policy.hubs.contains(&proof.hub) => {
+        },
+        (Some(proof), _) if !policy.hubs.is_empty() && !policy.hubs.contains(&proof.hub) => {
             Err(format!("it is signed for another hub, `{}`", short(&proof.hub)))
         }
         (Some(proof), Some(known)) if known.key == proof.key => Ok(true),
@@ -198,13 +198,16 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_hub_without_topics_believes_nobody_and_says_so() {
-        for claim in [None, Some(signed(HUB, 1))] {
-            let known = enrolled(1, 0);
-            assert_eq!(weigh(claim.as_ref(), &account(), Some(&known), &Policy::default()), Ok(false));
-            let policy = Policy { unproven: Unproven::Refused, ..Policy::default() };
-            assert!(weigh(claim.as_ref(), &account(), None, &policy).is_err());
+    fn a_hub_without_topics_believes_nobody_new_and_forgets_nobody() {
+        let (policy, known) = (Policy::default(), enrolled(1, 0));
+        let strict = Policy { unproven: Unproven::Refused, ..Policy::default() };
+        for proof in [None, Some(signed(HUB, 1))] {
+            assert_eq!(weigh(proof.as_ref(), &account(), None, &policy), Ok(false));
+            assert!(weigh(proof.as_ref(), &account(), None, &strict).is_err());
         }
+        assert_eq!(weigh(Some(&signed(HUB, 1)), &account(), Some(&known), &policy), Ok(true));
+        assert!(weigh(Some(&signed(HUB, 2)), &account(), Some(&known), &policy).is_err());
+        assert!(weigh(None, &account(), Some(&known), &policy).is_err());
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! How much of one sender is kept: an account that floods the queue delays nobody else, and fills nobody's disk.
 //!
-//! Each account has a bucket that fills as time passes; what finds it empty is counted, and the count is put on record. Whatever
-//! proves to be nobody's (no reports, forged ones) has one bucket together. Not here: who a sender is ([`crate::belief`]).
+//! Messages are counted by the minute in which they were sent, so that what has waited for long is no flood. What is over is
+//! counted, and the count is put on record. An account's proven reports and those in its name that prove nothing are two senders:
+//! nobody uses up another's share. Whatever proves to be nobody's (no reports, forged ones) is one. Not here: who a sender is
+//! ([`crate::belief`]), and which of a sender's messages can be done without.
 
 use alloc::collections::BTreeMap;
 use core::fmt;
@@ -9,30 +11,21 @@ use jiff::{SignedDuration, Timestamp};
 use manifests::id::AccountId;
 use serde::{Deserialize, Serialize};
 
-/// What each sender has left.
+/// Who is counted; `None`: nobody.
+pub type Sender = Option<(AccountId, bool)>;
+
+/// What came of whom.
 #[derive(Debug, Clone)]
 pub struct Quota {
-    /// How many messages of one sender are kept in a minute, in the long run; twice as many at once.
+    /// How many messages of one sender are kept of those that were sent in one minute.
     per_minute: u32,
-    buckets: BTreeMap<Option<AccountId>, Bucket>,
+    came: BTreeMap<(i64, Sender), u32>,
     dropped: BTreeMap<Option<AccountId>, Dropped>,
-    /// When those were forgotten whose buckets were full again.
-    swept: Option<Timestamp>,
 }
 
-/// Parts of a message: one costs as many as a minute has milliseconds, and in each millisecond as many come as messages in a minute.
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    parts: u64,
-    at: Timestamp,
-}
-
-/// What a message costs.
-const MESSAGE: u64 = 60_000;
+/// How many senders and minutes are told apart; of more, the oldest minutes are forgotten.
+const MOST: usize = 200_000;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
-
-/// How many senders are told apart at a time; the others share nobody's bucket. Names in messages that prove nothing are free.
-const SENDERS: usize = 200_000;
 
 /// What was not kept of a sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,26 +53,29 @@ impl fmt::Display for Dropped {
 }
 
 impl Quota {
-    /// So many messages of one sender in a minute, and twice as many at once.
+    /// So many messages of one sender in a minute.
     pub fn new(per_minute: u32) -> Self {
-        Self { per_minute, buckets: BTreeMap::new(), dropped: BTreeMap::new(), swept: None }
+        Self { per_minute, came: BTreeMap::new(), dropped: BTreeMap::new() }
     }
 
-    /// Whether one more message of this sender is kept. What is not is counted.
-    pub fn admits(&mut self, sender: Option<&AccountId>, now: Timestamp) -> bool {
-        let full = u64::from(self.per_minute) * 2 * MESSAGE;
-        let sender = self.told_apart(sender, now, full);
-        let fresh = Bucket { parts: full, at: now };
-        let bucket = self.buckets.entry(sender.clone()).or_insert(fresh);
-        *bucket = Bucket { parts: bucket.filled(self.per_minute, now, full), at: now.max(bucket.at) };
-        if let Some(left) = bucket.parts.checked_sub(MESSAGE) {
-            bucket.parts = left;
-            return true;
+    /// Whether one more message of this sender, sent then, is within its share.
+    pub fn admits(&mut self, sender: &Sender, sent: Timestamp) -> bool {
+        let minute = sent.as_second().div_euclid(60);
+        let came = self.came.entry((minute, sender.clone())).or_default();
+        let is_within = *came < self.per_minute;
+        *came = came.saturating_add(1);
+        if self.came.len() > MOST {
+            self.came.pop_first();
         }
-        let none = Dropped { account: sender.clone(), messages: 0, first: now, last: now };
-        let dropped = self.dropped.entry(sender).or_insert(none);
+        is_within
+    }
+
+    /// One of its messages is not kept.
+    pub fn drop(&mut self, sender: &Sender, now: Timestamp) {
+        let account = sender.as_ref().map(|(account, _)| account.clone());
+        let none = Dropped { account: account.clone(), messages: 0, first: now, last: now };
+        let dropped = self.dropped.entry(account).or_insert(none);
         (dropped.messages, dropped.last) = (dropped.messages + 1, now);
-        false
     }
 
     /// What was not kept and is not on record yet, and began at least a minute ago; all of it at the end.
@@ -87,27 +83,6 @@ impl Quota {
         let is_due = |dropped: &Dropped| at_the_end || now.duration_since(dropped.first) >= MINUTE;
         let due: BTreeMap<_, _> = self.dropped.extract_if(.., |_, dropped| is_due(dropped)).collect();
         due.into_values()
-    }
-
-    /// Whose bucket a message goes into. Those that are full again need not be remembered.
-    fn told_apart(&mut self, sender: Option<&AccountId>, now: Timestamp, full: u64) -> Option<AccountId> {
-        let sender = sender?;
-        let key = Some(sender.clone());
-        if self.buckets.len() < SENDERS || self.buckets.contains_key(&key) {
-            return key;
-        }
-        if self.swept.is_none_or(|swept| now.duration_since(swept) >= MINUTE) {
-            self.swept = Some(now);
-            self.buckets.retain(|_, bucket| bucket.filled(self.per_minute, now, full) < full);
-        }
-        key.filter(|_| self.buckets.len() < SENDERS)
-    }
-}
-
-impl Bucket {
-    fn filled(&self, per_minute: u32, now: Timestamp, full: u64) -> u64 {
-        let passed = u64::try_from(now.duration_since(self.at).as_millis()).unwrap_or(0);
-        self.parts.saturating_add(passed.saturating_mul(per_minute.into())).min(full)
     }
 }
 
@@ -121,53 +96,55 @@ mod tests {
         format!("{n:012}").parse().unwrap()
     }
 
-    /// Sends so many messages each second, and tells how many are kept in which.
-    fn kept(quota: &mut Quota, seconds: core::ops::Range<i64>, messages: usize, sender: Option<u64>) -> Vec<usize> {
-        let sender = sender.map(account);
-        let one = |at| (0..messages).filter(|_| quota.admits(sender.as_ref(), second(at))).count();
-        seconds.map(one).collect()
+    /// How many of so many messages that are sent in each of these seconds are within the share.
+    fn within(quota: &mut Quota, seconds: &[i64], messages: usize, sender: &Sender) -> Vec<usize> {
+        let one = |at: &i64| (0..messages).filter(|_| quota.admits(sender, second(*at))).count();
+        seconds.iter().map(one).collect()
     }
 
     #[test]
-    fn a_flood_is_cut_to_what_a_sender_may_and_hurts_nobody_else() {
+    fn a_flood_is_over_and_hurts_nobody_else() {
         let mut quota = Quota::new(60);
-        assert_eq!(kept(&mut quota, 0..4, 1_000, Some(1)), [120, 1, 1, 1]);
-        assert_eq!(kept(&mut quota, 3..5, 2, Some(2)), [2, 2]);
-        assert_eq!(kept(&mut quota, 3..4, 200, None), [120]);
-        // Whoever was quiet for long has no more than that.
-        assert_eq!(kept(&mut quota, 9_000..9_001, 1_000, Some(1)), [120]);
-        let dropped: Vec<_> = quota.due(second(9_000), true).map(|it| (it.account, it.messages)).collect();
-        assert_eq!(dropped, vec![(None, 80), (Some(account(1)), 3_877 + 880)]);
-        assert_eq!(quota.due(second(9_000), true).count(), 0);
+        let (flooding, other) = (Some((account(1), true)), Some((account(2), true)));
+        assert_eq!(within(&mut quota, &[0, 1, 59, 60], 1_000, &flooding), [60, 0, 0, 60]);
+        assert_eq!(within(&mut quota, &[0, 1], 2, &other), [2, 2]);
+        // In its name, and nobody's: neither is its share.
+        assert_eq!(within(&mut quota, &[120], 70, &Some((account(1), false))), [60]);
+        assert_eq!(within(&mut quota, &[120], 70, &None), [60]);
+        assert_eq!(within(&mut quota, &[120], 5, &flooding), [5]);
+    }
+
+    #[test]
+    fn what_has_waited_is_no_flood_in_whatever_order_it_comes() {
+        let mut quota = Quota::new(2);
+        let backlog: Vec<i64> = (0..300).map(|n| (n * 7_919) % 300 * 60).collect();
+        let sender = Some((account(1), true));
+        assert!(within(&mut quota, &backlog, 1, &sender).iter().all(|within| *within == 1));
     }
 
     #[test]
     fn a_count_is_put_on_record_once_a_minute() {
         let mut quota = Quota::new(1);
-        kept(&mut quota, 0..1, 3, Some(1));
+        let sender = Some((account(1), true));
+        quota.drop(&sender, second(0));
         assert_eq!(quota.due(second(59), false).count(), 0);
-        kept(&mut quota, 59..60, 3, Some(1));
-        let due: Vec<_> = quota.due(second(60), false).collect();
-        let expect = Dropped { account: Some(account(1)), messages: 4, first: second(0), last: second(59) };
-        // One message and a half came back in 59 seconds, and no more than the one that cost.
-        assert!(due == [expect], "{due:?}");
+        quota.drop(&sender, second(59));
+        quota.drop(&None, second(59));
+        let expect = Dropped { account: Some(account(1)), messages: 2, first: second(0), last: second(59) };
+        assert_eq!(quota.due(second(60), false).collect::<Vec<_>>(), vec![expect]);
+        assert_eq!(
+            quota.due(second(60), true).map(|it| (it.account, it.messages)).collect::<Vec<_>>(),
+            vec![(None, 1)]
+        );
+        assert_eq!(quota.due(second(60), true).count(), 0);
     }
 
     #[test]
-    fn a_clock_that_goes_back_gives_nothing() {
-        let mut quota = Quota::new(60);
-        kept(&mut quota, 100..101, 120, Some(1));
-        assert_eq!(kept(&mut quota, 0..3, 5, Some(1)), [0, 0, 0]);
-        assert_eq!(kept(&mut quota, 101..102, 5, Some(1)), [1]);
-    }
-
-    #[test]
-    fn more_names_than_are_told_apart_share_one_bucket() {
+    fn no_more_is_remembered_than_there_is_room_for() {
         let mut quota = Quota::new(1);
-        let all: usize = (0..SENDERS as u64 + 500).map(|n| kept(&mut quota, 0..1, 1, Some(n))[0]).sum();
-        assert_eq!((all, quota.buckets.len()), (SENDERS + 2, SENDERS + 1), "two at once of the shared one");
-        // Those that are full again are forgotten.
-        kept(&mut quota, 600..601, 1, Some(1_000_000));
-        assert!(quota.buckets.len() <= 2);
+        for n in 0..MOST as u64 + 500 {
+            quota.admits(&Some((account(n), false)), second(0));
+        }
+        assert_eq!(quota.came.len(), MOST);
     }
 }

@@ -194,13 +194,31 @@ fn signature(secret: &[u8], at: &str, body: &str) -> String {
     format!("sha256={hex}")
 }
 
+/// What an answer says, if it is a word. Anything longer may be the address that was asked, which is a secret.
 fn excerpt(bytes: &[u8]) -> String {
-    let head = &bytes[..bytes.len().min(400)];
-    let text: String = crate::show::clean(&String::from_utf8_lossy(head)).chars().take(100).collect();
-    if text.trim().is_empty() { text } else { format!(": {text}") }
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(400)]);
+    let text = text.trim();
+    let is_word = (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if is_word { format!(": {text}") } else { String::new() }
 }
 
 fn text(value: &str) -> MessageAttributeValue {
     let value = MessageAttributeValue::builder().data_type("String").string_value(value);
     value.build().unwrap_or_else(|_| unreachable!("the data type is given"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::excerpt;
+
+    #[test]
+    fn of_an_answer_a_word_is_told_and_nothing_that_may_be_an_address() {
+        let check = |answer: &str, expect: &str| assert_eq!(excerpt(answer.as_bytes()), expect, "{answer}");
+        check("invalid_payload\n", ": invalid_payload");
+        check("Cannot POST /services/T0/B0/secret", "");
+        check("https://hooks.example/secret", "");
+        check("no route to s3cret", "");
+        check("<b>\u{1b}", "");
+        check("", "");
+    }
 }

@@ -260,7 +260,7 @@ fn who_does_not_take_it_is_asked_again_later_and_in_order() {
                 ),
                 "{trouble}"
             );
-            assert!(trouble.contains(": not <now>\u{fffd}") && !trouble.contains("127.0.0.1"), "{trouble}");
+            assert!(!trouble.contains("now") && !trouble.contains("127.0.0.1"), "{trouble}");
             house.says(91, "in-sync", "");
             // 5 s, then 10 s.
             for (second, heard) in [(92, 1), (96, 2), (100, 2), (105, 2)] {

@@ -6,7 +6,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use fleet::{belief::Unproven, fold::Outcome};
 use manifests::{
     id::Digest,
-    report::proof::{Key, Signature, joined, signed},
+    report::proof::{Key, Signature, joined},
 };
 use std::cell::{Cell, RefCell};
 
@@ -46,15 +46,16 @@ fn sent(sequence: u64, (hub, key): (&str, u8), enrolment: (&str, &str)) -> Strin
 /// An event as its agent would send it.
 pub(crate) fn sealed(event: &str, (hub, key): (&str, u8), (id, time): (&str, &str)) -> String {
     let key = SigningKey::from_bytes(&[key; 32]);
-    let proof = Proof {
+    let mut proof = Proof {
         hub: hub.into(),
         key: Key(Digest(key.verifying_key().to_bytes())),
-        signature: Signature(key.sign(&signed(hub, event)).to_bytes()),
+        signature: Signature([0; 64]),
         at: time.into(),
         id: id.into(),
         session: None,
         enrolment: Digest([0; 32]),
     };
+    proof.signature = Signature(key.sign(&proof.signed(event)).to_bytes());
     joined(event, &proof).unwrap()
 }
 
@@ -123,6 +124,8 @@ fn whoever_is_not_the_account_enrols_nothing_for_it() {
         ("111111111111/agent", "20260501T114500Z", 0),
         ("111111111111/agent", "20260501T121502Z", 0),
         ("111111111111/agent", "yesterday", 0),
+        ("111111111111/a\nb", THEN, 0),
+        ("", THEN, 0),
     ] {
         let known = Known::default();
         check(&known, &["agent"], &[&[send(id, time)]], &["nobody has proven"]);
@@ -196,25 +199,58 @@ fn a_store_believes_the_same_when_it_is_read_again() {
 fn whoever_floods_is_cut_and_counted_and_nobody_else_pays() {
     let (known, mut memory) = (Known::default(), Memory::default());
     let quota = Some(Quota::new(5));
-    let mut registrar = Registrar::new(&known, policy(Unproven::Refused), BTreeSet::new(), quota);
+    let mut registrar = Registrar::new(&known, policy(Unproven::Allowed), BTreeSet::new(), quota);
     registrar.begin(&mut memory, at(0)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    // Nobody can use up the share of an account in whose name it speaks.
-    let forged = report(99, "failed").to_string();
+    // Nobody uses up the share of an account in whose name it speaks, not even before it has proven anything.
+    let forged: Vec<String> = (100..130).map(|n| report(n, "failed").to_string()).collect();
     let own: Vec<String> = (1..=30).map(|n| sent(n, (HUB, 1), ("111111111111/agent", THEN))).collect();
-    let mut bodies: Vec<&str> = std::iter::repeat_n(&*forged, 30).collect();
-    bodies.extend(own.iter().map(String::as_str));
-    let messages = bodies.into_iter().map(Message::read).collect();
-    let sifted = runtime.block_on(registrar.sift(messages, &mut memory, at(1_000))).unwrap();
-    assert_eq!((sifted.kept.len(), sifted.waiting.len()), (20, 0), "ten of each");
-    memory.hear(sifted.kept, at(1_000)).unwrap();
-    registrar.count(&mut memory, at(2_000), true).unwrap();
+    let mut sift = |bodies: &[String], sent: Option<Timestamp>| {
+        let read = bodies.iter().map(|body| Message { sent, ..Message::read(body) }).collect();
+        let sifted = runtime.block_on(registrar.sift(read, &mut memory, at(60_000))).unwrap();
+        let kept = sifted.kept.len();
+        memory.hear(sifted.kept, at(60_000)).unwrap();
+        kept
+    };
+    assert_eq!(sift(&forged, None), 6, "and the newest");
+    assert_eq!(sift(&own, None), 6);
+    // What is forged now is nobody's; what has waited on the queue was sent in other minutes.
+    assert_eq!((sift(&forged, None), sift(&own[..5], Some(at(0)))), (5, 5));
+    let account = memory.fleet.accounts.values().next().unwrap();
+    assert_eq!((account.standing.proven, account.newest.data.sequence), (true, 30));
+    registrar.count(&mut memory, at(61_000), true).unwrap();
     let reasons: BTreeSet<String> = memory.fleet.quarantine.values().map(|refused| refused.reason.clone()).collect();
-    let dropped =
-        |who: &str| format!("{who}: 20 messages from 2026-05-01T12:00:01Z to 2026-05-01T12:00:01Z were not kept");
-    let expect =
-        ["111111111111 sent more than one account may", "more came that is nobody's than is kept"].map(dropped);
-    assert!(expect.iter().all(|reason| reasons.contains(reason)), "{reasons:#?}");
+    let at = "from 2026-05-01T12:01:00Z to 2026-05-01T12:01:00Z were not kept";
+    for (who, n) in
+        [("111111111111 sent more than one account may", 48), ("more came that is nobody's than is kept", 25)]
+    {
+        assert!(reasons.contains(&format!("{who}: {n} messages {at}")), "{reasons:#?}");
+    }
+}
+
+#[test]
+fn while_sts_is_out_of_reach_it_is_left_alone_and_whoever_is_known_is_kept() {
+    let (known, mut memory) = (Known::default(), Memory::default());
+    let mut registrar = Registrar::new(&known, policy(Unproven::Refused), BTreeSet::new(), None);
+    registrar.begin(&mut memory, at(0)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (first, second) = (sent(1, (HUB, 1), ("111111111111/agent", THEN)), sent(2, (HUB, 1), ("x", THEN)));
+    let other = sent(1, (HUB, 2), ("111111111111/agent", "20260501T120005Z"));
+    let mut sift = |bodies: [&String; 2], second: i64| {
+        let read = bodies.into_iter().map(|body| Message::read(body)).collect();
+        let sifted = runtime.block_on(registrar.sift(read, &mut memory, at(second * 1_000))).unwrap();
+        (sifted.kept.len(), sifted.waiting.len(), sifted.why.is_some())
+    };
+    assert_eq!(sift([&first, &first], 1), (2, 0, false));
+    let asked = known.asked.borrow().len();
+    known.is_down.set(true);
+    assert_eq!(sift([&second, &other], 2), (1, 1, true));
+    assert_eq!(sift([&second, &other], 20), (1, 1, true));
+    // That nothing waits at the moment does not mean that it can be reached.
+    assert_eq!(sift([&second, &second], 21), (2, 0, true));
+    assert_eq!(known.asked.borrow().len(), asked + 1);
+    known.is_down.set(false);
+    assert_eq!(sift([&second, &other], 40), (2, 0, false));
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl<'t> Picture<'t> {
 
     /// Takes in the message in the journal's entry of this number.
     pub(super) fn take(&mut self, n: u64, message: Message<'_>, received: Timestamp) -> Result<Heard, StoreError> {
-        let Message { body, said } = message;
+        let Message { body, said, sent: _ } = message;
         let Said { event, proof } = match said {
             Ok(said) => said,
             Err(unreadable) => return self.refuse(body, unreadable.reason(), received),

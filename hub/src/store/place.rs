@@ -18,7 +18,12 @@ pub enum Place {
 
 impl From<&Path> for Place {
     fn from(path: &Path) -> Self {
-        let is_address = |text: &&str| text.starts_with("postgres://") || text.starts_with("postgresql://");
+        // What was meant for one is never a file's name, with its password in it.
+        let is_address = |text: &&str| {
+            let text = text.to_ascii_lowercase();
+            ["postgres:", "postgresql:"].iter().any(|begins| text.starts_with(begins))
+                || ["host=", "dbname=", "password="].iter().any(|word| text.contains(word))
+        };
         match path.to_str().filter(is_address) {
             Some(address) => Self::Postgres(address.to_owned()),
             None => Self::File(path.to_owned()),

@@ -1,7 +1,7 @@
 //! How a message proves whose it is: the account's key signs its text, and the account's own AWS credentials say that the key is
 //! the account's.
 //!
-//! What is signed is the event's text, byte for byte, and the hub that it is meant for. The proof follows inside the same JSON
+//! What is signed is the event's text, byte for byte, the hub that it is meant for, and the rest of the proof. The proof follows inside the same JSON
 //! object, as extension attributes of CloudEvents: whoever doesn't ask for a proof reads the same event as before. A key is
 //! enrolled by a request to STS that the account has signed and not sent (as Vault's and Kubernetes' AWS logins do it): only STS
 //! can tell whether the signature is good, and it answers with the account.
@@ -70,7 +70,7 @@ pub struct Proof {
     /// The key.
     #[serde(rename = "signedby")]
     pub key: Key,
-    /// What the key made of [`signed`].
+    /// What the key made of [`Proof::signed`].
     pub signature: Signature,
     /// When the key was enrolled, as SigV4 writes it: `20260501T120000Z`.
     #[serde(rename = "enrolledat")]
@@ -88,9 +88,14 @@ pub struct Proof {
 /// What a proof begins with. In an event's text it can stand nowhere but there: quotes in texts are escaped.
 const BEGINS: &str = r#","signedfor":"#;
 
-/// The bytes that a key signs: for which hub, and the event's text.
-pub fn signed(hub: &str, event: &str) -> Vec<u8> {
-    [TYPE, hub, event].join("\n").into_bytes()
+impl Proof {
+    /// The bytes that the key signs: the event's text, and all of the proof but the signature.
+    pub fn signed(&self, event: &str) -> Vec<u8> {
+        let Self { hub, key, signature: _, at, id, session, enrolment } = self;
+        let session = Digest::of(session.as_deref().unwrap_or_default().as_bytes());
+        let words = [&key.to_string(), at, id, &session.to_string(), &enrolment.to_string()];
+        format!("{TYPE}\n{hub}\n{}\n{event}", words.map(|word| word.replace('\n', " ")).join("\n")).into_bytes()
+    }
 }
 
 /// What is signed says what it is, so that the key's signature of something else is none of this.
@@ -113,8 +118,13 @@ pub fn joined(event: &str, proof: &Proof) -> Result<String, serde_json::Error> {
 pub fn split(message: &str) -> Result<Option<(String, Proof)>, serde_json::Error> {
     let Some(at) = message.rfind(BEGINS) else { return Ok(None) };
     let (event, proof) = message.split_at(at);
-    let proof = serde_json::from_str(&format!("{{{}", proof.get(1..).unwrap_or_default()))?;
-    Ok(Some((format!("{event}}}"), proof)))
+    let (event, proof) =
+        (format!("{event}}}"), serde_json::from_str(&format!("{{{}", proof.get(1..).unwrap_or_default()))?);
+    // Of one proof there is one spelling: what differs in a blank would be another message.
+    if joined(&event, &proof)? != message {
+        return Err(de::Error::custom("it is spelled otherwise than it is made"));
+    }
+    Ok(Some((event, proof)))
 }
 
 /// A request to STS that is signed and not sent. Of all that is in it the account chooses nothing but who signs, and when.
@@ -227,6 +237,8 @@ mod tests {
             format!(r#"{cut},"data":{{}}}}"#),
             format!(r#"{cut},"signedby":"{}"}}"#, "0".repeat(64)),
             format!("{whole} {{}}"),
+            format!("{whole} "),
+            whole.replace(r#","signedby"#, r#", "signedby"#),
             cut.to_owned(),
             whole.replace(&"07".repeat(32), "07"),
             whole.replace("enrolment", "enrollment"),
