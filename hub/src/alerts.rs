@@ -48,6 +48,9 @@ pub struct Teller {
 /// Between two looks, and between two looks into the outbox.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How often a message is tried again that is refused for itself; then it holds up no other.
+const TRIES: u32 = 3;
+
 /// How long one route may take before the others have their turn.
 const TURN: SignedDuration = SignedDuration::from_secs(20);
 
@@ -98,7 +101,7 @@ pub struct Pause {
 /// Routes that take nothing.
 pub type Pauses = BTreeMap<String, Pause>;
 
-/// One route's messages, in their order; none more for now once one is not taken for a reason that holds for all of them.
+/// One route's messages, in their order; none more for now once one is not taken.
 async fn hand_over(
     (store, pauses): (&RefCell<&mut Store>, &RefCell<&mut Pauses>),
     route: &Route,
@@ -126,10 +129,11 @@ async fn hand_over(
             }
             Err(error) => {
                 let why = crate::chain(&error);
-                tracing::warn!(route = name, id = message.id, why, "not told; it is tried again");
-                if error.is_of_the_message() {
-                    store.borrow_mut().undelivered(one.n, &why, now + error.pause(one.tries))?;
+                if error.is_of_the_message() && one.tries >= TRIES {
+                    tracing::error!(route = name, id = message.id, why, "not told, and given up");
+                    store.borrow_mut().given_up(one.n, &why, now)?;
                 } else {
+                    tracing::warn!(route = name, id = message.id, why, "not told; it is tried again");
                     // It stays the first of its route: who recovered is not told before who failed.
                     store.borrow_mut().undelivered(one.n, &why, now)?;
                     let tries = pauses.borrow().get(name).map_or(0, |pause| pause.tries);

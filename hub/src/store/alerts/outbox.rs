@@ -104,6 +104,15 @@ impl Store {
         self.database.execute(sql, params![n, error, ms(next)])
     }
 
+    /// A message is refused, and not tried again.
+    ///
+    /// # Errors
+    /// When that can't be kept.
+    pub fn given_up(&mut self, n: i64, error: &str, now: Timestamp) -> Result<(), StoreError> {
+        let sql = "UPDATE outbox SET done = ?3, given_up = 1, error = ?2, tries = tries + 1 WHERE n = ?1";
+        self.database.execute(sql, params![n, error, ms(now)])
+    }
+
     /// What waits, route by route.
     ///
     /// # Errors
