@@ -196,7 +196,7 @@ mod tests {
         check("postgres://u@h:99/d", &[("PGPASSFILE", "/f"), ("/f", file)], Some("last"));
         check("postgres://u@other,h/d", &[("PGPASSFILE", "/f"), ("/f", file)], Some("no"));
         check("postgres://u@h/d?passfile=%2Fg", &[("PGPASSFILE", "/f"), ("/f", file), ("/g", "*:*:*:*:g")], Some("g"));
-        check("postgres://u@h/d", &[("HOME", "/root"), ("/root/.pgpass", "h:*:*:u:home")], Some("home"));
+        check("postgres://u@h/d", &[("HOME", "/home/u"), ("/home/u/.pgpass", "h:*:*:u:home")], Some("home"));
         check("postgres://u@h/d", &[("PGPASSFILE", "/f"), ("/f", "h:*:d\nx")], None);
     }
 
