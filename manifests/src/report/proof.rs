@@ -1,9 +1,9 @@
 //! How a message proves whose it is: the account's key signs its text, and the account's own AWS credentials say that the key is
 //! the account's.
 //!
-//! What is signed is the event's text, byte for byte, the hub that it is meant for, and the rest of the proof. The proof follows inside the same JSON
-//! object, as extension attributes of CloudEvents: whoever doesn't ask for a proof reads the same event as before. A key is
-//! enrolled by a request to STS that the account has signed and not sent (as Vault's and Kubernetes' AWS logins do it): only STS
+//! What is signed is the event's text, byte for byte, the hub that it is meant for, and the rest of the proof. The proof follows
+//! inside the same JSON object, as extension attributes of CloudEvents: whoever doesn't ask for a proof reads the same event as
+//! before. A key is enrolled by a request to STS that the account has signed and not sent (as Vault's and Kubernetes' AWS logins do it): only STS
 //! can tell whether the signature is good, and it answers with the account.
 //!
 //! Not here: cryptography, and whom to believe. Agent and hub share these forms so that they can't differ.
@@ -89,12 +89,12 @@ pub struct Proof {
 const BEGINS: &str = r#","signedfor":"#;
 
 impl Proof {
-    /// The bytes that the key signs: the event's text, and all of the proof but the signature.
+    /// The bytes that the key signs: all of the proof but the signature, as a line of JSON in which each part has one place and
+    /// one spelling, and the event's text.
     pub fn signed(&self, event: &str) -> Vec<u8> {
         let Self { hub, key, signature: _, at, id, session, enrolment } = self;
-        let session = Digest::of(session.as_deref().unwrap_or_default().as_bytes());
-        let words = [&key.to_string(), at, id, &session.to_string(), &enrolment.to_string()];
-        format!("{TYPE}\n{hub}\n{}\n{event}", words.map(|word| word.replace('\n', " ")).join("\n")).into_bytes()
+        let proof = serde_json::to_string(&(hub, key, at, id, session, enrolment));
+        format!("{TYPE}\n{}\n{event}", proof.unwrap_or_default()).into_bytes()
     }
 }
 
@@ -246,6 +246,29 @@ mod tests {
             assert!(split(&message).is_err(), "{message}");
         }
         assert_eq!(split(r#"{"a":1}"#).unwrap(), None);
+    }
+
+    #[test]
+    fn no_two_proofs_are_signed_alike() {
+        let with = |change: fn(&mut Proof)| {
+            let mut proof = proof();
+            change(&mut proof);
+            proof.signed("{}")
+        };
+        let all = [
+            with(|_| ()),
+            with(|proof| proof.session = Some(String::new())),
+            with(|proof| proof.id = "ASIA\nEXAMPLE".into()),
+            with(|proof| proof.id = "ASIA EXAMPLE".into()),
+            with(|proof| proof.hub.push('\n')),
+            with(|proof| proof.at.push('"')),
+            with(|proof| proof.enrolment = Digest([8; 32])),
+            with(|proof| proof.key = Key(Digest([8; 32]))),
+            proof().signed("{} "),
+        ];
+        let different: std::collections::BTreeSet<&[u8]> = all.iter().map(Vec::as_slice).collect();
+        assert_eq!(different.len(), all.len());
+        assert_eq!(with(|proof| proof.signature = Signature([1; 64])), all[0], "but for the signature itself");
     }
 
     #[test]
