@@ -2,7 +2,8 @@
 //! and what STS says is put on record. Once for each key; every report after that is checked here.
 //!
 //! A request that is too old, for another hub, or older than the one on record is not shown to anybody. When STS can't be asked,
-//! the message stays on the queue and comes again. Not here: whether the report is then believed (`fleet::belief`).
+//! the message stays on the queue and comes again. Of a sender that floods the queue the newest is kept, and a count (`fleet::quota`
+//! says when it does). Not here: whether the report is then believed (`fleet::belief`).
 
 use crate::{
     ingest::{Message, Said},
@@ -57,13 +58,13 @@ impl Sts for Nobody {
 #[derive(Debug)]
 pub struct Registrar<S> {
     /// Whom to ask.
-    pub sts: S,
+    sts: S,
     /// What the hub goes by.
-    pub policy: Policy,
+    policy: Policy,
     /// The names of the roles that may enrol a key; without any, whoever has credentials of the account.
-    pub roles: BTreeSet<String>,
+    roles: BTreeSet<String>,
     /// How much of one sender is kept; `None`: all of it.
-    pub quota: Option<Quota>,
+    quota: Option<Quota>,
     /// Keys that were on record when they were looked up. Another hub may have put newer ones there since: the store has the last
     /// word, and is asked again about any other key.
     known: BTreeMap<AccountId, Enrolled>,

@@ -71,11 +71,7 @@ pub(super) fn page(frame: &Frame<'_>, title: &str, body: &Markup) -> Markup {
         (DOCTYPE)
         html lang="en" {
             head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (clean(title)) " · Holdfast" }
-                link rel="stylesheet" href="/style.css";
-                link rel="icon" href="data:,";
+                (head(title))
                 noscript { meta http-equiv="refresh" content="60"; }
                 script src="/live.js" defer {}
             }
@@ -128,18 +124,25 @@ pub(super) fn exit(token: &str) -> Markup {
     }
 }
 
+/// What the head of every page begins with.
+fn head(title: &str) -> Markup {
+    html! {
+        meta charset="utf-8";
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        title { (clean(title)) " · Holdfast" }
+        link rel="stylesheet" href="/style.css";
+        link rel="icon" href="data:,";
+    }
+}
+
 /// A page for somebody who is not in: nothing of the fleet is on it. `onward` is where it leads by itself.
 pub(super) fn bare(title: &str, onward: Option<&str>, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
+                (head(title))
                 @if let Some(onward) = onward { meta http-equiv="refresh" content=(format!("0; url={onward}")); }
-                title { (clean(title)) " · Holdfast" }
-                link rel="stylesheet" href="/style.css";
-                link rel="icon" href="data:,";
             }
             body {
                 header { strong { "Holdfast" } }
