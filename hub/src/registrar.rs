@@ -12,7 +12,7 @@ use crate::{
 };
 use fleet::{
     belief::{Enrolled, Policy, Record, is_newer, weigh},
-    quota::{Quota, Sender},
+    quota::{Came, Quota, Sender},
 };
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
@@ -134,23 +134,17 @@ impl<S: Sts> Registrar<S> {
         now: Timestamp,
     ) -> Result<Sifted<'m>, StoreError> {
         let (waiting, why) = self.enrol(&messages, keep, now).await?;
-        let mut sifted = Sifted { kept: Vec::with_capacity(messages.len()), waiting, why };
+        let mut sifted = Sifted { kept: Vec::new(), waiting, why };
         let here = messages.into_iter().enumerate().filter(|(n, _)| !sifted.waiting.contains(n));
         let here: Vec<Message<'m>> = here.map(|(_, message)| message).collect();
         let senders = here.iter().map(|message| self.sender(message, keep)).collect::<Result<Vec<_>, _>>()?;
-        let newest = newest(&here, &senders);
-        for (n, (message, sender)) in here.into_iter().zip(senders).enumerate() {
-            let Some(quota) = &mut self.quota else {
-                sifted.kept.push(message);
-                continue;
-            };
-            // Whatever else is over: how an account stands now is kept.
-            if quota.admits(&sender, message.sent.unwrap_or(now)) || newest.contains(&n) {
-                sifted.kept.push(message);
-            } else {
-                quota.drop(&sender, now);
-            }
-        }
+        let Some(quota) = &mut self.quota else {
+            sifted.kept = here;
+            return Ok(sifted);
+        };
+        let all: Vec<Came<'_>> = here.iter().zip(senders).map(|(message, sender)| came(message, sender, now)).collect();
+        let keeps = quota.keeps(&all, now);
+        sifted.kept = here.into_iter().zip(keeps).filter(|(_, is_kept)| *is_kept).map(|(message, _)| message).collect();
         self.count(keep, now, false)?;
         Ok(sifted)
     }
@@ -264,16 +258,10 @@ impl<S: Sts> Registrar<S> {
     }
 }
 
-/// Which messages of a batch are the newest of their senders.
-fn newest(messages: &[Message<'_>], senders: &[Sender]) -> BTreeSet<usize> {
-    let mut newest: BTreeMap<&(AccountId, bool), (&str, u64, usize)> = BTreeMap::new();
-    for (n, (message, sender)) in messages.iter().zip(senders).enumerate() {
-        let (Ok(said), Some(sender)) = (&message.said, sender) else { continue };
-        let found = (said.event.data.epoch.as_str(), said.event.data.sequence, n);
-        let known = newest.entry(sender).or_insert(found);
-        *known = found.max(*known);
-    }
-    newest.into_values().map(|(_, _, n)| n).collect()
+/// What a quota goes by.
+fn came<'a>(message: &'a Message<'_>, sender: Sender, now: Timestamp) -> Came<'a> {
+    let number = message.said.as_ref().ok().map(|said| (said.event.data.epoch.as_str(), said.event.data.sequence));
+    Came { sender, number: number.unwrap_or_default(), sent: message.sent.unwrap_or(now) }
 }
 
 /// Whether a text can stand in a header of a request.

@@ -2,10 +2,10 @@
 //!
 //! Messages are counted by the minute in which they were sent, so that what has waited for long is no flood. What is over is
 //! counted, and the count is put on record. An account's proven reports and those in its name that prove nothing are two senders:
-//! nobody uses up another's share. Whatever proves to be nobody's (no reports, forged ones) is one. Not here: who a sender is
-//! ([`crate::belief`]), and which of a sender's messages can be done without.
+//! nobody uses up another's share. Whatever proves to be nobody's (no reports, forged ones) is one. Of what came together a sender's
+//! newest is kept whatever else is over: it says how the account stands. Not here: who a sender is ([`crate::belief`]).
 
-use alloc::collections::BTreeMap;
+use alloc::{collections::BTreeMap, vec::Vec};
 use core::fmt;
 use jiff::{SignedDuration, Timestamp};
 use manifests::id::AccountId;
@@ -13,6 +13,17 @@ use serde::{Deserialize, Serialize};
 
 /// Who is counted; `None`: nobody.
 pub type Sender = Option<(AccountId, bool)>;
+
+/// One message of a batch.
+#[derive(Debug, Clone)]
+pub struct Came<'m> {
+    /// Whose it is.
+    pub sender: Sender,
+    /// The epoch and the number of its report.
+    pub number: (&'m str, u64),
+    /// When it was sent.
+    pub sent: Timestamp,
+}
 
 /// What came of whom.
 #[derive(Debug, Clone)]
@@ -58,8 +69,26 @@ impl Quota {
         Self { per_minute, came: BTreeMap::new(), dropped: BTreeMap::new() }
     }
 
+    /// Which messages of a batch are kept. The others are counted.
+    pub fn keeps(&mut self, batch: &[Came<'_>], now: Timestamp) -> Vec<bool> {
+        let mut newest: BTreeMap<&Sender, ((&str, u64), usize)> = BTreeMap::new();
+        for (n, came) in batch.iter().enumerate().filter(|(_, came)| came.sender.is_some()) {
+            let known = newest.entry(&came.sender).or_insert((came.number, n));
+            *known = (came.number, n).max(*known);
+        }
+        let keeps = |(n, came): (usize, &Came<'_>)| {
+            let is_newest = newest.get(&came.sender).is_some_and(|(_, newest)| *newest == n);
+            let is_kept = self.admits(&came.sender, came.sent) || is_newest;
+            if !is_kept {
+                self.drop(&came.sender, now);
+            }
+            is_kept
+        };
+        batch.iter().enumerate().map(keeps).collect()
+    }
+
     /// Whether one more message of this sender, sent then, is within its share.
-    pub fn admits(&mut self, sender: &Sender, sent: Timestamp) -> bool {
+    fn admits(&mut self, sender: &Sender, sent: Timestamp) -> bool {
         let minute = sent.as_second().div_euclid(60);
         let came = self.came.entry((minute, sender.clone())).or_default();
         let is_within = *came < self.per_minute;
@@ -71,7 +100,7 @@ impl Quota {
     }
 
     /// One of its messages is not kept.
-    pub fn drop(&mut self, sender: &Sender, now: Timestamp) {
+    fn drop(&mut self, sender: &Sender, now: Timestamp) {
         let account = sender.as_ref().map(|(account, _)| account.clone());
         let none = Dropped { account: account.clone(), messages: 0, first: now, last: now };
         let dropped = self.dropped.entry(account).or_insert(none);
@@ -90,7 +119,7 @@ impl Quota {
 mod tests {
     use super::*;
     use crate::fold::tests::second;
-    use alloc::{format, vec, vec::Vec};
+    use alloc::{format, vec};
 
     fn account(n: u64) -> AccountId {
         format!("{n:012}").parse().unwrap()
@@ -120,6 +149,25 @@ mod tests {
         let backlog: Vec<i64> = (0..300).map(|n| (n * 7_919) % 300 * 60).collect();
         let sender = Some((account(1), true));
         assert!(within(&mut quota, &backlog, 1, &sender).iter().all(|within| *within == 1));
+    }
+
+    #[test]
+    fn how_a_sender_stands_now_is_kept_whatever_else_is_over() {
+        let mut quota = Quota::new(1);
+        let (proven, forged) = (Some((account(1), true)), Some((account(1), false)));
+        let came =
+            |sender: &Sender, epoch, number| Came { sender: sender.clone(), number: (epoch, number), sent: second(0) };
+        let batch = [
+            came(&proven, "a", 3),
+            came(&proven, "b", 1),
+            came(&forged, "zz", 9),
+            came(&proven, "a", 4),
+            came(&None, "", 0),
+            came(&None, "", 0),
+        ];
+        assert_eq!(quota.keeps(&batch, second(5)), [true, true, true, false, true, false]);
+        assert_eq!(quota.keeps(&batch[..1], second(5)), [true], "alone it is the newest");
+        assert_eq!(quota.due(second(5), true).map(|it| it.messages).sum::<u64>(), 2);
     }
 
     #[test]
