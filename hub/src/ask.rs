@@ -97,14 +97,15 @@ fn overview(front: &Front, now: Timestamp, out: &mut impl Write) -> io::Result<(
     writeln!(out, "stacks    {}", counts(&of.stacks))?;
     writeln!(out, "accounts  {}", counts(&of.accounts))?;
     let fresh: Vec<String> = of.freshness.iter().map(|(word, n)| format!("{n} {}", word.as_str())).collect();
+    let suspended = if of.suspended > 0 { format!(", {} suspended", of.suspended) } else { String::new() };
     let ready = of.not_ready.map_or("nobody said who is expected".to_owned(), |n| format!("{n} not ready"));
     writeln!(
         out,
-        "          {}; {ready}, {} unexpected; {}; {} messages in quarantine",
+        "          {}; {ready}, {} unexpected{suspended}; {}; {} messages in quarantine",
         fresh.join(", "),
         of.unexpected,
         of.senders,
-        of.quarantine
+        of.quarantine.unwrap_or_default()
     )?;
     if let Some(newest) = &front.newest {
         writeln!(out)?;
@@ -212,8 +213,8 @@ impl Question {
         };
         match self {
             Self::Status => at(&[]),
-            Self::Accounts { state, ring, commit, agent, fresh } => {
-                let said = [("ring", ring), ("commit", commit), ("agent", agent), ("fresh", fresh)];
+            Self::Accounts { state, ring, commit, agent, fresh, sort } => {
+                let said = [("ring", ring), ("commit", commit), ("agent", agent), ("fresh", fresh), ("sort", sort)];
                 let asked = said.into_iter().fold(at(&["accounts"]), |asked, (name, value)| with(asked, name, value));
                 state.iter().fold(asked, |asked, state| asked.and("state", state))
             }

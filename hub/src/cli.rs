@@ -1,6 +1,6 @@
 //! The command line, as it is documented by `--help`.
 
-use crate::{journal::End, store::Place};
+use crate::{journal::End, organization::As, store::Place};
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PathBufValueParser, TypedValueParser},
@@ -172,6 +172,9 @@ pub enum Question {
         /// So quiet, or more: `late` or `silent`
         #[arg(long)]
         fresh: Option<String>,
+        /// In which order: `worst`, `account` or `seen` (quiet for longest first); with `-` before it the other way round
+        #[arg(long, allow_hyphen_values = true, value_parser = ["worst", "account", "-account", "seen", "-seen"])]
+        sort: Option<String>,
     },
     /// One account, and what it said last
     Account {
@@ -256,7 +259,8 @@ pub struct Run {
     pub listen: Option<SocketAddr>,
 
     /// Who may look, as `holdfast-hub token NAME` prints it, a line each, with `reader` at its end for whoever is to see neither
-    /// quarantine nor audit; this or `--sign-in` is needed where others can reach the address, and TLS in front of it [default:
+    /// quarantine nor audit, or with labels (`team=payments`) for whoever is to see the accounts alone that have them by
+    /// `--accounts`; this or `--sign-in` is needed where others can reach the address, and TLS in front of it [default:
     /// whoever is on this machine]
     #[arg(long, env = "HOLDFAST_HUB_TOKENS", value_name = "FILE")]
     pub tokens: Option<PathBuf>,
@@ -308,6 +312,11 @@ pub struct Looking {
     /// picture; several are one list [default: nobody is expected, and silence says nothing]
     #[arg(long = "accounts", env = "HOLDFAST_HUB_ACCOUNTS", value_name = "FILE", value_delimiter = ',')]
     pub accounts: Vec<PathBuf>,
+
+    /// Whose accounts are expected beside the listed ones, but for those that are suspended: `own` is the organization of the hub's
+    /// credentials (`organizations:ListAccounts`), the ARN of a role that of another; several are one list [default: nobody's]
+    #[arg(long = "organization", env = "HOLDFAST_HUB_ORGANIZATION", value_name = "own|ARN", value_delimiter = ',')]
+    pub organizations: Vec<As>,
 
     /// How long an account may be quiet before it is late
     #[arg(long, value_name = "TIME", default_value = "90m", value_parser = manifests::id::duration)]

@@ -46,6 +46,7 @@ pub(crate) fn columns(shown: &Shown) -> Option<&'static [&'static str]> {
             "seen",
             "freshness",
             "unexpected",
+            "suspended",
             "proven",
             "missing",
             "report",
@@ -142,6 +143,7 @@ pub(crate) fn metrics(
     if let Some(n) = overview.not_ready {
         gauge("accounts_not_ready", "Accounts that are expected and never spoke.", &one(n));
     }
+    gauge("accounts_suspended", "Accounts that their organization says are suspended.", &one(overview.suspended));
     gauge("accounts_unexpected", "Accounts that speak and nobody expects.", &one(overview.unexpected));
     gauge(
         "accounts_unproven",
@@ -153,7 +155,7 @@ pub(crate) fn metrics(
         "Accounts by the version of their agent.",
         &each("version", overview.versions.clone().into_iter().collect()),
     );
-    gauge("quarantine", "Messages in quarantine.", &one(overview.quarantine));
+    gauge("quarantine", "Messages in quarantine.", &one(overview.quarantine.unwrap_or_default()));
     let open = alerts.open.iter().map(|(severity, n)| ((*severity).to_owned(), *n)).collect();
     gauge("alerts_open", "Alerts that are open, by severity.", &each("severity", open));
     gauge("alerts_undelivered", "Messages that wait for their route.", &one(alerts.undelivered));
@@ -210,7 +212,9 @@ pub(crate) fn interface() -> Value {
         query("commit", "that the account last worked towards"),
         query("agent", "the version of the agent"),
         query("fresh", "`late` or `silent`: so quiet, or more"),
+        query("sort", "`worst` (as without it), `account` or `seen`; with `-` before it the other way round"),
         query("unexpected", "`1`: only those that nobody expects"),
+        query("suspended", "`1`: only those that their organization says are suspended"),
         query("unproven", "`1`: only those that have not proven that it is they who speak"),
         after(),
     ];

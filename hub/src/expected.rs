@@ -1,17 +1,20 @@
-//! Who should speak: the `kind: Fleet` and `kind: Accounts` files of the manifests repository, read anew for every picture.
+//! Who should speak: by the `kind: Fleet` and `kind: Accounts` files of the manifests repository, read anew for every picture, and
+//! by what organizations say of their accounts.
 //!
 //! Not here: fetching them. A checkout that somebody keeps up to date is enough; one that can't be read any more leaves the
 //! list as it was, and the picture says so.
 
+use crate::organization::{Heard, Organizations};
 use fleet::{page::View, presence::Patience};
 use jiff::Timestamp;
 use manifests::{
-    fleet::Fleet,
-    id::RepoPath,
+    fleet::{Account, Fleet},
+    id::{AccountId, RepoPath},
     parse::{Content, File, MAX_FILE, parse},
+    stack::Location,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -21,8 +24,11 @@ use std::{
 #[derive(Debug, Default)]
 pub struct Expected {
     files: Vec<PathBuf>,
-    /// As they were read last.
+    organizations: Option<Organizations>,
+    /// As it was read last.
     known: Option<Fleet>,
+    /// Nothing is expected of these.
+    suspended: BTreeSet<AccountId>,
     patience: Patience,
 }
 
@@ -41,18 +47,25 @@ pub enum ExpectedError {
     /// What is in it is no list of accounts.
     #[error("who is expected can't be told: {0}")]
     Content(String),
+    /// It is what an organization said some time ago.
+    #[error("{0}")]
+    Organization(String),
     /// There is no account in any of them.
     #[error("no account is listed in {0}: a file of `kind: Fleet` or `kind: Accounts` is meant")]
     Nobody(String),
 }
 
 impl Expected {
-    /// Reads these files; without any, everybody who speaks is expected.
+    /// Reads these files, and holds what organizations say against them; without any, everybody who speaks is expected.
     ///
     /// # Errors
     /// When one can't be read, or nobody is listed.
-    pub fn of(files: Vec<PathBuf>, patience: Patience) -> Result<Self, ExpectedError> {
-        let mut expected = Self { files, known: None, patience };
+    pub fn of(
+        files: Vec<PathBuf>,
+        organizations: Option<Organizations>,
+        patience: Patience,
+    ) -> Result<Self, ExpectedError> {
+        let mut expected = Self { files, organizations, patience, ..Self::default() };
         expected.read()?;
         Ok(expected)
     }
@@ -62,19 +75,37 @@ impl Expected {
     /// # Errors
     /// Why it is not.
     pub fn read(&mut self) -> Result<bool, ExpectedError> {
-        if self.files.is_empty() {
-            return Ok(false);
-        }
-        let now = Some(read(&self.files)?);
-        let is_other = self.known != now;
-        self.known = now;
-        Ok(is_other)
+        let listed = if self.files.is_empty() { None } else { Some(read(&self.files)?) };
+        let heard = self.organizations.as_ref().map(Organizations::heard);
+        let trouble = heard.as_ref().and_then(|heard| heard.trouble.clone());
+        let (now, suspended) = match heard {
+            None => (listed, BTreeSet::new()),
+            Some(heard) => {
+                let (fleet, suspended) = together(listed.unwrap_or_default(), heard);
+                (Some(fleet), suspended)
+            }
+        };
+        let is_other = self.known != now || self.suspended != suspended;
+        (self.known, self.suspended) = (now, suspended);
+        trouble.map_or(Ok(is_other), |trouble| Err(ExpectedError::Organization(trouble)))
     }
 
     /// How a fleet is looked at now.
     pub fn view(&self, now: Timestamp) -> View<'_> {
-        View { expected: self.known.as_ref(), patience: self.patience, now }
+        View { expected: self.known.as_ref(), suspended: &self.suspended, patience: self.patience, now }
     }
+}
+
+/// Everybody on the list, and everybody of an organization, but for those who can't do anything. What the list says of one, labels
+/// above all, an organization does not know.
+fn together(mut listed: Fleet, heard: Heard) -> (Fleet, BTreeSet<AccountId>) {
+    listed.accounts.retain(|id, _| !heard.suspended.contains(id));
+    for (id, name) in heard.active {
+        let at = || Location { file: "organization".parse().expect("a plain name is a path"), line: 1 };
+        let one = || Account { id: id.clone(), name, labels: BTreeMap::new(), at: at() };
+        listed.accounts.entry(id.clone()).or_insert_with(one);
+    }
+    (listed, heard.suspended)
 }
 
 fn read(files: &[PathBuf]) -> Result<Fleet, ExpectedError> {
@@ -129,7 +160,7 @@ mod tests {
             fs::write(&file, text).unwrap();
             file
         };
-        let found = Expected::of(texts.iter().zip(0..).map(write).collect(), Patience::default());
+        let found = Expected::of(texts.iter().zip(0..).map(write).collect(), None, Patience::default());
         match (found, expect) {
             (Ok(found), Ok(count)) => {
                 assert_eq!(found.view(Timestamp::UNIX_EPOCH).expected.map_or(0, |fleet| fleet.accounts.len()), count);
@@ -153,9 +184,9 @@ mod tests {
         check(&[&FLEET.replace("accounts", "acounts")], Err("0.yaml"));
         check(&[FLEET, FLEET], Err("1.yaml"));
         check(&[&" ".repeat(2 << 20)], Err("it has more than 1048576 bytes"));
-        let endless = Expected::of(vec!["/dev/zero".into()], Patience::default()).unwrap_err();
+        let endless = Expected::of(vec!["/dev/zero".into()], None, Patience::default()).unwrap_err();
         assert!(crate::chain(&endless).contains("it is no regular file"));
-        let nowhere = Expected::of(vec!["/no/such/file".into()], Patience::default()).unwrap_err();
+        let nowhere = Expected::of(vec!["/no/such/file".into()], None, Patience::default()).unwrap_err();
         assert!(
             crate::chain(&nowhere).contains("`/no/such/file`, which says who is expected, can't be read: No such file")
         );
@@ -166,7 +197,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("fleet.yaml");
         fs::write(&file, FLEET).unwrap();
-        let mut expected = Expected::of(vec![file.clone()], Patience::default()).unwrap();
+        let mut expected = Expected::of(vec![file.clone()], None, Patience::default()).unwrap();
         let count = |expected: &Expected| expected.view(Timestamp::UNIX_EPOCH).expected.unwrap().accounts.len();
         fs::write(&file, FLEET.to_owned() + "    - {id: '333333333333'}\n").unwrap();
         expected.read().unwrap();
@@ -174,5 +205,21 @@ mod tests {
         fs::write(&file, "spec: [").unwrap();
         assert!(expected.read().is_err());
         assert_eq!(count(&expected), 2);
+    }
+
+    #[test]
+    fn an_organization_adds_who_is_missing_and_takes_out_who_is_suspended() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("fleet.yaml");
+        fs::write(&file, FLEET.to_owned() + "    - {id: '333333333333', labels: {ring: a}}\n").unwrap();
+        let id = |n: u8| n.to_string().repeat(12).parse::<AccountId>().unwrap();
+        let (one, none) = (Some("one".to_owned()), None);
+        let active = [(id(1), one), (id(2), none)].into();
+        let heard = Heard { active, suspended: [id(3), id(4)].into(), trouble: None };
+        let (listed, suspended) = together(read(std::slice::from_ref(&file)).unwrap(), heard);
+        let names: Vec<_> =
+            listed.accounts.values().map(|account| (account.id.clone(), account.name.clone())).collect();
+        assert_eq!(names, [(id(1), Some("a".to_owned())), (id(2), None)]);
+        assert_eq!(suspended, [id(3), id(4)].into());
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`watch`] is the whole program on one screen; [`queue`] is where messages come from; [`ingest`] makes
 //! reports of them; [`registrar`] finds out whose key has signed one, by [`sts`]; [`keep`] is where they go: into memory, or into a [`store`], which keeps them as a [`journal`] and beside it, in
-//! the same transaction, a picture in tables; `fleet` says what of a report counts, and who is [`expected`] is held against it.
+//! the same transaction, a picture in tables; `fleet` says what of a report counts, and who is [`expected`], by lists and by what an
+//! [`organization`] says, is held against it.
 //! [`reading`] says what is new, and [`show`] prints it. `asked` and `shown` are what there is to ask a store for; [`web`] shows it as
 //! pages, `data` for machines, [`ask`] in a terminal. [`carry`] takes a journal from one store to another.
 //! [`alerts`] tells people what is not well.
@@ -20,6 +21,7 @@ pub mod expected;
 pub mod ingest;
 pub mod journal;
 pub mod keep;
+pub mod organization;
 pub mod queue;
 pub mod registrar;
 pub mod reading;

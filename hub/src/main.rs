@@ -17,6 +17,7 @@ use hub::{
     expected::{Expected, ExpectedError},
     journal::End,
     keep::{Keep, Memory},
+    organization::{ListenError, Organizations},
     queue::Queue,
     reading::{Health, replay},
     registrar::{Nobody, Registrar},
@@ -63,6 +64,8 @@ enum HubError {
     #[error(transparent)]
     Expected(#[from] ExpectedError),
     #[error(transparent)]
+    Organization(#[from] ListenError),
+    #[error(transparent)]
     Web(#[from] WebError),
     #[error(transparent)]
     Ask(#[from] AskError),
@@ -79,9 +82,14 @@ enum HubError {
 }
 
 /// What is shown beside what was heard.
-fn expected(looking: Looking) -> Result<Expected, ExpectedError> {
-    let patience = patience(&looking);
-    Expected::of(looking.accounts, patience)
+fn expected(looking: &Looking, organizations: Option<Organizations>) -> Result<Expected, ExpectedError> {
+    Expected::of(looking.accounts.clone(), organizations, patience(looking))
+}
+
+/// What organizations say, where one is to be asked.
+fn organizations(looking: &Looking) -> Result<Option<Organizations>, ListenError> {
+    let all = looking.organizations.clone();
+    if all.is_empty() { Ok(None) } else { Organizations::listen(all).map(Some) }
 }
 
 fn patience(Looking { late, silent, .. }: &Looking) -> Patience {
@@ -107,7 +115,10 @@ fn main() -> ExitCode {
 
 fn execute(command: Command) -> Result<(), HubError> {
     match command {
-        Command::Watch(watch) => run(watch, &mut Memory::default(), None),
+        Command::Watch(watch) => {
+            let expected = expected(&watch.looking, organizations(&watch.looking)?)?;
+            run(watch, expected, &mut Memory::default(), None)
+        }
         Command::Alerts(alerts) => look_through(&alerts),
         Command::Token { name } => {
             let (token, line) = tokens::made(&name)?;
@@ -126,8 +137,14 @@ fn execute(command: Command) -> Result<(), HubError> {
             if let Some(address) = listen {
                 pages(address, &stored.store, &watch.looking, guard, health.clone())?;
             }
-            let teller = routes.map(|routes| teller(routes, &stored.store, &watch.looking, health)).transpose()?;
-            let ran = run(watch, &mut store, Some(tell));
+            let organizations = organizations(&watch.looking)?;
+            let begin = |routes| {
+                let expected = expected(&watch.looking, organizations.clone())?;
+                teller(routes, &stored.store, expected, (patience(&watch.looking), health))
+            };
+            let teller = routes.map(begin).transpose()?;
+            let expected = expected(&watch.looking, organizations)?;
+            let ran = run(watch, expected, &mut store, Some(tell));
             // Nobody reads reports any more: what there is to tell is told once more, and that was all.
             if let Some(teller) = teller {
                 drop(teller.join());
@@ -135,7 +152,7 @@ fn execute(command: Command) -> Result<(), HubError> {
             ran
         }
         Command::Replay(Replay { stored, looking, until, output }) => {
-            let expected = expected(looking)?;
+            let expected = expected(&looking, organizations(&looking)?)?;
             let fleet = replay(&Store::open(&stored.store, Access::Journal)?, until)?;
             let at = until.unwrap_or_else(clock::now);
             let mut show = Show::new(io::stdout().lock(), form(output));
@@ -167,7 +184,9 @@ impl HubError {
     fn code(&self) -> u8 {
         match self {
             Self::Output(_) | Self::Watch(WatchError::Output(_)) | Self::Ask(AskError::Output(_)) => 1,
-            Self::Watch(WatchError::Queue(_) | WatchError::Sts(_)) => 3,
+            Self::Watch(WatchError::Queue(_) | WatchError::Sts(_))
+            | Self::Organization(ListenError::Organization(_)) => 3,
+            Self::Organization(ListenError::Machine(_)) => 1,
             Self::Watch(WatchError::Store(error))
             | Self::Store(error)
             | Self::Carry(CarryError::Store(error))
@@ -215,6 +234,7 @@ impl HubError {
             | Self::Store(_)
             | Self::Carry(_)
             | Self::Expected(_)
+            | Self::Organization(_)
             | Self::Tokens(_)
             | Self::Guard(_)
             | Self::Web(_)
@@ -263,16 +283,15 @@ fn pages(
 fn teller(
     routes: Routes,
     store: &Place,
-    looking: &Looking,
-    health: sync::watch::Receiver<Health>,
+    expected: Expected,
+    (patience, health): (Patience, sync::watch::Receiver<Health>),
 ) -> Result<std::thread::JoinHandle<()>, HubError> {
-    let patience = patience(looking);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let sender = runtime.block_on(Sender::new(routes.has_topics()))?;
     let teller = Teller {
         store: Store::open(store, Access::Alerts)?,
         routes,
-        expected: Expected::of(looking.accounts.clone(), patience)?,
+        expected,
         patience,
         health,
         clock: clock::now,
@@ -317,8 +336,12 @@ fn believing(Believing { topics, unproven, agent_roles, quota: _ }: Believing) -
     (Policy { hubs: topics.into_iter().collect(), unproven }, agent_roles.into_iter().collect())
 }
 
-fn run(arguments: Watch, kept: &mut impl Keep, told: Option<sync::watch::Sender<Health>>) -> Result<(), HubError> {
-    let mut expected = expected(arguments.looking)?;
+fn run(
+    arguments: Watch,
+    mut expected: Expected,
+    kept: &mut impl Keep,
+    told: Option<sync::watch::Sender<Health>>,
+) -> Result<(), HubError> {
     let quota = (arguments.believing.quota > 0).then(|| Quota::new(arguments.believing.quota));
     let (policy, roles) = believing(arguments.believing);
     let until = match arguments.duration {

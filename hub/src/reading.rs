@@ -132,7 +132,10 @@ pub(crate) mod tests {
         journal::tests::at,
         keep::Keep,
         registrar::tests::{HUB, key, sealed},
-        store::tests::spot::{Spot, on_file, on_postgres},
+        store::tests::{
+            excerpt::of_a_ring,
+            spot::{Spot, on_file, on_postgres},
+        },
     };
     use fleet::{
         belief::{Enrolled, Policy, Record, Unproven},
@@ -254,7 +257,8 @@ pub(crate) mod tests {
             bodies.retain(|body| seen.insert(*body) || n < enrols);
             live.keep(&bodies, at(n)).unwrap();
             let who = (n % 2 == 1).then_some(&listed);
-            let view = View { expected: who, patience: Patience::default(), now: at(n) };
+            let view =
+                View { expected: who, suspended: &Default::default(), patience: Patience::default(), now: at(n) };
             assert_eq!(store.page(&view).unwrap(), live.page(&view).unwrap());
             is_added_up(&store);
         }
@@ -268,9 +272,31 @@ pub(crate) mod tests {
         let mut text = Vec::new();
         export(&store, &mut text).unwrap();
         import(&mut copy, text.as_slice()).unwrap();
-        let view = View { expected: Some(&listed), patience: Patience::default(), now: at(last) };
+        let view = View {
+            expected: Some(&listed),
+            suspended: &Default::default(),
+            patience: Patience::default(),
+            now: at(last),
+        };
         assert_eq!(copy.page(&view).unwrap(), live.page(&view).unwrap());
         is_added_up(&copy);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn of_some_accounts_what_they_said_is_shown_and_nothing_else(
+            batches in batches(), listed in prop::collection::vec(1..6_u8, 0..4)
+        ) {
+            on_file(|spot| {
+                let (mut store, listed) = (spot.write("store"), expected(&listed));
+                for (batch, n) in batches.iter().zip(0..) {
+                    let bodies: Vec<&str> = batch.iter().map(String::as_str).collect();
+                    store.keep(&bodies, at(n)).unwrap();
+                }
+                of_a_ring(spot, &mut store, &batches, &listed);
+            });
+        }
     }
 
     proptest! {

@@ -257,7 +257,11 @@ fn fleet(page: &Page) -> String {
     words.extend(of(stacks_good, stacks, "stacks"));
     words.extend(of(compared, resources, "resources compared for drift"));
     let quiet = [Freshness::Late, Freshness::Silent].map(|word| (page.freshness.get(&word).copied(), word.as_str()));
-    let others = [(Some(page.not_ready_total), "not ready"), (Some(page.unexpected), "unexpected")];
+    let others = [
+        (Some(page.not_ready_total), "not ready"),
+        (Some(page.unexpected), "unexpected"),
+        (Some(page.suspended), "suspended"),
+    ];
     let counted = quiet.into_iter().chain(others).filter_map(|(count, word)| Some((count.filter(|n| *n > 0)?, word)));
     words.extend(counted.map(|(count, word)| format!("{count} {word}")));
     words.join(", ")
@@ -275,6 +279,7 @@ fn cells(row: &Row, now: Timestamp) -> [String; 6] {
     let seen = ago(row.seen, now);
     let seen = if row.freshness == Freshness::Fresh { seen } else { format!("{seen} ({})", row.freshness.as_str()) };
     let seen = if row.unexpected { seen + " (unexpected)" } else { seen };
+    let seen = if row.suspended { seen + " (suspended)" } else { seen };
     [row.account.to_string(), name, state, commit, counts(&row.stacks), seen]
 }
 

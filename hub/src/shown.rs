@@ -9,7 +9,7 @@ use crate::{
         alerts::Alert,
         view::{
             Account, Control, Drifted, Exception, Filter, Happened, Moment, Of, Overview, Part, Place, Placed,
-            Providing, Revision, Ring, Search,
+            Providing, Revision, Ring, Search, Sort,
         },
     },
 };
@@ -228,10 +228,15 @@ fn filter(asked: &Asked) -> Option<Filter> {
         Some("silent") => Some(Freshness::Silent),
         Some(_) => return None,
     };
+    let sort = match asked.get("sort") {
+        None => Sort::Worst,
+        Some(text) => Sort::of(text)?,
+    };
     let text = |name| asked.get(name).map(ToOwned::to_owned);
-    let (unexpected, unproven) = (asked.get("unexpected").is_some(), asked.get("unproven").is_some());
+    let is = |name| asked.get(name).is_some();
+    let (unexpected, suspended, unproven) = (is("unexpected"), is("suspended"), is("unproven"));
     let (ring, commit, agent) = (text("ring"), text("commit"), text("agent"));
-    Some(Filter { states, ring, commit, agent, freshness, unexpected, unproven })
+    Some(Filter { states, ring, commit, agent, freshness, unexpected, suspended, unproven, sort })
 }
 
 /// The state of this name.

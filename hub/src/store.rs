@@ -24,6 +24,7 @@ use std::{collections::BTreeMap, fs::File};
 
 pub mod alerts;
 mod error;
+mod excerpt;
 mod expect;
 mod picture;
 mod place;
@@ -42,7 +43,7 @@ use sql::{Database, Row, Transaction, params};
 const APPLICATION: u32 = 0x484f_4c44;
 
 /// What makes each version of the form out of the one before. What has shipped is never changed.
-const FORMS: [&str; 4] = [
+const FORMS: [&str; 5] = [
     "
     CREATE TABLE journal (
         n        INTEGER PRIMARY KEY CHECK (n > 0), -- from 1, without a gap
@@ -59,6 +60,7 @@ const FORMS: [&str; 4] = [
     picture::FORM,
     picture::BELIEF,
     alerts::FORM,
+    expect::FORM,
 ];
 
 fn newest() -> u32 {
@@ -285,7 +287,7 @@ impl Keep for Store {
     }
 
     fn page(&mut self, view: &View<'_>) -> Result<Page, StoreError> {
-        self.expect(view.expected)?;
+        self.expect(view)?;
         view::page(&self.database, view)
     }
 

@@ -7,6 +7,7 @@ mod connections;
 pub mod guard;
 mod html;
 mod pages;
+mod parts;
 
 use crate::{
     alerts,
@@ -28,10 +29,11 @@ use axum::{
 use connections::Caps;
 use fleet::presence::Patience;
 use futures_util::stream;
-use guard::{Guard, Who, door::door};
+use guard::{Guard, Role, Who, door::door};
 use html::Frame;
 use jiff::Timestamp;
 use manifests::id::Digest;
+use parts::Parts;
 use std::{
     convert::Infallible,
     io,
@@ -79,7 +81,8 @@ pub struct Pages {
 }
 
 struct Hub {
-    store: Mutex<Store>,
+    store: Arc<Mutex<Store>>,
+    parts: Parts,
     health: watch::Receiver<Health>,
     patience: Patience,
     clock: fn() -> Timestamp,
@@ -113,7 +116,15 @@ pub async fn serve(listener: TcpListener, pages: Pages) -> io::Result<()> {
 fn router(pages: Pages) -> Router {
     let Pages { store, health, patience, clock, guard } = pages;
     let listeners = Arc::new(Semaphore::new(LISTENERS));
-    let hub = Arc::new(Hub { store: Mutex::new(store), health, patience, clock, listeners, guard });
+    let hub = Arc::new(Hub {
+        store: Arc::new(Mutex::new(store)),
+        parts: Parts::default(),
+        health,
+        patience,
+        clock,
+        listeners,
+        guard,
+    });
     Router::new()
         .route("/live", get(live))
         .route("/style.css", get(async || asset("text/css; charset=utf-8", include_str!("web/style.css"))))
@@ -127,13 +138,21 @@ fn router(pages: Pages) -> Router {
 }
 
 impl Hub {
-    fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What somebody may see.
+    fn seen_by(&self, who: &Who) -> Result<Arc<Mutex<Store>>, StoreError> {
+        match &who.role {
+            Role::Operator | Role::Reader => Ok(Arc::clone(&self.store)),
+            Role::Part(part) => self.parts.of(part, &self.store, self.clock),
+        }
     }
 
     fn moment(&self) -> Moment {
         Moment { patience: self.patience, now: (self.clock)() }
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whatever is asked for by an address.
@@ -163,8 +182,12 @@ fn read(hub: &Arc<Hub>, who: &Who, (method, uri, headers): (&Method, &Uri, &Head
     }
     let (moment, mut health, exit) = (hub.moment(), hub.health.borrow().clone(), hub.guard.exit(who));
     let looker = guard::pages::looker(who, exit.as_deref());
+    let seen = match hub.seen_by(who) {
+        Ok(seen) => seen,
+        Err(error) => return failed(&error),
+    };
     let known = {
-        let store = hub.store();
+        let store = locked(&seen);
         store.senders().and_then(|senders| Ok((senders, alerts::trouble(&store, moment.now)?)))
     };
     let senders = match known {
@@ -181,7 +204,7 @@ fn read(hub: &Arc<Hub>, who: &Who, (method, uri, headers): (&Method, &Uri, &Head
         return response;
     }
     let found = {
-        let store = hub.store();
+        let store = locked(&seen);
         tag(&store, &frame).and_then(|tag| {
             let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
             let same = known.is_some_and(|known| known.split(',').any(|known| known.trim() == tag));
@@ -196,7 +219,7 @@ fn read(hub: &Arc<Hub>, who: &Who, (method, uri, headers): (&Method, &Uri, &Head
     let mut response = match shown {
         None => StatusCode::NOT_MODIFIED.into_response(),
         Some(None) => missing(&frame),
-        Some(Some(shown)) => answer(hub, &shown, &frame),
+        Some(Some(shown)) => answer((hub, &seen), &shown, &frame),
     };
     let headers = response.headers_mut();
     headers.insert(header::ETAG, HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\"")));
@@ -213,7 +236,7 @@ fn tag(store: &Store, frame: &Frame<'_>) -> Result<String, StoreError> {
     Ok(format!("W/\"{}\"", Digest::of(told.as_bytes()).short(16)))
 }
 
-fn answer(hub: &Arc<Hub>, shown: &Shown, frame: &Frame<'_>) -> Response {
+fn answer(from: (&Arc<Hub>, &Arc<Mutex<Store>>), shown: &Shown, frame: &Frame<'_>) -> Response {
     match frame.asked.form {
         Form::Html => {
             let (title, body) = pages::page(shown, frame.asked, frame.now);
@@ -221,7 +244,7 @@ fn answer(hub: &Arc<Hub>, shown: &Shown, frame: &Frame<'_>) -> Response {
         }
         Form::Json => json(data::document(shown, (Some(frame.health), frame.senders), frame.now)),
         Form::Csv => match data::columns(shown) {
-            Some(columns) => table(hub, frame.asked, shown, columns),
+            Some(columns) => table(from, frame.asked, shown, columns),
             None => (StatusCode::NOT_FOUND, "this is no list; ask for .json\n").into_response(),
         },
     }
@@ -242,15 +265,20 @@ fn missing(frame: &Frame<'_>) -> Response {
 }
 
 /// All of a list, part by part, as it is read.
-fn table(hub: &Arc<Hub>, asked: &Asked, shown: &Shown, columns: &'static [&'static str]) -> Response {
+fn table(
+    (hub, seen): (&Arc<Hub>, &Arc<Mutex<Store>>),
+    asked: &Asked,
+    shown: &Shown,
+    columns: &'static [&'static str],
+) -> Response {
     let (lines, next) = data::lines(shown, columns);
     let first = data::heading(columns) + &lines;
-    let (hub, asked) = (Arc::clone(hub), asked.clone());
+    let (hub, seen, asked) = (Arc::clone(hub), Arc::clone(seen), asked.clone());
     let rest = stream::unfold(next, move |next| {
-        let (hub, asked) = (Arc::clone(&hub), asked.clone());
+        let (hub, seen, asked) = (Arc::clone(&hub), Arc::clone(&seen), asked.clone());
         async move {
             let asked = asked.after(&next?);
-            let read = move || shown::shown(&hub.store(), &asked, hub.moment());
+            let read = move || shown::shown(&locked(&seen), &asked, hub.moment());
             match tokio::task::spawn_blocking(read).await.ok()? {
                 Ok(Some(shown)) => {
                     let (lines, next) = data::lines(&shown, columns);
@@ -273,7 +301,7 @@ async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
 fn measured(hub: &Hub) -> Response {
     let (moment, health) = (hub.moment(), hub.health.borrow().clone());
     let read = {
-        let store = hub.store();
+        let store = locked(&hub.store);
         store.overview(moment).and_then(|overview| Ok((overview, store.alert_counts()?, store.mark()?)))
     };
     match read {

@@ -4,9 +4,14 @@
 
 use crate::{
     fold::{Account, Fleet, Refused},
-    presence::{self, Compliance, Freshness, NotReady, Patience, seen},
+    presence::{self, Compliance, Freshness, Listed, NotReady, Patience, seen},
 };
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    vec::Vec,
+};
 use jiff::Timestamp;
 use manifests::{
     fleet,
@@ -20,6 +25,8 @@ use serde::Serialize;
 pub struct View<'a> {
     /// Who should speak; `None` when nobody has said.
     pub expected: Option<&'a fleet::Fleet>,
+    /// Accounts that can't do anything, as their organization says: nothing is expected of them.
+    pub suspended: &'a BTreeSet<AccountId>,
     /// After how long an account is late.
     pub patience: Patience,
     /// Now.
@@ -42,6 +49,8 @@ pub struct Page {
     pub not_ready_total: u64,
     /// How many speak although nobody expects them.
     pub unexpected: u64,
+    /// How many are suspended, by what their organization says.
+    pub suspended: u64,
     /// How many of those that spoke have proven that it is they who speak.
     pub senders: Senders,
     /// The accounts that spoke: worst state first, of those the one that has been quiet for longest, then by id. Of very
@@ -99,6 +108,8 @@ pub struct Row {
     pub freshness: Freshness,
     /// Whether it speaks although nobody expects it.
     pub unexpected: bool,
+    /// Whether it is suspended, by what its organization says: what it said last is in no sum.
+    pub suspended: bool,
     /// Whether it has proven that it is the one who speaks.
     pub proven: bool,
     /// Report numbers that never came, as `3-4` or `7`.
@@ -123,6 +134,19 @@ pub struct Quarantined {
     pub begins: String,
 }
 
+impl View<'_> {
+    /// How an account stands to the list of those who should speak.
+    pub fn listed(&self, account: &AccountId) -> Listed {
+        if self.suspended.contains(account) {
+            Listed::Suspended
+        } else if self.expected.is_none_or(|expected| expected.accounts.contains_key(account)) {
+            Listed::Expected
+        } else {
+            Listed::Unexpected
+        }
+    }
+}
+
 impl Page {
     /// The page of this fleet.
     pub fn of(fleet: &Fleet, view: &View<'_>) -> Self {
@@ -132,12 +156,13 @@ impl Page {
         quarantine.sort_by_key(|refused| refused.received);
         let not_ready = view.expected.map(|expected| presence::not_ready(fleet, expected));
         Self {
-            compliance: presence::compliance(fleet, view.expected, view.patience, view.now),
-            states: count(accounts.iter().filter(|row| !row.unexpected).map(|row| row.state)),
-            freshness: presence::count(accounts.iter().map(|row| row.freshness)),
+            compliance: presence::compliance(fleet, view),
+            states: count(accounts.iter().filter(|row| !row.unexpected && !row.suspended).map(|row| row.state)),
+            freshness: presence::count(accounts.iter().filter(|row| !row.suspended).map(|row| row.freshness)),
             not_ready_total: not_ready.as_ref().map_or(0, Vec::len) as u64,
             not_ready,
             unexpected: accounts.iter().filter(|row| row.unexpected).count() as u64,
+            suspended: view.suspended.len() as u64,
             senders: Senders {
                 proven: accounts.iter().filter(|row| row.proven).count() as u64,
                 unproven: accounts.iter().filter(|row| !row.proven).count() as u64,
@@ -155,6 +180,7 @@ impl Row {
         let event = &account.newest;
         let report = &event.data;
         let (state, why) = worst(report);
+        let listed = view.listed(id);
         Self {
             account: id.clone(),
             name: report.account_name.clone(),
@@ -165,7 +191,8 @@ impl Row {
             stacks: count(report.stacks.iter().map(|stack| stack.state)),
             seen: seen(account),
             freshness: view.patience.judge(seen(account), view.now),
-            unexpected: view.expected.is_some_and(|expected| !expected.accounts.contains_key(id)),
+            unexpected: listed == Listed::Unexpected,
+            suspended: listed == Listed::Suspended,
             proven: account.standing.proven,
             missing: account.standing.heard.missing(),
             report: format!("{}-{}", report.epoch, report.sequence),
@@ -204,11 +231,13 @@ mod tests {
         },
         presence::Patience,
     };
-    use alloc::{string::ToString, vec, vec::Vec};
+    use alloc::{collections::BTreeSet, string::ToString, vec, vec::Vec};
     use manifests::report::State;
 
     fn page(fleet: &Fleet, now: i64) -> Page {
-        Page::of(fleet, &View { expected: None, patience: Patience::default(), now: second(now) })
+        let view =
+            View { expected: None, suspended: &BTreeSet::new(), patience: Patience::default(), now: second(now) };
+        Page::of(fleet, &view)
     }
 
     fn check(state: &str, stacks: &[&str], expect: State) {

@@ -1,9 +1,12 @@
 //! Who should speak, and whether they do: an account that is not there is no account that is in sync.
 //!
 //! Freshness is an axis of its own: what a silent account said last stays what it said. Deliberately not here: who is
-//! expected (the repository says so), and what an organization knows of suspended accounts.
+//! expected, and who is suspended: the repository, and an organization, say so.
 
-use crate::fold::{Account, Fleet};
+use crate::{
+    fold::{Account, Fleet},
+    page::View,
+};
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
@@ -61,6 +64,17 @@ impl Patience {
             _ => Freshness::Fresh,
         }
     }
+}
+
+/// How an account stands to the list of those who should speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Listed {
+    /// It should speak; or nobody has said who should.
+    Expected,
+    /// It is on no list.
+    Unexpected,
+    /// Its organization says that it can't do anything.
+    Suspended,
 }
 
 /// When an account last gave a sign of life: its newest report's own time, or the hub's time of receipt if that is earlier. An
@@ -163,14 +177,13 @@ impl Compliance {
 }
 
 /// The shares of this fleet.
-pub fn compliance(fleet: &Fleet, expected: Option<&fleet::Fleet>, patience: Patience, now: Timestamp) -> Compliance {
-    let meant = |id: &AccountId| expected.is_none_or(|expected| expected.accounts.contains_key(id));
+pub fn compliance(fleet: &Fleet, view: &View<'_>) -> Compliance {
     let mut sum = Compliance::default();
-    for (_, account) in fleet.accounts.iter().filter(|(id, _)| meant(id)) {
-        let speaks = patience.judge(seen(account), now) != Freshness::Silent;
+    for (_, account) in fleet.accounts.iter().filter(|(id, _)| view.listed(id) == Listed::Expected) {
+        let speaks = view.patience.judge(seen(account), view.now) != Freshness::Silent;
         sum.add(&Share::of(&account.newest.data), speaks);
     }
-    sum.accounts += expected.map_or(0, |expected| not_ready(fleet, expected).len() as u64);
+    sum.accounts += view.expected.map_or(0, |expected| not_ready(fleet, expected).len() as u64);
     sum
 }
 
@@ -186,7 +199,7 @@ pub fn count(all: impl Iterator<Item = Freshness>) -> BTreeMap<Freshness, u64> {
 mod tests {
     use super::*;
     use crate::fold::tests::{report, second, taken};
-    use alloc::{format, string::ToString, vec};
+    use alloc::{collections::BTreeSet, format, string::ToString, vec};
     use manifests::stack::Location;
 
     fn id(n: u8) -> AccountId {
@@ -200,6 +213,10 @@ mod tests {
             (id(*n), account)
         };
         fleet::Fleet { accounts: all.iter().map(account).collect() }
+    }
+
+    fn view<'v>(expected: Option<&'v fleet::Fleet>, suspended: &'v BTreeSet<AccountId>, at: i64) -> View<'v> {
+        View { expected, suspended, patience: Patience::default(), now: second(at) }
     }
 
     /// A fleet of accounts, each by its number, its state and those of its stacks, all seen at second 0.
@@ -234,8 +251,9 @@ mod tests {
             (2, "drifted", &["in-sync", "drifted"]),
             (4, "in-sync", &["in-sync"]),
         ]);
+        let nobody = BTreeSet::new();
         let all = |expected: Option<&fleet::Fleet>, minutes: i64| {
-            let sum = compliance(&fleet, expected, Patience::default(), second(minutes * 60));
+            let sum = compliance(&fleet, &view(expected, &nobody, minutes * 60));
             vec![sum.accounts_good, sum.accounts, sum.stacks_good, sum.stacks]
         };
         assert_eq!(all(None, 0), [2, 3, 4, 5]);
@@ -245,17 +263,29 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_suspended_is_neither_missing_nor_unexpected_and_in_no_sum() {
+        let fleet = heard(&[(1, "in-sync", &["in-sync"]), (2, "failed", &["failed"]), (4, "in-sync", &[])]);
+        let (expected, suspended) = (expected(&[1]), BTreeSet::from([id(2), id(3)]));
+        let view = view(Some(&expected), &suspended, 0);
+        let listed = [1, 2, 3, 4].map(|n| view.listed(&id(n)));
+        assert_eq!(listed, [Listed::Expected, Listed::Suspended, Listed::Suspended, Listed::Unexpected]);
+        let sum = compliance(&fleet, &view);
+        assert_eq!((sum.accounts_good, sum.accounts, sum.stacks), (1, 1, 1));
+    }
+
+    #[test]
     fn a_stack_that_a_report_left_out_is_in_sync_and_an_account_that_says_otherwise_is_not_good() {
         let mut event = report(1, "a", 1, "held", &["in-sync"]);
         event.data.stacks_total = 7;
         let (fleet, _) = taken(Fleet::default(), event, second(0));
-        let sum = compliance(&fleet, None, Patience::default(), second(0));
+        let nobody = BTreeSet::new();
+        let sum = compliance(&fleet, &view(None, &nobody, 0));
         assert_eq!((sum.stacks_good, sum.stacks, sum.accounts_good), (7, 7, 0));
         let liars = (1..4).fold(fleet, |fleet, n| {
             let mut event = report(n, "b", 1, "in-sync", &[]);
             event.data.stacks_total = u64::MAX;
             taken(fleet, event, second(0)).0
         });
-        assert_eq!(compliance(&liars, None, Patience::default(), second(0)).stacks, 3 * MOST);
+        assert_eq!(compliance(&liars, &view(None, &nobody, 0)).stacks, 3 * MOST);
     }
 }

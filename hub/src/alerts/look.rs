@@ -183,6 +183,6 @@ fn numbers(overview: Overview) -> Numbers {
         freshness: overview.freshness,
         not_ready: overview.not_ready,
         unexpected: overview.unexpected,
-        quarantine: overview.quarantine,
+        quarantine: overview.quarantine.unwrap_or_default(),
     }
 }

@@ -8,7 +8,7 @@ mod outbox;
 
 use super::{
     Store, StoreError,
-    picture::{at, json, ms, number, rank, state},
+    picture::{EXPECTED, at, json, ms, number, rank, state},
     sql::{Database, Param, Row, params},
     view::{Moment, id, is_list},
 };
@@ -39,6 +39,14 @@ pub struct Told<'a> {
     pub messages: &'a [(String, Message)],
     /// Notes for the next look.
     pub notes: &'a [(String, String)],
+}
+
+/// How an account stands, since when, when it was seen last, and whether it is expected.
+struct How {
+    state: State,
+    since: Timestamp,
+    seen: Timestamp,
+    is_expected: bool,
 }
 
 const INCIDENT: &str = "SELECT id, account, name, ring, revision, condition, since, why, noticed, worst, told, quiet, \
@@ -156,12 +164,17 @@ impl Store {
             let Some(account) = &incident.about.account else { continue };
             let id = number(account);
             let found = match incident.condition {
-                Condition::State(_) => self.how(id)?.map(|(state, since, _)| match state {
+                Condition::State(_) => self.how(id)?.map(|how| match how.state {
+                    // Nobody expects it any more: that is no recovery.
+                    _ if !how.is_expected => Over::Gone,
                     State::Pending | State::Applying => Over::Between,
-                    State::InSync | State::Healed | State::Excepted => Over::Since(since),
+                    State::InSync | State::Healed | State::Excepted => Over::Since(how.since),
                     State::Unknown | State::Drifted | State::Held | State::Failed | State::NeedsAPerson => Over::Gone,
                 }),
-                Condition::Silent => self.how(id)?.map(|(_, _, seen)| Over::Since(seen)),
+                Condition::Silent => self.how(id)?.map(|how| match how.is_expected {
+                    true => Over::Since(how.seen),
+                    false => Over::Gone,
+                }),
                 Condition::NotReady if !is_list => Some(Over::Gone),
                 Condition::NotReady => {
                     let sql = "SELECT id FROM expected WHERE id = ?1";
@@ -179,14 +192,13 @@ impl Store {
         Ok(over)
     }
 
-    /// How an account that is expected stands: its state, since when, and when it was seen last.
-    fn how(&self, id: i64) -> Result<Option<(State, Timestamp, Timestamp)>, StoreError> {
+    fn how(&self, id: i64) -> Result<Option<How>, StoreError> {
         let sql = "SELECT state, since, seen, unexpected FROM account WHERE id = ?1";
-        let read = |row: &Row<'_>| Ok((state(row.get(0)?), at(row.get(1)?), at(row.get(2)?), row.get::<bool>(3)?));
-        Ok(self.database.row(sql, params![id], read)?.map(|(state, since, seen, unexpected)| {
-            // Nobody expects it any more: that is no recovery.
-            (if unexpected { State::Unknown } else { state }, since, seen)
-        }))
+        let read = |row: &Row<'_>| {
+            let is_expected = row.get::<i64>(3)? == EXPECTED;
+            Ok(How { state: state(row.get(0)?), since: at(row.get(1)?), seen: at(row.get(2)?), is_expected })
+        };
+        self.database.row(sql, params![id], read)
     }
 
     /// What a look noted.

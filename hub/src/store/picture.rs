@@ -42,6 +42,11 @@ use std::{
 pub(super) const FORM: &str = include_str!("picture.sql");
 pub(super) const BELIEF: &str = include_str!("belief.sql");
 
+/// How an account stands to the list of those who should speak: in the column `unexpected`, and in sums.
+pub(super) const EXPECTED: i64 = 0;
+pub(super) const UNEXPECTED: i64 = 1;
+pub(super) const SUSPENDED: i64 = 2;
+
 /// How many messages are kept in quarantine; of more, the newest. All of them are in the journal.
 const QUARANTINE: i64 = 10_000;
 
@@ -127,11 +132,11 @@ impl<'t> Picture<'t> {
         let id = number(&event.data.account);
         let Some(mut known) = self.account(id)? else {
             let standing = Standing::first(event, proven, received);
-            let unexpected = self.show(id, event, (n, &standing), None)?;
-            self.past(id, event, (n, received), unexpected)?;
+            let is_expected = self.show(id, event, (n, &standing), None)?;
+            self.past(id, event, (n, received), is_expected)?;
             return Ok(Outcome::Newest);
         };
-        let unexpected = known.unexpected;
+        let is_expected = known.listed == EXPECTED;
         let mut tie = Ok(Ordering::Less);
         let (outcome, is_newest) = known.standing.hear(event, proven, received, || {
             tie = event_of(self.transaction, known.n)
@@ -146,7 +151,7 @@ impl<'t> Picture<'t> {
             self.stand(id, &known.standing)?;
         }
         if outcome != Outcome::Known {
-            self.past(id, event, (n, received), unexpected)?;
+            self.past(id, event, (n, received), is_expected)?;
         }
         Ok(outcome)
     }
@@ -157,13 +162,13 @@ impl<'t> Picture<'t> {
         id: i64,
         event: &Event,
         (n, received): (i64, Timestamp),
-        unexpected: bool,
+        is_expected: bool,
     ) -> Result<(), StoreError> {
         self.happened(id, event, (n, received))?;
-        if unexpected { Ok(()) } else { self.progress(id, event, received) }
+        if is_expected { self.progress(id, event, received) } else { Ok(()) }
     }
 
-    /// Shows this report as the account's newest.
+    /// Shows this report as the account's newest; answers whether the account is expected.
     fn show(
         &mut self,
         id: i64,
@@ -174,8 +179,8 @@ impl<'t> Picture<'t> {
         let report = &event.data;
         let (state, why) = worst(report);
         let (state, share, form) = (rank(state), Share::of(report), form(report));
-        let (ring, unexpected) = match &before {
-            Some(before) => (before.ring.clone(), before.unexpected),
+        let (ring, listed) = match &before {
+            Some(before) => (before.ring.clone(), before.listed),
             None => self.welcome(id)?,
         };
         let made = happened(event.time, standing.received);
@@ -187,7 +192,7 @@ impl<'t> Picture<'t> {
             state,
             since,
             ring,
-            unexpected,
+            listed,
             applied: commit(report.source.applied.as_deref()),
             attempted: commit(report.source.attempted.as_deref()),
             version: report.agent.version.clone(),
@@ -195,7 +200,7 @@ impl<'t> Picture<'t> {
             form: form.to_vec(),
         };
         if before.as_ref().is_none_or(|before| before.form != row.form) {
-            self.stacks(id, event, made, unexpected)?;
+            self.stacks(id, event, made, listed == EXPECTED)?;
             self.exceptions(id, report)?;
         }
         if let Some(before) = &before {
@@ -203,38 +208,57 @@ impl<'t> Picture<'t> {
         }
         self.count(&row, 1);
         self.write(id, event, &row, why)?;
-        Ok(unexpected)
+        Ok(listed == EXPECTED)
     }
 
-    /// An account that speaks for the first time: its ring, and whether nobody expects it.
-    fn welcome(&self, id: i64) -> Result<(String, bool), StoreError> {
+    /// An account that speaks for the first time: its ring, and how it stands to the list.
+    fn welcome(&self, id: i64) -> Result<(String, i64), StoreError> {
         self.transaction.execute("UPDATE expected SET spoke = 1 WHERE id = ?1", params![id])?;
         let sql = "SELECT ring FROM expected WHERE id = ?1";
         if let Some(ring) = self.transaction.row(sql, params![id], |row| row.get(0))? {
-            return Ok((ring, false));
+            return Ok((ring, EXPECTED));
         }
-        Ok((String::new(), is_list(self.transaction)?))
+        let sql = "SELECT id FROM suspended WHERE id = ?1";
+        if self.transaction.row(sql, params![id], |_| Ok(()))?.is_some() {
+            return Ok((String::new(), SUSPENDED));
+        }
+        Ok((String::new(), if is_list(self.transaction)? { UNEXPECTED } else { EXPECTED }))
     }
 
     /// An account that spoke is in another ring now, or is expected now, or is not any more.
-    pub(super) fn moved(&mut self, id: i64, ring: &str, unexpected: bool) -> Result<(), StoreError> {
+    pub(super) fn moved(&mut self, id: i64, ring: &str, listed: i64) -> Result<(), StoreError> {
         let Some(mut row) = self.account(id)? else { return Ok(()) };
-        if (row.ring.as_str(), row.unexpected) == (ring, unexpected) {
+        if (row.ring.as_str(), row.listed) == (ring, listed) {
             return Ok(());
         }
         self.count(&row, -1);
-        if row.unexpected != unexpected {
-            self.count_stacks(id, if unexpected { -1 } else { 1 })?;
+        let (was, is) = (row.listed == EXPECTED, listed == EXPECTED);
+        if was != is {
+            self.count_stacks(id, if is { 1 } else { -1 })?;
         }
-        (row.ring, row.unexpected) = (ring.to_owned(), unexpected);
+        (row.ring, row.listed) = (ring.to_owned(), listed);
         self.count(&row, 1);
         let sql = "UPDATE account SET ring = ?2, unexpected = ?3 WHERE id = ?1";
-        self.transaction.execute(sql, params![id, ring, unexpected])
+        self.transaction.execute(sql, params![id, ring, listed])
+    }
+
+    /// Adds an account to the sums of tables that have none of it yet: itself, its stacks, and that it is expected.
+    pub(super) fn add_up(&mut self, id: i64) -> Result<(), StoreError> {
+        let sql = "SELECT ring FROM expected WHERE id = ?1";
+        if let Some(ring) = self.transaction.row(sql, params![id], |row| row.get::<String>(0))? {
+            self.sum("expected", &ring, 0, 1);
+        }
+        if let Some(row) = self.account(id)? {
+            self.count(&row, 1);
+            if row.listed == EXPECTED {
+                self.count_stacks(id, 1)?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds an account to the sums, or takes it out of them.
     fn count(&mut self, row: &Account, by: i64) {
-        let unexpected = i64::from(row.unexpected);
         self.sum("version", &row.version, 0, by);
         self.sum("proven", "", i64::from(row.proven), by);
         for (key, n) in [
@@ -245,10 +269,10 @@ impl<'t> Picture<'t> {
             ("resources", row.share.resources),
             ("compared", row.share.compared),
         ] {
-            self.sum("share", key, unexpected, by * signed(n));
+            self.sum("share", key, row.listed, by * signed(n));
         }
         // What nobody expects proves nothing of what is expected.
-        if row.unexpected {
+        if row.listed != EXPECTED {
             return;
         }
         self.sum("account", "", row.state, by);

@@ -181,6 +181,37 @@ impl<const N: usize> Column for [u8; N] {
     }
 }
 
+/// What stands in a column, of whatever kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Any {
+    Nothing,
+    Integer(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl Column for Any {
+    fn of(value: Value<'_>) -> Option<Self> {
+        Some(match value {
+            Value::Nothing => Self::Nothing,
+            Value::Integer(number) => Self::Integer(number),
+            Value::Text(text) => Self::Text(text.to_owned()),
+            Value::Bytes(bytes) => Self::Bytes(bytes.to_owned()),
+        })
+    }
+}
+
+impl Param for Any {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Nothing => Value::Nothing,
+            Self::Integer(number) => Value::Integer(*number),
+            Self::Text(text) => Value::Text(text),
+            Self::Bytes(bytes) => Value::Bytes(bytes),
+        }
+    }
+}
+
 impl<T: Column> Column for Option<T> {
     fn of(value: Value<'_>) -> Option<Self> {
         match value {
@@ -211,6 +242,15 @@ impl Row<'_> {
             Self::Postgres(row) => row.try_get::<_, Stands<'_>>(at).map_err(StoreError::of)?.0,
         };
         T::of(value).ok_or_else(|| other(at))
+    }
+
+    /// All of it.
+    pub(super) fn all(&self) -> Result<Vec<Any>, StoreError> {
+        let columns = match self {
+            Self::Sqlite(row) => row.as_ref().column_count(),
+            Self::Postgres(row) => row.len(),
+        };
+        (0..columns).map(|at| self.get(at)).collect()
     }
 }
 

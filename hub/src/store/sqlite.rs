@@ -28,6 +28,14 @@ pub(super) fn open(path: &Path, access: Access) -> Result<(Database, Option<File
     Ok((Database::Sqlite(database), lock))
 }
 
+/// An empty one that lies nowhere, and is gone with whoever holds it.
+pub(super) fn in_memory() -> Result<Database, StoreError> {
+    let database = Connection::open_in_memory()?;
+    database.set_prepared_statement_cache_capacity(256);
+    FORMS.iter().try_for_each(|form| database.execute_batch(form))?;
+    Ok(Database::Sqlite(database))
+}
+
 /// The file that is meant, whatever leads to it: there is one lock for it. To SQLite `:memory:` and `file:…` are no files, and
 /// what is kept there is kept nowhere.
 fn itself(path: &Path) -> io::Result<PathBuf> {

@@ -1,5 +1,6 @@
 //! A store under whatever can happen to it, in a file and in PostgreSQL.
 
+pub(crate) mod excerpt;
 mod hostile;
 mod shared;
 pub(crate) mod spot;

@@ -5,7 +5,7 @@
 
 use super::{
     Store, StoreError,
-    picture::{at, enrolled, ms, rank, state},
+    picture::{SUSPENDED, UNEXPECTED, at, enrolled, ms, rank, state},
     sql::{Database, Param, Row, params},
 };
 use crate::ingest;
@@ -22,11 +22,13 @@ use manifests::{
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+mod accounts;
 mod lists;
 mod rows;
 mod sums;
 
-pub use lists::{Filter, Of};
+pub use accounts::{Filter, Sort, Way};
+pub use lists::Of;
 pub use rows::{Control, Drifted, Exception, Happened, Place, Placed, Providing, Revision, Ring, Search, StackIn};
 pub use sums::Overview;
 pub(super) use sums::{freshness, is_list};
@@ -79,6 +81,8 @@ pub struct Account {
     pub freshness: Freshness,
     /// Whether it speaks although nobody expects it.
     pub unexpected: bool,
+    /// Whether it is suspended, by what its organization says: what it said last is in no sum.
+    pub suspended: bool,
     /// Whether it has proven that it is the one who speaks.
     pub proven: bool,
     /// How many gaps there are in the numbers of its reports.
@@ -115,7 +119,7 @@ pub(super) fn mark(database: &Database) -> Result<u64, StoreError> {
 pub(super) fn page(database: &Database, view: &View<'_>) -> Result<Page, StoreError> {
     let moment = Moment { patience: view.patience, now: view.now };
     let overview = overview(database, moment)?;
-    let part = lists::accounts(database, moment, &Filter::default(), None, 30)?;
+    let part = accounts::accounts(database, moment, &Filter::default(), None, 30)?;
     let accounts = part.rows.into_iter().map(|row| listed(database, row)).collect::<Result<_, _>>()?;
     let not_ready = view.expected.map(|_| not_ready(database, -1, MORE - 1)).transpose()?;
     Ok(Page {
@@ -125,11 +129,12 @@ pub(super) fn page(database: &Database, view: &View<'_>) -> Result<Page, StoreEr
         not_ready,
         not_ready_total: overview.not_ready.unwrap_or_default(),
         unexpected: overview.unexpected,
+        suspended: overview.suspended,
         senders: overview.senders,
         accounts,
         accounts_total: sum(database, "share", "accounts")?,
         quarantine: quarantine(database)?,
-        quarantine_total: overview.quarantine,
+        quarantine_total: overview.quarantine.unwrap_or_default(),
     })
 }
 
@@ -155,6 +160,7 @@ fn listed(database: &Database, row: Account) -> Result<Listed, StoreError> {
         seen: row.seen,
         freshness: row.freshness,
         unexpected: row.unexpected,
+        suspended: row.suspended,
         proven: row.proven,
         missing: heard.missing(),
         report: row.report,
@@ -165,6 +171,7 @@ fn listed(database: &Database, row: Account) -> Result<Listed, StoreError> {
 fn account_of(row: &Row<'_>, moment: Moment) -> Result<Account, StoreError> {
     let seen = at(row.get(10)?);
     let count = |at| row.get::<i64>(at).map(i64::unsigned_abs);
+    let listed: i64 = row.get(11)?;
     let (epoch, sequence): (String, i64) = (row.get(13)?, row.get(14)?);
     Ok(Account {
         account: id(row.get(0)?),
@@ -179,7 +186,8 @@ fn account_of(row: &Row<'_>, moment: Moment) -> Result<Account, StoreError> {
         stacks_good: count(9)?,
         seen,
         freshness: moment.patience.judge(seen, moment.now),
-        unexpected: row.get(11)?,
+        unexpected: listed == UNEXPECTED,
+        suspended: listed == SUSPENDED,
         proven: row.get(17)?,
         missing: count(12)?,
         report: format!("{epoch}-{}", sequence.cast_unsigned()),

@@ -3,7 +3,7 @@
 //!
 //! By a token of a list, by a token that an issuer made for a program, by having signed in at the issuer, or by what a load
 //! balancer in front says. Where none of that is set up, the pages are for whoever is on this machine. Not here: TLS, which stands
-//! in front, and which accounts somebody may see: everybody who may look sees all of them.
+//! in front.
 
 mod alb;
 mod ask;
@@ -14,6 +14,7 @@ mod jwt;
 mod keys;
 mod limits;
 mod oidc;
+pub(super) mod part;
 pub(super) mod pages;
 mod role;
 mod session;

@@ -35,7 +35,7 @@ pub(super) struct Frame<'a> {
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Looker<'a> {
     pub(super) name: &'a str,
-    pub(super) role: Role,
+    pub(super) role: &'a Role,
     /// Whether anybody is asked who they are.
     pub(super) is_asked: bool,
     /// What the form to sign out shows, for those who can.
@@ -58,10 +58,10 @@ const PLACES: [(&str, &str); 11] = [
 ];
 
 /// Those that somebody with this role may see.
-fn places(role: Role) -> &'static [(&'static str, &'static str)] {
+fn places(role: &Role) -> &'static [(&'static str, &'static str)] {
     match role {
         Role::Operator => &PLACES,
-        Role::Reader => &PLACES[..PLACES.len() - 2],
+        Role::Reader | Role::Part(_) => &PLACES[..PLACES.len() - 2],
     }
 }
 
@@ -96,7 +96,7 @@ pub(super) fn page(frame: &Frame<'_>, title: &str, body: &Markup) -> Markup {
                     "As of " (time(frame.now, frame.now)) ". The same as "
                     a href=(frame.asked.with("format", Some("json"))) rel="nofollow" { "JSON" } ", "
                     a href=(frame.asked.with("format", Some("csv"))) rel="nofollow" { "CSV" } ", "
-                    a href="/metrics" { "metrics" } ", " a href="/openapi.json" { "the interface" } ". "
+                    @if *frame.looker.role >= Role::Reader { a href="/metrics" { "metrics" } ", " } a href="/openapi.json" { "the interface" } ". "
                     button #live type="button" aria-pressed="true" hidden { "live" }
                 }
             }
@@ -109,6 +109,7 @@ fn looker(looker: &Looker<'_>) -> Markup {
     html! {
         div.looker {
             span title=(looker.role.as_str()) { (clean(looker.name)) }
+            @if let Role::Part(part) = looker.role { " " span.quiet { "sees " (said(Some(&part.to_string()))) } }
             @if let Some(token) = looker.exit { " " (exit(token)) }
         }
     }

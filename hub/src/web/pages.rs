@@ -66,13 +66,18 @@ fn overview(front: &Front, now: Timestamp) -> (String, Markup) {
             li { a href="/accounts?fresh=silent" { b { (grouped(quiet(&Freshness::Silent))) } span { "silent, and not counted as in sync" } } }
             li { a href="/accounts?fresh=late" { b { (grouped(quiet(&Freshness::Late))) } span { "late" } } }
             li { a href="/accounts?unexpected=1" { b { (grouped(front.overview.unexpected)) } span { "speak unexpected" } } }
+            @if front.overview.suspended > 0 {
+                li { a href="/accounts?suspended=1" { b { (grouped(front.overview.suspended)) } span { "suspended, and in no sum" } } }
+            }
             li { b { (percent(compared, resources)) } span { "of " (grouped(resources)) " resources compared for drift" } }
-            li { a href="/quarantine" { b { (grouped(front.overview.quarantine)) } span { "messages in quarantine" } } }
+            @if let Some(n) = front.overview.quarantine {
+                li { a href="/quarantine" { b { (grouped(n)) } span { "messages in quarantine" } } }
+            }
         }
         @if let Some(newest) = &front.newest { (commit::rollout(newest, now)) }
         section {
             h2 { "What to look at " small { "accounts, worst first" } }
-            @if front.worst.is_empty() { p.quiet { (calm(front)) } } @else { (account_rows(&front.worst, now)) }
+            @if front.worst.is_empty() { p.quiet { (calm(front)) } } @else { (account_rows(&front.worst, None, now)) }
         }
         div.columns {
             section {
@@ -117,7 +122,7 @@ fn words(states: &BTreeMap<State, u64>) -> Markup {
 }
 
 fn accounts(part: &Part<Account>, asked: &Asked, now: Timestamp) -> Markup {
-    let filters: Vec<String> = ["ring", "commit", "agent", "fresh", "unexpected", "unproven"]
+    let filters: Vec<String> = ["ring", "commit", "agent", "fresh", "unexpected", "suspended", "unproven"]
         .into_iter()
         .filter_map(|name| asked.get(name).map(|value| format!("{name} {value}")))
         .collect();
@@ -133,25 +138,44 @@ fn accounts(part: &Part<Account>, asked: &Asked, now: Timestamp) -> Markup {
             @for (value, name) in [(None, "however fresh"), (Some("late"), "late or silent"), (Some("silent"), "silent")] {
                 li { a href=(asked.with("fresh", value)) aria-current=[(asked.get("fresh") == value).then_some("true")] { (name) } }
             }
-            @for name in ["ring", "commit", "agent", "unexpected", "unproven"] {
+            @for name in ["ring", "commit", "agent", "unexpected", "suspended", "unproven"] {
                 @if asked.get(name).is_some() { li { a href=(asked.with(name, None)) { "any " (name) " ×" } } }
             }
         }
-        (account_rows(&part.rows, now))
+        (account_rows(&part.rows, Some(asked), now))
         (more(part.next.as_deref(), asked))
     }
 }
 
-fn account_rows(rows: &[Account], now: Timestamp) -> Markup {
+/// The head of a column by which a list may be in order; what it is in order by already leads to the other way round.
+fn ordered(name: &str, sort: &'static str, asked: Option<&Asked>) -> Markup {
+    let Some(asked) = asked else { return html! { th scope="col" { (name) } } };
+    let is = asked.get("sort").unwrap_or("worst");
+    let (is_up, is_down) = (is == sort, is.strip_prefix('-') == Some(sort));
+    let other = if is_up && sort != "worst" { format!("-{sort}") } else { sort.to_owned() };
+    let order = if is_up { "ascending" } else { "descending" };
+    html! { th scope="col" aria-sort=[(is_up || is_down).then_some(order)] {
+        a href=(asked.with("sort", Some(&other))) { (name) @if is_up || is_down { span aria-hidden="true" { @if is_up { " ▴" } @else { " ▾" } } } }
+    } }
+}
+
+fn account_rows(rows: &[Account], asked: Option<&Asked>, now: Timestamp) -> Markup {
+    let caption = match asked.and_then(|asked| asked.get("sort")).unwrap_or("worst") {
+        "account" | "-account" => "By number",
+        "seen" => "Quiet for longest first",
+        "-seen" => "Seen last first",
+        _ => "Worst first",
+    };
     html! {
         div.table { table {
-            caption { "Worst first" }
+            caption { (caption) }
             thead { tr {
-                th scope="col" { "Account" } th scope="col" { "Ring" } th scope="col" { "State" } th scope="col" { "Why" }
-                th scope="col" { "Commit" } th.n scope="col" { "Stacks" } th scope="col" { "Last seen" } th scope="col" { "Agent" }
+                (ordered("Account", "account", asked)) th scope="col" { "Ring" } (ordered("State", "worst", asked))
+                th scope="col" { "Why" } th scope="col" { "Commit" } th.n scope="col" { "Stacks" }
+                (ordered("Last seen", "seen", asked)) th scope="col" { "Agent" }
             } }
             tbody { @for row in rows { tr {
-                td { (account(row.account.as_str(), row.name.as_deref())) @if row.unexpected { " " span.quiet { "(unexpected)" } } }
+                td { (account(row.account.as_str(), row.name.as_deref())) @if row.unexpected { " " span.quiet { "(unexpected)" } } @if row.suspended { " " span.quiet { "(suspended)" } } }
                 td { (said(Some(&row.ring))) }
                 td { (state(row.state)) }
                 td.why { (said(row.why.as_deref())) }
@@ -354,7 +378,7 @@ fn search(found: &Found, now: Timestamp) -> Markup {
     html! {
         h1 { "What begins with “" (said(Some(q))) "”" }
         @if nothing { p.quiet { "Nothing. Accounts are found by their number or name, stacks and controls by their name, commits by their id." } }
-        @if !found.accounts.is_empty() { h2 { "Accounts" } (account_rows(&found.accounts, now)) }
+        @if !found.accounts.is_empty() { h2 { "Accounts" } (account_rows(&found.accounts, None, now)) }
         @if !found.stacks.is_empty() { h2 { "Stacks" } ul { @for name in &found.stacks { li { (stack(name)) } } } }
         @if !found.commits.is_empty() { h2 { "Commits" } ul { @for id in &found.commits { li { a.id href=(format!("/commits/{}", encoded(id))) { (said(Some(id))) } } } } }
         @if !found.controls.is_empty() { h2 { "Controls" } ul { @for name in &found.controls { li { a href=(format!("/controls/{}", encoded(name))) { (said(Some(name))) } } } } }

@@ -1,6 +1,7 @@
 //! Pages over HTTP, as a browser and a machine see them.
 
 mod measured;
+mod parts;
 
 use super::*;
 use crate::{
@@ -219,6 +220,18 @@ fn machines_get_the_same_as_people() {
             let ids: std::collections::BTreeSet<&str> = table.lines().skip(1).map(|line| &line[..12]).collect();
             assert_eq!((table.lines().count(), ids.len()), (251, 250), "{filter}");
         }
+        for (sort, column) in
+            [("account", 0), ("-account", 0), ("seen", 10), ("-seen", 10), ("account&state=failed&state=in-sync", 0)]
+        {
+            let table = served.get(&format!("/accounts.csv?sort={sort}"));
+            let mut told: Vec<&str> = table.lines().skip(1).map(|line| line.split(',').nth(column).unwrap()).collect();
+            if sort.starts_with('-') {
+                told.reverse();
+            }
+            assert!(told.is_sorted() && told.len() == 250, "{sort}");
+            let ids: std::collections::BTreeSet<&str> = table.lines().skip(1).map(|line| &line[..12]).collect();
+            assert_eq!(ids.len(), 250, "{sort}");
+        }
         assert!(served.get("/exceptions.csv").contains(",alerts,2026-06-01T00:00:00Z,'=cmd,ops\r\n"));
         for list in ["/drift.csv", "/exceptions.csv"] {
             assert_eq!(served.get(list).lines().count(), 26, "{list}");
@@ -260,6 +273,7 @@ fn what_makes_no_sense_is_not_there_and_nothing_can_be_changed() {
             check(&format!("GET {path}.json"), "", 404);
         }
         check("GET /accounts?state=splendid", "", 404);
+        check("GET /accounts?sort=-worst", "", 404);
         check("GET /index.csv", "", 404);
         check("GET /accounts?after=%00'%3B--", "", 200);
         check("GET /search?q=%25%27%22%00%E2%80%AE", "", 200);
@@ -284,7 +298,12 @@ fn what_did_not_change_is_not_sent_again() {
         let again = |served: &Served| served.ask("GET /accounts", &format!("If-None-Match: W/{}\r\n", &tag[2..])).0;
         assert_eq!(again(&served), 304);
         let expected = manifests::fleet::Fleet::default();
-        let view = View { expected: Some(&expected), patience: Patience::default(), now: clock() };
+        let view = View {
+            expected: Some(&expected),
+            suspended: &Default::default(),
+            patience: Patience::default(),
+            now: clock(),
+        };
         served.store.page(&view).unwrap();
         assert_eq!(again(&served), 200, "who is expected is another list");
         served.store.keep(&[&account(7).to_string()], at(2)).unwrap();
@@ -350,7 +369,7 @@ proptest! {
         let moment = Moment { patience: Patience::default(), now: clock() };
         if let Some(shown) = shown::shown(&store, &asked, moment).unwrap() {
             let (title, body) = pages::page(&shown, &asked, moment.now);
-            let looker = html::Looker { name: "ada", role: guard::Role::Reader, is_asked: true, exit: None };
+            let looker = html::Looker { name: "ada", role: &Role::Reader, is_asked: true, exit: None };
             let senders = store.senders().unwrap();
             let frame = Frame { health: &Health::default(), senders, now: moment.now, asked: &asked, looker };
             let page = html::page(&frame, &title, &body).into_string();
@@ -392,6 +411,11 @@ fn a_first_page_is_light_and_no_page_reads_a_whole_table() {
                 "unexpected=1",
                 "unproven=1",
                 "fresh=late",
+                "sort=seen",
+                "sort=-seen",
+                "sort=account",
+                "sort=-account",
+                "sort=account&state=failed&after=8.5.1",
                 "q=1",
                 "q=1000",
                 "after=5.1.1",

@@ -77,7 +77,12 @@ fn who_is_missing_and_who_is_unexpected_is_told() {
             };
             let expected = manifests::fleet::Fleet { accounts: [(id, listed)].into() };
             house.says(10, "failed", "x");
-            let view = View { expected: Some(&expected), patience: Patience::default(), now: at(10_000) };
+            let view = View {
+                expected: Some(&expected),
+                suspended: &Default::default(),
+                patience: Patience::default(),
+                now: at(10_000),
+            };
             house.hub.page(&view).unwrap();
             house.look(20);
             house.turn(90).await;
@@ -149,7 +154,15 @@ fn no_look_reads_a_whole_table() {
             // A list of those who are expected, so that all of it is asked.
             let expected = manifests::fleet::Fleet::default();
             let moment = Moment { patience: Patience::default(), now: clock() };
-            house.hub.page(&View { expected: Some(&expected), patience: moment.patience, now: moment.now }).unwrap();
+            house
+                .hub
+                .page(&View {
+                    expected: Some(&expected),
+                    suspended: &Default::default(),
+                    patience: moment.patience,
+                    now: moment.now,
+                })
+                .unwrap();
             let scans = plans(&house.teller.store, 15, |store| {
                 for _ in 0..3 {
                     let open = store.open_incidents().unwrap();

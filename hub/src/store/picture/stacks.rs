@@ -48,7 +48,7 @@ impl Picture<'_> {
         id: i64,
         event: &Event,
         made: Timestamp,
-        unexpected: bool,
+        is_expected: bool,
     ) -> Result<(), StoreError> {
         let (mut before, mut changed) = (self.known(id)?, Vec::new());
         self.transaction.execute("DELETE FROM drifted WHERE account = ?1", params![id])?;
@@ -70,16 +70,16 @@ impl Picture<'_> {
                 continue;
             }
             if let Some(known) = known {
-                self.count_stack(place, &known, (unexpected, -1))?;
+                self.count_stack(place, &known, (is_expected, -1))?;
             }
-            self.count_stack(place, &row, (unexpected, 1))?;
+            self.count_stack(place, &row, (is_expected, 1))?;
             changed.push((place, row));
         }
         self.put(id, made, &changed)?;
         for (place, gone) in before {
             self.transaction.execute("DELETE FROM stack WHERE account = ?1 AND place = ?2", params![id, place])?;
             self.left.insert(place);
-            self.count_stack(place, &gone, (unexpected, -1))?;
+            self.count_stack(place, &gone, (is_expected, -1))?;
         }
         Ok(())
     }
@@ -107,14 +107,14 @@ impl Picture<'_> {
     /// Adds all stacks of an account to the sums, or takes them out.
     pub(in crate::store) fn count_stacks(&mut self, id: i64, by: i64) -> Result<(), StoreError> {
         let stacks = self.known(id)?;
-        stacks.iter().try_for_each(|(place, row)| self.count_stack(*place, row, (false, by)))
+        stacks.iter().try_for_each(|(place, row)| self.count_stack(*place, row, (true, by)))
     }
 
-    fn count_stack(&mut self, place: i64, row: &Stack, (unexpected, by): (bool, i64)) -> Result<(), StoreError> {
+    fn count_stack(&mut self, place: i64, row: &Stack, (is_expected, by): (bool, i64)) -> Result<(), StoreError> {
         if by < 0 && row.provided > 0 {
             self.lists.insert(row.provided);
         }
-        if unexpected {
+        if !is_expected {
             return Ok(());
         }
         self.sum("stack", "", row.state, by);

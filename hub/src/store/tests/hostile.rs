@@ -52,7 +52,8 @@ fn list(accounts: &[(u8, &str)]) -> Fleet {
 }
 
 fn expect(store: &mut Store, fleet: &Fleet) {
-    let view = View { expected: Some(fleet), patience: Patience::default(), now: at(10_000) };
+    let view =
+        View { expected: Some(fleet), suspended: &Default::default(), patience: Patience::default(), now: at(10_000) };
     store.page(&view).unwrap();
 }
 

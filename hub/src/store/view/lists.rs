@@ -1,86 +1,20 @@
-//! Lists: what a filter leaves of a table, worst or newest first, some at a time.
+//! Lists, worst or newest first, some at a time. That of accounts is in [`super::accounts`].
 
 use super::rows::{
     Control, Drifted, Exception, Happened, Place, Placed, Providing, Revision, Ring, Search, StackIn, drifted_of,
     happened_of, place_of, revision_of, stack_of,
 };
 use super::{
-    ACCOUNT, Account, MORE, Moment, Part, ROWS, account_of, all, at, cursor, first, id, keyed, left, ms, part, rank,
-    ranks, states, sum, sums, worst_first,
+    ACCOUNT, MORE, Moment, Part, ROWS, account_of, all, at, cursor, first, id, keyed, left, ms, part, rank, ranks,
+    states, sum, sums, worst_first,
 };
 use crate::store::{
     Store, StoreError,
     picture::{json, state},
-    sql::{Database, Param},
+    sql::Param,
 };
-use fleet::presence::Freshness;
-use jiff::Timestamp;
 use manifests::{id::AccountId, report::State};
 use std::collections::BTreeMap;
-
-/// Which accounts are listed. All that is said must be so.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// In one of these states; in any when it is empty.
-    pub states: Vec<State>,
-    /// In this ring.
-    pub ring: Option<String>,
-    /// That last worked towards this commit.
-    pub commit: Option<String>,
-    /// Whose agent has this version.
-    pub agent: Option<String>,
-    /// So fresh, or less.
-    pub freshness: Option<Freshness>,
-    /// Whether those that nobody expects are meant.
-    pub unexpected: bool,
-    /// Whether those that have not proven that it is they who speak are meant.
-    pub unproven: bool,
-}
-
-/// The accounts that a filter leaves, worst first; of all, among those that stand alike the one that has been quiet for longest.
-pub(super) fn accounts(
-    database: &Database,
-    moment: Moment,
-    filter: &Filter,
-    after: Option<&str>,
-    rows: usize,
-) -> Result<Part<Account>, StoreError> {
-    let quiet = match filter.freshness {
-        None | Some(Freshness::Fresh) => SIGNED_MAX,
-        Some(Freshness::Late) => ms(moment.now.checked_sub(moment.patience.late).unwrap_or(Timestamp::MIN)),
-        Some(Freshness::Silent) => ms(moment.now.checked_sub(moment.patience.silent).unwrap_or(Timestamp::MIN)),
-    };
-    // The narrowest of what is said is looked up; the rest is held against what that gives.
-    let narrow = [("attempted", &filter.commit), ("ring", &filter.ring), ("version", &filter.agent)];
-    let said: Vec<(&str, &String)> =
-        narrow.into_iter().filter_map(|(column, value)| Some((column, value.as_ref()?))).collect();
-    let is_all = said.is_empty() && !filter.unexpected && !filter.unproven;
-    let (from, order) = if is_all {
-        ("(seen, id) > (?2, ?3)", "seen, id")
-    } else {
-        ("CAST(?2 AS BIGINT) IS NOT NULL AND id > ?3", "id")
-    };
-    let mut sql = format!("{ACCOUNT} WHERE state = ?1 AND {from} AND seen < ?4");
-    for (n, (column, _)) in said.iter().enumerate() {
-        sql.push_str(&format!(" AND {column} = ?{}", n + 6));
-    }
-    if filter.unexpected {
-        sql.push_str(" AND unexpected = 1");
-    }
-    if filter.unproven {
-        sql.push_str(" AND proven = 0");
-    }
-    sql.push_str(&format!(" ORDER BY {order} LIMIT ?5"));
-    let wanted = ranks().filter(|it| filter.states.is_empty() || filter.states.iter().any(|state| rank(*state) == *it));
-    let found = worst_first(wanted, after.and_then(cursor), rows, |state, (seen, id), left| {
-        let mut with: Vec<&dyn Param> = vec![&state, &seen, &id, &quiet, &left];
-        with.extend(said.iter().map(|(_, value)| *value as &dyn Param));
-        all(database, &sql, &with, |row| account_of(row, moment))
-    })?;
-    Ok(part(found, rows, |row| format!("{}.{}.{}", rank(row.state), ms(row.seen), row.account)))
-}
-
-const SIGNED_MAX: i64 = i64::MAX;
 
 const STACK: &str = "SELECT s.account, a.name, p.region, p.stack, s.state, s.since, s.why, s.place \
                      FROM stack s JOIN place p ON p.id = s.place JOIN account a ON a.id = s.account";
@@ -88,22 +22,6 @@ const HAPPENED: &str = "SELECT h.at, h.account, a.name, h.what, h.region, h.stac
                         FROM happened h JOIN account a ON a.id = h.account";
 
 impl Store {
-    /// The accounts that a filter leaves.
-    ///
-    /// # Errors
-    /// When the store can't be read; so with all of them.
-    pub fn accounts(&self, moment: Moment, filter: &Filter, after: Option<&str>) -> Result<Part<Account>, StoreError> {
-        accounts(&self.database, moment, filter, after, ROWS)
-    }
-
-    /// The first of them.
-    ///
-    /// # Errors
-    /// When the store can't be read.
-    pub fn first_accounts(&self, moment: Moment, filter: &Filter, rows: usize) -> Result<Vec<Account>, StoreError> {
-        Ok(accounts(&self.database, moment, filter, None, rows)?.rows)
-    }
-
     /// Every stack by name, region and manifest.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use super::Moment;
 use crate::store::{
     StoreError,
-    picture::{ms, state},
+    picture::{SUSPENDED, UNEXPECTED, ms, state},
     sql::{Database, Param, Row, params},
 };
 use fleet::{
@@ -31,10 +31,12 @@ pub struct Overview {
     pub not_ready: Option<u64>,
     /// How many speak although nobody expects them.
     pub unexpected: u64,
+    /// How many are suspended, by what their organization says.
+    pub suspended: u64,
     /// How many of those that spoke have proven that it is they who speak.
     pub senders: Senders,
-    /// How many messages are in quarantine.
-    pub quarantine: u64,
+    /// How many messages are in quarantine; `None` where only some accounts are shown: nobody knows whose they are.
+    pub quarantine: Option<u64>,
     /// How many accounts run which version of the agent.
     pub versions: BTreeMap<String, u64>,
     /// How many messages did what, ever.
@@ -52,10 +54,11 @@ pub(in crate::store) fn freshness(
 fn fresh(database: &Database, moment: Moment) -> Result<BTreeMap<Freshness, u64>, StoreError> {
     let older = |than| {
         let before = moment.now.checked_sub(than).unwrap_or(Timestamp::MIN);
-        count(database, "SELECT count(*) FROM account WHERE seen < ?1", &[&ms(before)])
+        count(database, "SELECT count(*) FROM account WHERE seen < ?1 AND unexpected < 2", &[&ms(before)])
     };
     let (late, silent) = (older(moment.patience.late)?, older(moment.patience.silent)?);
-    let all = sum(database, "share", "accounts")?;
+    let all = sums(database, "share", "accounts")?;
+    let all: u64 = all.into_iter().filter(|(listed, _)| *listed != SUSPENDED).map(|(_, n)| n).sum();
     let counts = [
         (Freshness::Fresh, all.saturating_sub(late)),
         (Freshness::Late, late.saturating_sub(silent)),
@@ -98,6 +101,11 @@ pub(in crate::store) fn is_list(database: &Database) -> Result<bool, StoreError>
     Ok(mark.is_some_and(|mark| mark.starts_with("true")))
 }
 
+/// Whether it is a store of some accounts.
+fn is_part(database: &Database) -> Result<bool, StoreError> {
+    Ok(database.row("SELECT value FROM mark WHERE name = 'part'", params![], |_| Ok(()))?.is_some())
+}
+
 /// How many have proven that it is they who speak.
 pub(super) fn senders(database: &Database) -> Result<Senders, StoreError> {
     let sums = sums(database, "proven", "")?;
@@ -120,9 +128,13 @@ pub(super) fn overview(database: &Database, moment: Moment) -> Result<Overview, 
         stacks: states(sums(database, "stack", "")?),
         freshness: fresh(database, moment)?,
         not_ready,
-        unexpected: sums(database, "share", "accounts")?.get(&1).copied().unwrap_or_default(),
+        unexpected: sums(database, "share", "accounts")?.get(&UNEXPECTED).copied().unwrap_or_default(),
+        suspended: sum(database, "suspended", "")?,
         senders: senders(database)?,
-        quarantine: count("SELECT count(*) FROM quarantine")?,
+        quarantine: match is_part(database)? {
+            true => None,
+            false => Some(count("SELECT count(*) FROM quarantine")?),
+        },
         versions: counts("version")?,
         messages: counts("heard")?,
     })

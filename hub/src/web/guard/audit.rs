@@ -176,8 +176,20 @@ fn logged(entry: &Entry) {
 
 /// Of an address what pages know of, and of that so much.
 pub(super) fn what(asked: &Asked) -> String {
-    const KNOWN: [&str; 10] =
-        ["state", "ring", "commit", "agent", "fresh", "unexpected", "account", "what", "after", "q"];
+    const KNOWN: [&str; 12] = [
+        "state",
+        "ring",
+        "commit",
+        "agent",
+        "fresh",
+        "unexpected",
+        "suspended",
+        "sort",
+        "account",
+        "what",
+        "after",
+        "q",
+    ];
     let form = match asked.form {
         Form::Html => None,
         Form::Json => Some("json"),

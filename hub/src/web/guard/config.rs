@@ -164,7 +164,7 @@ impl TryFrom<String> for Word {
 impl TryFrom<Roles> for Named {
     type Error = &'static str;
     fn try_from(roles: Roles) -> Result<Self, Self::Error> {
-        let said = "nobody could have a role: name values of the claim under `operator` or `reader`, or say `everybody: reader`";
+        let said = "nobody could have a role: name values of the claim under `operator`, `reader` or `parts`, or say `everybody: reader`";
         if roles.name_anybody() { Ok(Self(roles)) } else { Err(said) }
     }
 }

@@ -257,5 +257,5 @@ fn table(entries: &[Entry], now: Timestamp) -> maud::Markup {
 
 /// Who looks, and how they get out, as a page says it.
 pub(in crate::web) fn looker<'a>(who: &'a Who, exit: Option<&'a str>) -> html::Looker<'a> {
-    html::Looker { name: &who.name, role: who.role, is_asked: who.by != By::Machine, exit }
+    html::Looker { name: &who.name, role: &who.role, is_asked: who.by != By::Machine, exit }
 }

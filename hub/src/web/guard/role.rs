@@ -2,15 +2,21 @@
 //!
 //! Pure. Not here: how it is proven who somebody is.
 
-use super::jwt::Claims;
+use super::{
+    jwt::Claims,
+    part::{Labels, Part},
+};
 use crate::{asked::Asked, show::clean};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What somebody may see. The greater may see what the lesser may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::web) enum Role {
+    /// What is made of what some accounts reported.
+    Part(Part),
     /// All pages that are made of what accounts reported.
     Reader,
     /// What strangers sent, and who looked at what, too.
@@ -71,8 +77,9 @@ impl Who {
 
 impl Role {
     /// In a log, and on a page.
-    pub(in crate::web) fn as_str(self) -> &'static str {
+    pub(in crate::web) fn as_str(&self) -> &'static str {
         match self {
+            Self::Part(_) => "reader of a part",
             Self::Reader => "reader",
             Self::Operator => "operator",
         }
@@ -89,6 +96,9 @@ pub(super) struct Roles {
     pub(super) operator: Vec<String>,
     #[serde(default)]
     pub(super) reader: Vec<String>,
+    /// Readers of the accounts with these labels.
+    #[serde(default)]
+    pub(super) parts: BTreeMap<String, Labels>,
     /// What everybody is whom the issuer knows.
     #[serde(default)]
     pub(super) everybody: Option<Everybody>,
@@ -108,19 +118,24 @@ fn groups() -> String {
 impl Roles {
     /// Whether anybody can have one at all.
     pub(super) fn name_anybody(&self) -> bool {
-        !self.operator.is_empty() || !self.reader.is_empty() || self.everybody.is_some()
+        !self.operator.is_empty() || !self.reader.is_empty() || !self.parts.is_empty() || self.everybody.is_some()
     }
 
     /// The greatest that a token gives.
     pub(super) fn of(&self, claims: &Claims) -> Option<Role> {
         let values = values(&self.claim, claims.get(&self.claim));
-        let is_one = |named: &[String]| named.iter().any(|name| values.contains(&name.as_str()));
+        let is = |name: &String| values.contains(&name.as_str());
+        let is_one = |named: &[String]| named.iter().any(is);
         if is_one(&self.operator) {
             Some(Role::Operator)
         } else if is_one(&self.reader) {
             Some(Role::Reader)
+        } else if let Some(Everybody::Reader) = self.everybody {
+            Some(Role::Reader)
         } else {
-            self.everybody.map(|Everybody::Reader| Role::Reader)
+            let theirs: Part =
+                self.parts.iter().filter(|(name, _)| is(name)).map(|(_, labels)| labels.clone()).collect();
+            (theirs != Part::default()).then_some(Role::Part(theirs))
         }
     }
 }
@@ -140,7 +155,9 @@ fn values<'a>(name: &str, claim: Option<&'a Value>) -> Vec<&'a str> {
 pub(super) fn needed(asked: &Asked) -> Role {
     match asked.parts.first().map(String::as_str) {
         Some("quarantine" | "audit") => Role::Operator,
-        Some(_) | None => Role::Reader,
+        // Sums of everybody.
+        Some("metrics") => Role::Reader,
+        Some(_) | None => Role::Part(Part::default()),
     }
 }
 
@@ -165,8 +182,10 @@ mod tests {
             }
         }
         // Nothing is found under these, so there is nothing to keep from anybody.
+        check("/metrics", Role::Reader);
+        check("/metrics.json", Role::Reader);
         for path in ["/", "/accounts", "/Quarantine", "/accounts/quarantine", "/quarantine%00", "/x/../quarantine"] {
-            check(path, Role::Reader);
+            check(path, Role::Part(Part::default()));
         }
     }
 }

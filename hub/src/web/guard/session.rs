@@ -116,7 +116,7 @@ impl Spent {
 
 impl Session {
     pub(super) fn of(who: &Who, id: String, until: i64) -> Self {
-        Self { id, name: who.name.clone(), subject: who.subject.clone(), role: who.role, until }
+        Self { id, name: who.name.clone(), subject: who.subject.clone(), role: who.role.clone(), until }
     }
 
     pub(super) fn who(self) -> Who {

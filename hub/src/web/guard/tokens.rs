@@ -1,10 +1,14 @@
 //! Who may look: a list of names, each with the digest of a token that whoever has it shows with every request.
 //!
 //! A browser shows it as the password of a name (Basic), a program as a bearer. Only digests lie in the file: whoever reads it
-//! can't look. Whoever has no role in the list is an operator: a list of before there were roles lets nobody see less. Not here: who
+//! can't look. Whoever has no role in the list is an operator: a list of before there were roles lets nobody see less. Labels
+//! instead of one are of whoever sees the accounts that have them. Not here: who
 //! is who in an organization, and TLS, which stands in front.
 
-use super::Role;
+use super::{
+    Role,
+    part::{Labels, Part},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use manifests::id::Digest;
 use std::{
@@ -27,7 +31,7 @@ pub enum TokensError {
     /// A line is none.
     #[error(
         "{path}:{line}: a line is a name, a space and 64 hexadecimal digits, as `holdfast-hub token NAME` prints it, and then `reader`, \
-         `operator` or nothing"
+         `operator`, labels of accounts (`team=payments,stage=prod`) or nothing"
     )]
     Line {
         /// Of which file.
@@ -60,7 +64,8 @@ impl Tokens {
             let role = match (words.next(), words.next()) {
                 (None | Some("operator"), None) => Role::Operator,
                 (Some("reader"), None) => Role::Reader,
-                (Some(_) | None, Some(_) | None) => return None,
+                (Some(labels), None) => Role::Part(Part::from_iter([labels.parse::<Labels>().ok()?])),
+                (Some(_) | None, Some(_)) => return None,
             };
             named.then(|| (name.to_owned(), digest, role))
         };
@@ -85,7 +90,7 @@ impl Tokens {
         let digest = Digest::of(token.as_bytes());
         let known =
             self.0.iter().find(|(known, hash, _)| *hash == digest && name.as_ref().is_none_or(|name| name == known));
-        known.map(|(name, _, role)| (name.as_str(), *role))
+        known.map(|(name, _, role)| (name.as_str(), role.clone()))
     }
 }
 
@@ -114,8 +119,11 @@ mod tests {
     #[test]
     fn whoever_shows_a_token_is_who_it_was_made_for() {
         let ((token, line), (_, other)) = (made("ada").unwrap(), made("bob").unwrap());
-        let (third, fourth) = (made("eve").unwrap(), made("dan").unwrap());
-        let file = file(&format!("# who may look\n\n{line}\n{other}\n{} reader\n{}  operator \n", third.1, fourth.1));
+        let (third, fourth, fifth) = (made("eve").unwrap(), made("dan").unwrap(), made("fay").unwrap());
+        let file = file(&format!(
+            "# who may look\n\n{line}\n{other}\n{} reader\n{}  operator \n{} team=a\n",
+            third.1, fourth.1, fifth.1
+        ));
         let tokens = Tokens::read(file.path()).unwrap();
         let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
         let check = |header: &str, expect: Option<&str>| {
@@ -131,8 +139,9 @@ mod tests {
         check("Basic %%%", None);
         check("", None);
         let role = |token: &str| tokens.whose(&format!("Bearer {token}")).map(|(_, role)| role);
-        let expect = [Some(Role::Operator), Some(Role::Reader), Some(Role::Operator)];
-        assert_eq!([&token, &third.0, &fourth.0].map(|token| role(token)), expect);
+        let part = Part::from_iter(["team=a".parse::<Labels>().unwrap()]);
+        let expect = [Role::Operator, Role::Reader, Role::Operator, Role::Part(part)].map(Some);
+        assert_eq!([&token, &third.0, &fourth.0, &fifth.0].map(|token| role(token)), expect);
     }
 
     #[test]

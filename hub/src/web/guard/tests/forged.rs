@@ -1,5 +1,6 @@
 //! Tokens of the issuer, and what somebody might show instead.
 
+use super::super::part::Labels;
 use super::{
     super::jwt::Unproven,
     issuer::{Key, Site},
@@ -169,8 +170,15 @@ async fn a_role_is_by_what_the_issuer_says_and_nobody_without_one_gets_in() {
         let shown = format!("Bearer {}", site.key.signed(&site.key.header(), &all));
         let who = guard.who(&headers(&[("authorization", &shown)]), clock()).await;
         let no_role = matches!(who, Err(Refusal::NoRole(_)));
-        assert_eq!((who.ok().map(|who| who.role), no_role), (expect, expect.is_none()), "{roles} {claims}");
+        let nobody = expect.is_none();
+        assert_eq!((who.ok().map(|who| who.role), no_role), (expect, nobody), "{roles} {claims}");
     };
+    let parts = "{reader: [security], parts: {pay: {team: payments, stage: prod}, ops: {team: ops}}}";
+    let part = |all: &[&str]| Some(Role::Part(all.iter().map(|labels| labels.parse::<Labels>().unwrap()).collect()));
+    check(parts, json!({"groups": ["pay", "else"]}), part(&["team=payments,stage=prod"])).await;
+    check(parts, json!({"groups": ["pay", "ops"]}), part(&["team=ops", "stage=prod,team=payments"])).await;
+    check(parts, json!({"groups": ["pay", "security"]}), Some(Role::Reader)).await;
+    check(parts, json!({"groups": ["else"]}), None).await;
     let two = "{operator: [platform], reader: [security]}";
     check(two, json!({"groups": ["security", "platform"]}), Some(Role::Operator)).await;
     check(two, json!({"groups": ["security"]}), Some(Role::Reader)).await;

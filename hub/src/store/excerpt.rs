@@ -1,0 +1,155 @@
+//! A store of some accounts alone: all that the tables say of them, with sums of their own, and nothing of anybody else. Whoever may
+//! see only these is shown the pages of such a store, so that there is no question that leads to others.
+//!
+//! It lies in memory, and is made anew whenever the one that it is taken from has changed. What happened is told of the last thirty
+//! days, and of the newest hundred commits. Not here: who may see which ([`crate::web`]).
+
+use super::{
+    End, Known, Store, StoreError,
+    picture::{Picture, ms},
+    sql::{Database, Param, Transaction, params},
+    sqlite,
+};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How far back what happened is told.
+const PAST: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Of how many commits it is told how they were rolled out.
+const REVISIONS: i64 = 100;
+
+/// How many accounts are asked for at once.
+const STEP: usize = 50;
+
+impl Store {
+    /// The part of it that is about the expected accounts whose labels are meant.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn excerpt(
+        &self,
+        is_meant: impl Fn(&BTreeMap<String, String>) -> bool,
+        now: Timestamp,
+    ) -> Result<Store, StoreError> {
+        let sql = "SELECT id, labels FROM expected ORDER BY id";
+        let listed = self.database.rows(sql, params![], |row| Ok((row.get::<i64>(0)?, row.get::<String>(1)?)))?;
+        let labels = |text: &str| serde_json::from_str(text).unwrap_or_default();
+        let meant: BTreeSet<i64> =
+            listed.iter().filter(|(_, text)| is_meant(&labels(text))).map(|(id, _)| *id).collect();
+        let database = sqlite::in_memory()?;
+        let transaction = database.begin()?;
+        let excerpt = Excerpt { from: &self.database, to: &transaction };
+        excerpt.marks()?;
+        for id in &meant {
+            excerpt.account(*id, now)?;
+        }
+        excerpt.what_is_the_same_everywhere()?;
+        excerpt.rollouts(&meant)?;
+        excerpt.incidents(&meant)?;
+        excerpt.sums(&meant)?;
+        transaction.commit()?;
+        Ok(Store { database, end: End::NOTHING, expected: String::new(), known: Known::default(), _lock: None })
+    }
+}
+
+struct Excerpt<'e> {
+    from: &'e Database,
+    to: &'e Transaction<'e>,
+}
+
+impl Excerpt<'_> {
+    /// Copies the rows of a table of which this is so.
+    fn copy(&self, table: &str, which: &str, with: &[&dyn Param]) -> Result<(), StoreError> {
+        let rows = self.from.rows(&format!("SELECT * FROM {table} {which}"), with, |row| row.all())?;
+        let Some(first) = rows.first() else { return Ok(()) };
+        let places: Vec<String> = (1..=first.len()).map(|n| format!("?{n}")).collect();
+        let sql = format!("INSERT INTO {table} VALUES ({})", places.join(", "));
+        rows.iter().try_for_each(|row| {
+            let values: Vec<&dyn Param> = row.iter().map(|value| value as &dyn Param).collect();
+            self.to.execute(&sql, &values)
+        })
+    }
+
+    /// How far everything has been read, and that this is not all of it.
+    fn marks(&self) -> Result<(), StoreError> {
+        self.copy("mark", "", params![])?;
+        self.to.execute("INSERT INTO mark VALUES ('part', '')", params![])
+    }
+
+    fn account(&self, id: i64, now: Timestamp) -> Result<(), StoreError> {
+        self.copy("expected", "WHERE id = ?1", params![id])?;
+        self.copy("account", "WHERE id = ?1", params![id])?;
+        for table in ["stack", "drifted", "exception"] {
+            self.copy(table, "WHERE account = ?1", params![id])?;
+        }
+        let since = ms(now.checked_sub(PAST).unwrap_or(Timestamp::MIN));
+        self.copy("happened", "WHERE account = ?1 AND at >= ?2", params![id, since])?;
+        // The newest report, which the account's own page shows.
+        let newest = self.to.row("SELECT n FROM account WHERE id = ?1", params![id], |row| row.get::<i64>(0))?;
+        newest.map_or(Ok(()), |n| self.copy("journal", "WHERE n = ?1", params![n]))
+    }
+
+    /// Names of stacks and of controls, as far as these accounts have them.
+    fn what_is_the_same_everywhere(&self) -> Result<(), StoreError> {
+        for (of, table) in [("place", "place"), ("provided", "provided")] {
+            let sql = format!("SELECT DISTINCT {of} FROM stack WHERE {of} > 0");
+            for id in self.to.rows(&sql, params![], |row| row.get::<i64>(0))? {
+                self.copy(table, "WHERE id = ?1", params![id])?;
+                if table == "provided" {
+                    self.copy("control", "WHERE provided = ?1", params![id])?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest commits, and when these accounts were at them.
+    fn rollouts(&self, meant: &BTreeSet<i64>) -> Result<(), StoreError> {
+        let sql = "SELECT id FROM revision ORDER BY first DESC, id LIMIT ?1";
+        let newest = self.from.rows(sql, params![REVISIONS], |row| row.get::<String>(0))?;
+        let places: Vec<String> = (2..STEP + 2).map(|n| format!("?{n}")).collect();
+        let which = format!("WHERE revision = ?1 AND account IN ({})", places.join(", "));
+        let all: Vec<i64> = meant.iter().copied().collect();
+        for revision in newest {
+            for some in all.chunks(STEP) {
+                let ids = some.iter().chain(std::iter::repeat(&-1)).take(STEP);
+                let values: Vec<&dyn Param> =
+                    std::iter::once(&revision as &dyn Param).chain(ids.map(|id| id as &dyn Param)).collect();
+                self.copy("progress", &which, &values)?;
+            }
+            let sql = "SELECT count(*) FROM progress WHERE revision = ?1";
+            if self.to.row(sql, params![revision], |row| row.get::<i64>(0))? > Some(0) {
+                self.copy("revision", "WHERE id = ?1", params![revision])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What people were told of them.
+    fn incidents(&self, meant: &BTreeSet<i64>) -> Result<(), StoreError> {
+        let sql = "SELECT n, account FROM incident WHERE account IS NOT NULL";
+        let all = self.from.rows(sql, params![], |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)))?;
+        let mut theirs = all.into_iter().filter(|(_, account)| meant.contains(account));
+        theirs.try_for_each(|(n, _)| self.copy("incident", "WHERE n = ?1", params![n]))
+    }
+
+    /// What all of it adds up to.
+    fn sums(&self, meant: &BTreeSet<i64>) -> Result<(), StoreError> {
+        let mut picture = Picture::new(self.to)?;
+        for id in meant {
+            picture.add_up(*id)?;
+        }
+        for (what, column) in [("worked", "account"), ("reached", "applied")] {
+            let sql = format!("SELECT revision, count({column}) FROM progress GROUP BY revision");
+            for (revision, n) in self.to.rows(&sql, params![], |row| Ok((row.get::<String>(0)?, row.get(1)?)))? {
+                picture.sum(what, &revision, 0, n);
+            }
+        }
+        let sql = "SELECT what, at FROM happened";
+        for (what, at) in self.to.rows(sql, params![], |row| Ok((row.get::<String>(0)?, row.get::<i64>(1)?)))? {
+            picture.sum("day", &what, at.div_euclid(86_400_000), 1);
+        }
+        picture.settle().map(drop)
+    }
+}
