@@ -274,20 +274,19 @@ fn the_units_start_programs_that_read_the_packages_configuration() {
     let root = tempfile::tempdir().unwrap();
     let at = |path: &str| root.path().join(path);
     fs::create_dir_all(at("etc/holdfast")).unwrap();
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
-    for (file, repository) in [("agent.yaml", false), ("agent.yaml", true)] {
-        let text = fs::read_to_string(shipped.join(file)).unwrap();
-        // As an administrator does it: by taking the sign away.
-        let text = if repository {
-            text.replace("#repository: ", "repository: ").replace("#account: ", "account: ")
-        } else {
-            text
-        };
+    let shipped = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/agent.yaml")).unwrap();
+    // As an administrator does it: by taking the signs away.
+    let named = ["repository", "region", "account"].iter().fold(shipped.clone(), |text, key| {
+        assert!(text.contains(&format!("\n#{key}: ")), "{key}");
+        text.replace(&format!("\n#{key}: "), &format!("\n{key}: "))
+    });
+    for (text, expect, asks) in
+        [(shipped, 78, "nobody said which manifests repository to follow"), (named, 77, "credentials")]
+    {
         fs::write(at("etc/holdfast/agent.yaml"), text).unwrap();
         let (code, said) = started(root.path(), "holdfast-agent.service");
-        let asks = said.contains("nobody said which manifests repository to follow");
-        // With a repository, it gets as far as missing an account's credentials.
-        assert_eq!((asks, code), (!repository, Some(if repository { 77 } else { 78 })), "{said}");
+        assert_eq!(code, Some(expect), "{said}");
+        assert!(said.contains(asks), "{said}");
     }
     let (code, said) = started(root.path(), "holdfast-hub.service");
     assert_eq!(code, Some(2), "{said}");
