@@ -238,13 +238,17 @@ fn unit(text: &str) -> (BTreeMap<String, String>, Vec<String>) {
     )
 }
 
-/// Starts the built program as the unit would, but with every folder of the machine in this one, and without a network.
-fn started(root: &Path, service: &str) -> (Option<i32>, String) {
+/// Starts the built program as the unit would, but with every folder of the machine in this one, and without a network; or
+/// another command of it, in the same environment.
+fn started(root: &Path, service: &str, said: Option<&str>) -> (Option<i32>, String) {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(service)).unwrap();
     let (environment, start) = unit(&text);
     let program = start[0].strip_prefix("/usr/bin/").unwrap();
     let mut command = Command::new(built(program));
-    command.args(&start[1..]).env_clear().env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+        .args(said.map_or(start[1..].to_vec(), |said| vec![said.to_owned()]))
+        .env_clear()
+        .env("AWS_EC2_METADATA_DISABLED", "true");
     for (name, value) in environment {
         command.env(
             name,
@@ -280,15 +284,17 @@ fn the_units_start_programs_that_read_the_packages_configuration() {
         assert!(text.contains(&format!("\n#{key}: ")), "{key}");
         text.replace(&format!("\n#{key}: "), &format!("\n{key}: "))
     });
-    for (text, expect, asks) in
-        [(shipped, 78, "nobody said which manifests repository to follow"), (named, 77, "credentials")]
+    let nobody = "nobody said which manifests repository to follow";
+    // With a repository, a service goes on until it has credentials; what makes one turn says that it has none.
+    for (text, command, expect, asks) in
+        [(shipped, None, 78, nobody), (named, Some("once"), 77, "no credentials found")]
     {
         fs::write(at("etc/holdfast/agent.yaml"), text).unwrap();
-        let (code, said) = started(root.path(), "holdfast-agent.service");
+        let (code, said) = started(root.path(), "holdfast-agent.service", command);
         assert_eq!(code, Some(expect), "{said}");
         assert!(said.contains(asks), "{said}");
     }
-    let (code, said) = started(root.path(), "holdfast-hub.service");
+    let (code, said) = started(root.path(), "holdfast-hub.service", None);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("--queue"), "{said}");
 }
