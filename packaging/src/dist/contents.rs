@@ -132,7 +132,9 @@ impl Release<'_> {
             tree.program(service.name, self.program(service));
             tree.file(&format!("{}.cdx.json", service.name), Rc::clone(&self.papers.sboms[service.index]));
             for (path, text) in service.files.iter().chain(service.secrets) {
-                tree.file(&format!("root/{path}"), text.as_bytes());
+                // dpkg knows that `/lib` is a link into `/usr` nowadays; `cp` stumbles over it.
+                let usr = if path.starts_with("lib/") { "usr/" } else { "" };
+                tree.file(&format!("root/{usr}{path}"), text.as_bytes());
             }
         }
         tree.file("INSTALL.md", INSTALL.as_bytes());
@@ -266,8 +268,8 @@ mod tests {
             assert_eq!(function, "[('bootstrap', '0o100755')]\n");
             assert_eq!(
                 tarball,
-                "holdfast holdfast-hub root/lib/systemd/system/holdfast-agent.service \
-                 root/lib/systemd/system/holdfast-hub.service\n"
+                "holdfast holdfast-hub root/usr/lib/systemd/system/holdfast-agent.service \
+                 root/usr/lib/systemd/system/holdfast-hub.service\n"
             );
         }
     }
