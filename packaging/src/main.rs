@@ -2,26 +2,46 @@
 //!
 //! Not here: what any of it means. Each subcommand is a module that asks the crate which knows.
 
-use std::process::ExitCode;
+use std::{error::Error, process::ExitCode};
 
+mod dist;
 mod schema;
 
 const USAGE: &str = "\
 usage: cargo x <command>
 
   schema [--check]   write the JSON schemas of manifest and report to manifests/schema, or check that they are current
+  dist […]           build the programs and make the packages of a release; `cargo x dist --help` says how
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let done = match arguments.as_slice() {
-        ["schema"] => schema::write(),
-        ["schema", "--check"] => schema::check(),
+    let done: Result<String, Box<dyn Error>> = match arguments.as_slice() {
+        ["schema"] => schema::write().map_err(Into::into),
+        ["schema", "--check"] => schema::check().map_err(Into::into),
+        ["dist", "--help" | "-h"] => return say(dist::USAGE, ExitCode::SUCCESS),
+        ["dist", words @ ..] => return dist(words),
         _ => return say(USAGE, ExitCode::from(2)),
     };
     match done {
         Ok(told) => say(&told, ExitCode::SUCCESS),
+        Err(why) => say(&format!("error: {why}\n"), ExitCode::FAILURE),
+    }
+}
+
+/// What was made is a result that a program may read; everything else is said on standard error.
+#[expect(clippy::print_stdout, reason = "this is where the program speaks")]
+fn dist(words: &[&str]) -> ExitCode {
+    let options = match dist::Options::read(words) {
+        Ok(options) => options,
+        Err(why) => return say(&format!("error: {why}\n\n{}", dist::USAGE), ExitCode::from(2)),
+    };
+    match dist::run(&options) {
+        Ok(told) => {
+            print!("{told}");
+            ExitCode::SUCCESS
+        }
         Err(why) => say(&format!("error: {why}\n"), ExitCode::FAILURE),
     }
 }
