@@ -18,8 +18,8 @@ pub(super) fn lambda() -> Vec<Statement> {
             &[],
         ),
         Statement::allow(
-            ("TakeWakeUps", "The event source reads the queue in the role's name"),
-            vec!["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            ("CountWakeUps", "The event source reads the queue as the agent would, and asks how much there is besides"),
+            vec!["sqs:GetQueueAttributes"],
             &[WAKE],
             &[],
         ),
