@@ -15,7 +15,7 @@ use crate::{
 };
 use clap::Args;
 use file::File;
-use manifests::id::{AccountId, Region, RepoPath};
+use manifests::id::{AccountId, Arn, Region, RepoPath};
 use std::{path::PathBuf, time::Duration};
 use values::{bucket, default_cache, memory_place, owner, parsed, tags, value};
 
@@ -97,6 +97,10 @@ pub struct Flags {
     /// Name of this installation, the value of the tag holdfast:owner [default: holdfast]
     #[arg(long, global = true, env = "HOLDFAST_OWNER", value_name = "NAME")]
     pub owner: Option<String>,
+    /// Service role of stacks whose manifests name none: CloudFormation changes them as this role, not with the agent's own
+    /// permissions [default: none]
+    #[arg(long, global = true, env = "HOLDFAST_ROLE", value_name = "ARN")]
+    pub role: Option<String>,
     /// How long to rest between turns [default: 60s]
     #[arg(long, global = true, env = "HOLDFAST_INTERVAL", value_name = "TIME")]
     pub interval: Option<String>,
@@ -174,6 +178,8 @@ pub struct Config {
     pub artifact_age: Duration,
     /// The installation's name.
     pub owner: String,
+    /// The service role of stacks whose manifests name none.
+    pub role: Option<Arn>,
     /// The rest between turns.
     pub interval: Duration,
     /// The longest silence.
@@ -293,6 +299,7 @@ impl Flags {
             artifact_bucket: bucket(self.artifact_bucket.or(file.artifact_bucket))?,
             artifact_age: time("--artifact-age", self.artifact_age.or(file.artifact_age), 30 * 86_400)?,
             owner: owner(self.owner.or(file.owner))?,
+            role: parsed("--role", self.role.or(file.role))?,
             interval: time("--interval", self.interval.or(file.interval), 60)?,
             heartbeat: time("--heartbeat", self.heartbeat.or(file.heartbeat), 3_600)?,
             turn: time("--turn", self.turn.or(file.turn), 900)?,
@@ -381,6 +388,7 @@ mod tests {
         check(Flags::default(), "memory: somewhere", "neither `ssm:/name` nor `file:PATH`");
         check(Flags::default(), "concurrency: 0", "`--concurrency`");
         check(Flags::default(), "owner: 'a b'", "`--owner`");
+        check(Flags::default(), "role: admin", "`--role`");
         check(Flags::default(), "artifactBucket: 'a-{stack}'", "`--artifact-bucket`");
         check(Flags::default(), "artifactBucket: Upper", "`--artifact-bucket`");
         check(Flags::default(), "artifactAge: soon", "`--artifact-age`");

@@ -245,6 +245,7 @@ fn settings(config: &Config, url: &str, home: Region) -> Settings {
         fresh: config.fresh.map(signed),
         guarded: config.guardrails.is_some(),
         policy: policy(config),
+        role: config.role.clone(),
         drift_calls: config.drift_calls,
         listens: config.events.is_some(),
         heal: None,

@@ -80,7 +80,7 @@ impl Bell for Queue {
             let call = self.sqs.delete_message_batch().queue_url(&self.url).set_entries(Some(entries));
             // One that stays comes again, and does no harm.
             if let Err(error) = call.send().await {
-                let error = trouble("sqs:DeleteMessageBatch", &error);
+                let error = trouble("sqs:DeleteMessage", &error);
                 tracing::warn!(error = %error.said(), "events stay on the queue, and come again");
             }
         }

@@ -12,7 +12,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
-    id::{AccountId, CommitId, Malformed, Region, RepoPath, StackKey, StackName},
+    id::{AccountId, Arn, CommitId, Malformed, Region, RepoPath, StackKey, StackName},
     report::{Happening, Report},
 };
 use plan::{lease::Holder, memory::Started, plan::Policy, shelf::Rules, step::Plan};
@@ -109,6 +109,8 @@ pub struct Settings {
     pub guarded: bool,
     /// What `plan` decides by; its guardrails are those that hold where the account has none.
     pub policy: Policy,
+    /// The service role of stacks whose manifests name none.
+    pub role: Option<Arn>,
     /// The artifact bucket, if there is one.
     pub shelving: Option<Rules>,
     /// How long a turn may go on watching.

@@ -6,7 +6,7 @@
 //! [`organization`] says, is held against it.
 //! [`reading`] says what is new, and [`show`] prints it. `asked` and `shown` are what there is to ask a store for; [`web`] shows it as
 //! pages, `data` for machines, [`ask`] in a terminal. [`carry`] takes a journal from one store to another.
-//! [`alerts`] tells people what is not well.
+//! [`alerts`] tells people what is not well. What the hub's role has to be allowed is [`permission`].
 //!
 //! What is deliberately not here: no way to make an agent do anything. And not here *yet*: retention.
 
@@ -22,6 +22,7 @@ pub mod ingest;
 pub mod journal;
 pub mod keep;
 pub mod organization;
+pub mod permission;
 pub mod queue;
 pub mod registrar;
 pub mod reading;

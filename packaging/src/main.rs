@@ -5,11 +5,15 @@
 use std::{error::Error, process::ExitCode};
 
 mod dist;
+mod policy;
 mod schema;
 
 const USAGE: &str = "\
 usage: cargo x <command>
 
+  policy [--check]   write the IAM policies to packaging/iam and into the templates of packaging/cloudformation, or check that
+                     they are current
+  policy NAME        print a policy's statements as YAML of a template
   schema [--check]   write the JSON schemas of manifest and report to manifests/schema, or check that they are current
   dist […]           build the programs and make the packages of a release; `cargo x dist --help` says how
 ";
@@ -18,6 +22,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done: Result<String, Box<dyn Error>> = match arguments.as_slice() {
+        ["policy"] => policy::write().map_err(Into::into),
+        ["policy", "--check"] => policy::check().map_err(Into::into),
+        ["policy", name] => policy::yaml(name).ok_or_else(|| format!("there is no policy `{name}`").into()),
         ["schema"] => schema::write().map_err(Into::into),
         ["schema", "--check"] => schema::check().map_err(Into::into),
         ["dist", "--help" | "-h"] => return say(dist::USAGE, ExitCode::SUCCESS),

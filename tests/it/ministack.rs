@@ -10,6 +10,7 @@ mod account;
 mod contract;
 mod drift;
 mod lambda;
+mod policy;
 mod proof;
 mod strict;
 

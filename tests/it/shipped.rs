@@ -22,6 +22,7 @@ mod lambda;
 mod lease;
 mod pages;
 mod people;
+mod policy;
 mod proof;
 mod proxies;
 mod refusals;

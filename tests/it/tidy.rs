@@ -55,7 +55,7 @@ fn every_arrow_is_one_of_the_design() {
     check("tests/sim", &["agent", "manifests", "plan"]);
     check("tests/cluster", &[]);
     check("tests/demo", &["manifests", "sim"]);
-    check("packaging", &["manifests"]);
+    check("packaging", &["agent", "hub", "manifests"]);
 }
 
 #[test]

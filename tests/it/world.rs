@@ -427,6 +427,7 @@ pub(crate) fn settings() -> Settings {
         drift_calls: 0,
         heal: None,
         listens: false,
+        role: None,
         turn: SignedDuration::from_mins(15),
         poll: Pacing { first: Duration::from_secs(1), most: Duration::from_secs(10), jitter: 0.0 },
         heartbeat: SignedDuration::from_hours(1),

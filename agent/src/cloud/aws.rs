@@ -162,7 +162,7 @@ impl Cloud for Aws {
             Err(error) => match trouble(CALL, &error) {
                 // A request's name is its fingerprint; what one goes by that reverts may have changed since.
                 error if error.problem == Trouble::AlreadyExists && !request.revert => Ok(()),
-                error => Err(error),
+                error => Err(unread(error)),
             },
         }
     }
@@ -213,12 +213,14 @@ impl Cloud for Aws {
     async fn act(&self, permit: &Permit) -> Result<(), CloudError> {
         let client = self.cfn(&permit.key().region);
         match permit.act() {
-            Act::Execute { change_set, stack_id: _ } => {
+            Act::Execute { change_set, stack_id } => {
                 const CALL: &str = "cloudformation:ExecuteChangeSet";
                 // `DisableRollback` is always sent: its documented default is not the one that everybody expects.
                 // `RetainExceptOnCreate`: a failed creation leaves nothing behind whose name would block the next.
                 let call = client
                     .execute_change_set()
+                    // The change set's ARN would do; that it is this stack's lets a policy name the stack.
+                    .stack_name(stack_id)
                     .change_set_name(change_set)
                     .client_request_token(permit.token())
                     .disable_rollback(false)
@@ -349,6 +351,14 @@ impl Cloud for Aws {
     fn calls(&self) -> BTreeMap<String, u64> {
         self.calls.so_far()
     }
+}
+
+/// CloudFormation reads a template in our name, and calls it the request's fault when it may not.
+fn unread(error: CloudError) -> CloudError {
+    if error.message.contains("S3 error: Access Denied") {
+        return CloudError { call: "s3:GetObject", problem: Trouble::Denied, ..error };
+    }
+    error
 }
 
 /// How many nested change sets of one change are looked into.

@@ -1,5 +1,8 @@
 //! Every AWS call is counted where it leaves, retries included, and traced; every answer tells AWS's time.
+//!
+//! A call that is not on the list ([`permission`]) has no permission in any account: a build for tests stops there.
 
+use super::permission;
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -73,6 +76,7 @@ impl Intercept for Calls {
     ) -> Result<(), BoxError> {
         if let Some(call) = bag.load::<Metadata>() {
             let name = format!("{}:{}", call.service().to_lowercase(), call.name());
+            debug_assert!(permission::is_listed(&name), "{name} is on no list of calls: `cloud/permission.rs`");
             tracing::debug!(call = %name, "aws");
             *self.known().made.entry(name).or_default() += 1;
         }

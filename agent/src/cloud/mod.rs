@@ -9,6 +9,7 @@ pub mod count;
 mod drift;
 mod map;
 mod objects;
+pub mod permission;
 pub(crate) mod probe;
 mod trail;
 pub(crate) mod trouble;

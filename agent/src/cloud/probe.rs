@@ -14,8 +14,8 @@ use aws_sdk_cloudformation as cfn;
 use aws_sdk_ssm as ssm;
 use aws_smithy_types::base64;
 use cfn::types::{ChangeSetType, ListHookResultsTargetType};
-use manifests::id::{Digest, Region};
-use plan::shelf::Shelf;
+use manifests::id::{Arn, Digest, Region};
+use plan::{resolve::OWNER, shelf::Shelf};
 
 /// A call, and whether it is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,17 @@ pub(crate) fn let_in<T>(call: &'static str, answer: Result<T, CloudError>) -> Pr
         },
     };
     Probe { call, answer }
+}
+
+/// What tells a change set of ours, by which a policy may let it in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Marks<'a> {
+    /// A change set's name, which nobody has.
+    pub(crate) change_set: &'a str,
+    /// The installation's name.
+    pub(crate) owner: &'a str,
+    /// The service role of stacks whose manifests name none.
+    pub(crate) role: Option<&'a Arn>,
 }
 
 /// Who asks, in one region.
@@ -92,12 +103,15 @@ impl<'a> Prober<'a> {
     }
 
     /// The calls that change a stack and say so when there is none of that name.
-    pub(crate) async fn writes(&self, stack: &str) -> [Probe; 5] {
-        let create = self.cfn.create_change_set().stack_name(stack).change_set_name(stack);
+    pub(crate) async fn writes(&self, stack: &str, marks: &Marks<'_>) -> [Probe; 5] {
+        let Marks { change_set, owner, role } = *marks;
+        let create = self.cfn.create_change_set().stack_name(stack).change_set_name(change_set);
+        let create = create.tags(cfn::types::Tag::builder().key(OWNER).value(owner).build());
+        let create = create.set_role_arn(role.map(ToString::to_string));
         // A change set that updates makes no stack, and a template that is to be the stack's own makes no resource.
         let create = create.change_set_type(ChangeSetType::Update).use_previous_template(true).send().await;
-        let execute = self.cfn.execute_change_set().stack_name(stack).change_set_name(stack).send().await;
-        let discard = self.cfn.delete_change_set().stack_name(stack).change_set_name(stack).send().await;
+        let execute = self.cfn.execute_change_set().stack_name(stack).change_set_name(change_set).send().await;
+        let discard = self.cfn.delete_change_set().stack_name(stack).change_set_name(change_set).send().await;
         let go_on = self.cfn.continue_update_rollback().stack_name(stack).send().await;
         let back = self.cfn.rollback_stack().stack_name(stack).send().await;
         [

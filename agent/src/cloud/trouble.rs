@@ -1,7 +1,7 @@
 //! An SDK error → one of our kinds, in words. The table follows the CloudFormation API's "Common Errors" and the
 //! sentences that the service is known to say.
 
-use super::{CloudError, Trouble};
+use super::{CloudError, Trouble, permission};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use plan::why::Why;
@@ -119,7 +119,10 @@ impl CloudError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self.problem {
-            Trouble::Denied => Some(format!("give the agent's role the permission `{}`", self.call)),
+            Trouble::Denied => {
+                let missing = permission::named_in(&self.message).unwrap_or(self.call);
+                Some(format!("give the agent's role the permission `{missing}`"))
+            }
             Trouble::Credentials => {
                 Some("check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID, the role) and this machine's clock".into())
             }

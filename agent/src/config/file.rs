@@ -33,6 +33,7 @@ pub(super) struct File {
     pub(super) artifact_bucket: Option<String>,
     pub(super) artifact_age: Option<String>,
     pub(super) owner: Option<String>,
+    pub(super) role: Option<String>,
     pub(super) interval: Option<String>,
     pub(super) heartbeat: Option<String>,
     pub(super) turn: Option<String>,

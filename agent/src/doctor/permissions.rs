@@ -6,14 +6,15 @@ use crate::{
     cloud::{
         Cloud, CloudError, Lookup, Trouble,
         aws::{Aws, Caller},
-        probe::{Probe, let_in},
+        permission::{self, Need},
+        probe::{Marks, Probe, let_in},
     },
     error::Exit,
     reading::Reading,
     show::counted,
     store::{Document, Kept, Place},
     wake::Door,
-    world::{World, now},
+    world::{Settings, World, now},
 };
 use manifests::{
     check::Asks,
@@ -41,6 +42,44 @@ pub(super) struct Asked<'a> {
 impl Asked<'_> {
     /// Every permission that can be asked about without changing anything.
     pub(super) async fn permissions(&self, say: &mut dyn FnMut(Check)) {
+        // Whether the agent's own parameters can be read with one call was seen before, and told.
+        let mut told = vec!["ssm:GetParameters".to_owned()];
+        self.ask(&mut |check: Check| {
+            told.push(check.finding.clone());
+            say(check);
+        })
+        .await;
+        self.unasked(&told).into_iter().for_each(say);
+    }
+
+    /// What is on the list of permissions, is needed as the agent is configured, and was not spoken of.
+    fn unasked(&self, told: &[String]) -> Option<Check> {
+        let needed =
+            permission::ALL.iter().filter(|it| it.is_the_agents() && !it.calls.is_empty() && self.needs(it.need));
+        let unasked = needed.map(|it| it.action).filter(|action| !told.iter().any(|finding| finding.contains(action)));
+        let unasked: BTreeSet<&str> = unasked.collect();
+        let all = unasked.iter().copied().collect::<Vec<_>>().join(", ");
+        (!unasked.is_empty()).then(|| {
+            let finding = format!("not asked for: {all}");
+            Check::unchecked(NAME, finding, "the first turn that needs it says so if it may not")
+        })
+    }
+
+    /// Whether the agent needs such a permission, as it is configured.
+    fn needs(&self, need: Need) -> bool {
+        let Here { settings, store, world, .. } = self.here;
+        match need {
+            Need::Always | Need::Change | Need::Recovery | Need::Deletion => true,
+            Need::Kept => matches!(store, Place::Parameters { .. }),
+            Need::Drift | Need::Author => settings.drift_calls > 0,
+            Need::Events => matches!(world.bell(), Door::Queue(_)),
+            Need::Artifacts => settings.shelving.is_some(),
+            // What manifests name is asked about where they name it; a message, a role and a repository have lines of their own.
+            Need::Checks | Need::Role | Need::Reports | Need::CodeCommit | Need::Doctor | Need::Person => false,
+        }
+    }
+
+    async fn ask(&self, say: &mut dyn FnMut(Check)) {
         let account = known(self.caller, self.here.settings, self.reading);
         let regions = self.regions(&account);
         for region in &regions {
@@ -85,7 +124,7 @@ impl Asked<'_> {
         let (key, prober) = (StackKey { region: region.clone(), stack }, cloud.prober(region));
         let mut probes = vec![let_in("cloudformation:DescribeStacks", cloud.stacks(region).await)];
         probes.extend(prober.looks(&name, &self.change_set(region, &name)).await);
-        probes.extend(prober.writes(&name).await);
+        probes.extend(prober.writes(&name, &self.marks(&unused)).await);
         // What is deleted is a name of which CloudFormation has just said that nobody has it.
         let unsure = match cloud.stack(&key).await {
             Ok(None) => {
@@ -106,6 +145,13 @@ impl Asked<'_> {
                 .into_iter()
                 .for_each(say);
         }
+    }
+
+    /// What a policy may ask of whoever changes something: a change set is one of ours by its name, and a request for one names our
+    /// tag and the service role.
+    fn marks<'m>(&'m self, unused: &'m str) -> Marks<'m> {
+        let Settings { policy, role, .. } = self.here.settings;
+        Marks { change_set: unused, owner: &policy.owner, role: role.as_ref() }
     }
 
     /// The queue of events, if there is one.
@@ -195,7 +241,8 @@ impl Asked<'_> {
 
     /// Whether a role may be handed on is only known once it is.
     fn roles(&self, selected: &Selected) -> Option<Check> {
-        let manifests = selected.wanted.values().filter_map(|wanted| wanted.manifest.role.as_ref());
+        let default = self.here.settings.role.as_ref();
+        let manifests = selected.wanted.values().filter_map(|wanted| wanted.manifest.role.as_ref().or(default));
         let roles: BTreeSet<String> = manifests.map(ToString::to_string).collect();
         let first = roles.first()?;
         let more = if roles.len() == 1 { String::new() } else { format!(" and {} more", roles.len() - 1) };
@@ -242,7 +289,7 @@ pub(super) fn told(probes: Vec<Probe>, region: &Region, on: &str) -> Vec<Check> 
     for Probe { call, answer } in probes {
         match answer {
             Ok(()) => let_in.push(call),
-            Err(error) => all.push(refused(call, &error, region, on)),
+            Err(error) => all.push(refused(&error, region, on)),
         }
     }
     if !let_in.is_empty() {
@@ -251,11 +298,11 @@ pub(super) fn told(probes: Vec<Probe>, region: &Region, on: &str) -> Vec<Check> 
     all
 }
 
-fn refused(call: &'static str, error: &CloudError, region: &Region, on: &str) -> Check {
+fn refused(error: &CloudError, region: &Region, on: &str) -> Check {
     let finding = format!("{region}: {error} (asked for {on})");
     match error.problem {
         Trouble::Denied => {
-            let fix = format!("give the agent's role the permission `{call}`, at least for what it is to work on");
+            let fix = format!("{}, at least for what it is to work on", error.hint().unwrap_or_default());
             Check::bad(NAME, Exit::Denied, finding, fix)
         }
         Trouble::Credentials | Trouble::Unavailable => Check { finding, ..Check::failed(NAME, error.clone()) },

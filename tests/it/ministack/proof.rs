@@ -29,7 +29,7 @@ const HUB: &str = concat!(
 );
 
 /// Temporary credentials of a role.
-struct Session {
+pub(super) struct Session {
     id: String,
     secret: String,
     token: String,
@@ -38,13 +38,18 @@ struct Session {
 impl Session {
     /// Makes a role that may do anything, and assumes it.
     fn of(operator: &Operator, role: &str) -> Self {
+        let all = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+        Self::with(operator, role, all)
+    }
+
+    /// Makes a role that may do just this, and assumes it.
+    pub(super) fn with(operator: &Operator, role: &str, policy: &str) -> Self {
         let iam = |action: &str, fields: &[(&str, &str)]| operator.query("iam", "2010-05-08", action, fields);
         let allow = |more: &str| format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow",{more}}}]}}"#);
         let root = format!("arn:aws:iam::{}:root", operator.account);
         let trust = allow(&format!(r#""Principal":{{"AWS":"{root}"}},"Action":"sts:AssumeRole""#));
         iam("CreateRole", &[("RoleName", role), ("AssumeRolePolicyDocument", &trust)]);
-        let all = allow(r#""Action":"*","Resource":"*""#);
-        iam("PutRolePolicy", &[("RoleName", role), ("PolicyName", "all"), ("PolicyDocument", &all)]);
+        iam("PutRolePolicy", &[("RoleName", role), ("PolicyName", "given"), ("PolicyDocument", policy)]);
         let arn = format!("arn:aws:iam::{}:role/{role}", operator.account);
         let assume = [("RoleArn", &*arn), ("RoleSessionName", "session")];
         let answer = operator.query("sts", "2011-06-15", "AssumeRole", &assume);
@@ -55,7 +60,7 @@ impl Session {
         Self { id: part("AccessKeyId"), secret: part("SecretAccessKey"), token: part("SessionToken") }
     }
 
-    fn put(&self, program: &mut Command) {
+    pub(super) fn put(&self, program: &mut Command) {
         program.env("AWS_ACCESS_KEY_ID", &self.id).env("AWS_SECRET_ACCESS_KEY", &self.secret);
         program.env("AWS_SESSION_TOKEN", &self.token);
     }

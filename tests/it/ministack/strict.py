@@ -10,6 +10,8 @@ private names, so this file knows one version and runs with no other. (`--check`
  * Drift detection has happened when somebody has asked once whether it has.
  * Whose a resource is can be asked by its name in the account (`DescribeStackResources`).
  * `DescribeStacks` names the change set that was executed last, and the role.
+ * Where policies are looked at: a request to CloudFormation tells IAM its change set's name and its role, and one for a change set
+   or for several parameters what it is about.
 
 Not here, though AWS has it: a difference is one of a whole property, and its values are not told; what refers to a
 resource that is made again shows no change; a tag that was lost is empty, not lost, after its return has failed.
@@ -33,6 +35,7 @@ try:
     if (version := metadata.version("ministack")) != KNOWN:
         end(f"this is {version}")
     from ministack.app import main
+    from ministack.core import iam_actions
     from ministack.core.responses import new_uuid, now_iso
     from ministack.services.cloudformation import _ACTION_HANDLERS, _change_sets, _stacks, changesets
     from ministack.services.cloudformation.changesets import _find_change_set
@@ -40,6 +43,7 @@ try:
     from ministack.services.cloudformation.handlers import _drift_target, _resolve_stack
     from ministack.services.cloudformation.helpers import _error, _esc, _p, _xml
 
+    asked_with, asked_about = iam_actions.request_tag_context, iam_actions.extract_resource_arn
     diff, track = changesets._diff_resources, changesets._track_change_set_execution
 except metadata.PackageNotFoundError:
     end(f"{sys.executable} has none")
@@ -47,6 +51,8 @@ except (ImportError, AttributeError) as error:
     end(f"this one lacks something. {error}")
 
 TAKES = {
+    asked_with: "service iam_action body params",
+    asked_about: "service method path headers body query_params region account_id",
     diff: "old_template new_template resources template changed_params retag",
     track: "change_set stack deploy_coro",
     _find_change_set: "cs_name stack_name",
@@ -314,6 +320,32 @@ def by_the_stacks_name(inner, params):
     if stack and stack["StackStatus"] != "DELETE_COMPLETE":
         params = {**params, "StackName": [stack["StackName"]]}
     return inner(params)
+
+
+# What IAM is asked, where policies are looked at.
+
+
+def with_change_set_and_role(service, iam_action, body, params):
+    told = asked_with(service, iam_action, body, params)
+    if service == "cloudformation":
+        for key, name in {"ChangeSetName": "ChangeSetName", "RoleArn": "RoleARN"}.items():
+            if value := _p(params, name):
+                told[f"cloudformation:{key}"] = value
+    return told
+
+
+def about_change_set_and_parameters(service, method, path, headers, body, query_params, region, account_id):
+    found = asked_about(service, method, path, headers, body, query_params, region, account_id)
+    if found == "*" and service == "cloudformation" and (name := _p(query_params, "ChangeSetName")).startswith("arn:"):
+        return name
+    if found == "*" and service == "ssm" and (names := json.loads(body or "{}").get("Names")):
+        # The first of them: which others there are makes no difference to a policy that lets all of them in.
+        return f"arn:aws:ssm:{region}:{account_id}:parameter/{names[0].lstrip('/')}"
+    return found
+
+
+iam_actions.request_tag_context = with_change_set_and_role
+iam_actions.extract_resource_arn = about_change_set_and_parameters
 
 
 if __name__ == "__main__" and "--check" not in sys.argv[1:]:

@@ -9,6 +9,7 @@ pub mod cfn;
 pub mod clock;
 pub mod cloud;
 pub mod fault;
+pub mod iam;
 pub mod seed;
 pub mod services;
 pub mod side_door;

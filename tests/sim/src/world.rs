@@ -8,6 +8,7 @@ use crate::{
     cfn::{self, Cfn, quirk::Quirks},
     clock::{Clock, Timekeeper},
     fault::{Fault, Faults, Refusal},
+    iam::Confined,
     seed::Seed,
     services::post::{Address, Post},
     store::{Properties, Store},
@@ -121,6 +122,8 @@ pub struct World {
     pub(crate) outbox: Vec<Notice>,
     /// How many there were so far.
     pub(crate) announced: u64,
+    /// Roles that may not do everything.
+    pub(crate) confined: BTreeMap<(AccountId, String), Confined>,
     calling: bool,
     /// The fault under which the present call runs.
     pub(crate) present: Option<Fault>,
@@ -142,6 +145,7 @@ impl World {
             post: Post::new(0),
             outbox: vec![],
             announced: 0,
+            confined: BTreeMap::new(),
             calling: false,
             present: None,
             crash: None,

@@ -25,7 +25,7 @@ mod read;
 mod recover;
 mod revert;
 mod run;
-mod source;
+pub(crate) mod source;
 mod stack;
 mod status;
 mod undo;

@@ -137,7 +137,7 @@ fn attributes(template: &Template) -> Result<(), String> {
 }
 
 /// Bucket and key of an S3 URL: virtual-hosted, path-style, or on an endpoint of one's own.
-fn object(url: &str) -> Option<(String, String)> {
+pub(crate) fn object(url: &str) -> Option<(String, String)> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
     let rest = rest.split(['?', '#']).next()?;
     let (host, path) = rest.split_once('/')?;

@@ -2,7 +2,7 @@
 
 use super::{
     answer::Answer,
-    cloudformation, cloudwatch, deed,
+    authorize, cloudformation, cloudwatch, deed,
     protocol::{Protocol, Service},
     request::{Call, Received},
     s3, sns, sts,
@@ -22,6 +22,7 @@ pub(crate) fn work(
     request: &Received,
     id: (u64, &str),
 ) -> Result<Answer, Refusal> {
+    authorize::authorize(world, call, request)?;
     let answer = serve(world, post, call, request, id)?;
     if let Some(deed) = deed::of(call, request) {
         world.record(&call.caller.account, &call.caller.region, deed, &deed::actor(call, request));

@@ -6,6 +6,7 @@
 //! side [`door`].
 
 mod answer;
+mod authorize;
 pub mod caller;
 mod chunked;
 mod cloudformation;

@@ -29,6 +29,11 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// The object's key; empty when the request is about a bucket.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Reads method, host, path and query.
     pub(crate) fn of(request: &Received) -> Self {
         let (bucket, key) = place(request);

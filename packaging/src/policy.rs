@@ -1,0 +1,143 @@
+//! `cargo x policy`: the IAM policies in `packaging/iam`, written from the lists of what the programs call, and the same
+//! statements in every CloudFormation template that has a place for them; and whether all of it is current.
+//!
+//! The files are in the form of `Fn::Sub`: `${Prefix}`, `${StackPrefix}`, `${Regions}` and `${HubTopicArn}` are parameters of
+//! `packaging/cloudformation/agent.yaml`. Not here: what is called ([`agent::cloud::permission`], [`hub::permission`]).
+
+mod agents;
+mod beside;
+mod hubs;
+mod statement;
+mod template;
+
+use statement::Statement;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Why a policy was not written, or is not as it should be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("{} could not be written: {why}", path.display())]
+    Write { path: PathBuf, why: io::Error },
+    #[error("{} could not be read: {why}\nhint: run `cargo x policy` and commit what it writes", path.display())]
+    Read { path: PathBuf, why: io::Error },
+    #[error("{}:{line}: {why}", path.display())]
+    Template { path: PathBuf, line: usize, why: String },
+    #[error(
+        "{}:{line}: this is not what the programs call\n  committed: {committed}\n  called:    {current}\nhint: run `cargo x policy` and commit what it writes",
+        path.display()
+    )]
+    Stale { path: PathBuf, line: usize, committed: String, current: String },
+    #[error("{name} has {size} bytes without white space, and IAM takes {most}")]
+    TooLong { name: &'static str, size: usize, most: usize },
+}
+
+/// What a managed policy may have, white space not counted ("IAM and STS quotas").
+const MOST: usize = 6_144;
+
+/// Every policy by its name, which is its file's and that of its place in templates.
+fn policies() -> Vec<(&'static str, Vec<Statement>)> {
+    vec![
+        ("agent", agents::agent()),
+        ("codecommit", agents::codecommit()),
+        ("lambda", beside::lambda()),
+        ("boundary", beside::boundary()),
+        ("boundary-roles", beside::roles()),
+        ("hub", hubs::hub()),
+    ]
+}
+
+/// Writes them.
+pub(crate) fn write() -> Result<String, Error> {
+    let mut told = String::new();
+    for (path, text) in files()? {
+        let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+        folder.and_then(|()| fs::write(&path, text)).map_err(|why| Error::Write { path: path.clone(), why })?;
+        told.push_str(&format!("wrote {}\n", path.display()));
+    }
+    Ok(told)
+}
+
+/// Compares them with what stands in the folders.
+pub(crate) fn check() -> Result<String, Error> {
+    for (path, text) in files()? {
+        let committed = fs::read_to_string(&path).map_err(|why| Error::Read { path: path.clone(), why })?;
+        if committed != text {
+            return Err(stale(path, &committed, &text));
+        }
+    }
+    Ok("the policies are current\n".to_owned())
+}
+
+/// Prints one, as statements of a template.
+pub(crate) fn yaml(name: &str) -> Option<String> {
+    let (_, statements) = policies().into_iter().find(|(known, _)| *known == name)?;
+    Some(statements.iter().map(|statement| statement.yaml("")).collect())
+}
+
+/// Every file as it should be.
+fn files() -> Result<Vec<(PathBuf, String)>, Error> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let policies = policies();
+    let mut files = Vec::new();
+    for (name, statements) in &policies {
+        let text = statement::document(statements);
+        let size = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).count();
+        if size > MOST {
+            return Err(Error::TooLong { name, size, most: MOST });
+        }
+        files.push((here.join("iam").join(format!("{name}.json")), text));
+    }
+    let folder = here.join("cloudformation");
+    // A checkout without templates has no places to fill.
+    let entries = fs::read_dir(&folder).into_iter().flatten();
+    let mut templates: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    templates.retain(|path| path.extension().is_some_and(|end| end == "yaml"));
+    templates.sort();
+    for path in templates {
+        let text = fs::read_to_string(&path).map_err(|why| Error::Read { path: path.clone(), why })?;
+        let filled = template::filled(&text, &policies).map_err(|(line, why)| Error::Template {
+            path: path.clone(),
+            line,
+            why,
+        })?;
+        files.push((path, filled));
+    }
+    Ok(files)
+}
+
+/// The first line in which the two differ.
+fn stale(path: PathBuf, committed: &str, current: &str) -> Error {
+    let line = committed.lines().zip(current.lines()).take_while(|(old, new)| old == new).count();
+    let at = |text: &str| text.lines().nth(line).unwrap_or("(ends here)").trim().to_owned();
+    Error::Stale { path, line: line + 1, committed: at(committed), current: at(current) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_policies_are_what_the_programs_call() {
+        if let Err(stale) = check() {
+            panic!("{stale}");
+        }
+    }
+
+    #[test]
+    fn a_statement_has_a_name_of_its_own_of_letters_alone() {
+        for (name, statements) in policies() {
+            let mut sids: Vec<&str> = statements.iter().map(|statement| statement.sid).collect();
+            assert!(
+                sids.iter().all(|sid| sid.chars().all(|letter| letter.is_ascii_alphanumeric())),
+                "{name}: {sids:?}"
+            );
+            let all = sids.len();
+            sids.sort_unstable();
+            sids.dedup();
+            assert_eq!(sids.len(), all, "{name}");
+        }
+    }
+}

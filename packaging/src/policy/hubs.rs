@@ -1,0 +1,20 @@
+//! The hub's policy: a statement for what it reads, one for whom it tells.
+
+use super::statement::Statement;
+use hub::permission::{ALL, Scope};
+
+/// What the hub's role may do.
+pub(super) fn hub() -> Vec<Statement> {
+    let actions = |scope| ALL.iter().filter(|row| row.scope == scope).map(|row| row.action).collect();
+    let queue = ["arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${Prefix}-reports"];
+    let topics = ["arn:${AWS::Partition}:sns:*:${AWS::AccountId}:${Prefix}-alerts*"];
+    vec![
+        Statement::allow(("TakeReports", "The queue of reports, and no other"), actions(Scope::Reports), &queue, &[]),
+        Statement::allow(
+            ("Tell", "The topics that alerts go to; without any, leave it out"),
+            actions(Scope::Alerts),
+            &topics,
+            &[],
+        ),
+    ]
+}
