@@ -1,7 +1,8 @@
 //! Every call that the hub makes to AWS, and what IAM has to allow for it: the one list from which its policy is written
 //! (`cargo x policy`).
 //!
-//! It asks STS too, but with requests that accounts have signed: STS answers whoever can sign, and needs no permission of the hub's.
+//! It asks STS too, but with requests that accounts have signed: STS answers whoever can sign, and needs no permission of the hub's. Whoever has it ask another organization names the role
+//! for that in `--organization`, and allows it `sts:AssumeRole` on that role.
 
 /// What IAM has to allow, and what for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,11 +22,18 @@ pub enum Scope {
     Reports,
     /// The topics that alerts go to.
     Alerts,
+    /// The organization of the hub's account.
+    Organization,
 }
 
 /// All of them.
 pub const ALL: &[Permission] = &[
     Permission { action: "sqs:ReceiveMessage", scope: Scope::Reports, why: "reports" },
     Permission { action: "sqs:DeleteMessage", scope: Scope::Reports, why: "those that are kept are taken off" },
+    Permission {
+        action: "organizations:ListAccounts",
+        scope: Scope::Organization,
+        why: "which accounts there are, where an organization is asked",
+    },
     Permission { action: "sns:Publish", scope: Scope::Alerts, why: "alerts, where a topic is to hear of them" },
 ];

@@ -16,5 +16,11 @@ pub(super) fn hub() -> Vec<Statement> {
             &topics,
             &[],
         ),
+        Statement::allow(
+            ("AskTheOrganization", "With --organization; IAM knows no resource for it, and only a delegated administrator is answered"),
+            actions(Scope::Organization),
+            &["*"],
+            &[],
+        ),
     ]
 }
