@@ -106,6 +106,10 @@ fn overview(front: &Front, now: Timestamp, out: &mut impl Write) -> io::Result<(
         of.senders,
         of.quarantine
     )?;
+    if let Some(journal) = &of.journal {
+        let cut = if journal.cut > 0 { format!("; {} entries before that were cut", journal.cut) } else { String::new() };
+        writeln!(out, "journal   reaches back to {:.0}{cut}", journal.since)?;
+    }
     if let Some(newest) = &front.newest {
         writeln!(out)?;
         commit(newest, now, out)?;

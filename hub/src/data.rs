@@ -157,7 +157,12 @@ pub(crate) fn metrics(
     let open = alerts.open.iter().map(|(severity, n)| ((*severity).to_owned(), *n)).collect();
     gauge("alerts_open", "Alerts that are open, by severity.", &each("severity", open));
     gauge("alerts_undelivered", "Messages that wait for their route.", &one(alerts.undelivered));
-    gauge("journal_entries", "Messages in the journal.", &one(entries));
+    gauge("journal_entries", "Entries that were ever made in the journal.", &one(entries));
+    if let Some(journal) = &overview.journal {
+        gauge("journal_entries_cut", "Of those, the ones that were taken out.", &one(journal.cut));
+        let since = vec![(String::new(), journal.since.as_second() as f64)];
+        gauge("journal_since_timestamp_seconds", "From when on everything that was received is there.", &since);
+    }
     if let Some(lag) = health.lag {
         gauge(
             "hub_lag_seconds",

@@ -5,9 +5,9 @@
 //! the same transaction, a picture in tables; `fleet` says what of a report counts, and who is [`expected`] is held against it.
 //! [`reading`] says what is new, and [`show`] prints it. `asked` and `shown` are what there is to ask a store for; [`web`] shows it as
 //! pages, `data` for machines, [`ask`] in a terminal. [`carry`] takes a journal from one store to another.
-//! [`alerts`] tells people what is not well.
+//! [`retention`] says how long a journal is kept. [`alerts`] tells people what is not well.
 //!
-//! What is deliberately not here: no way to make an agent do anything. And not here *yet*: retention.
+//! What is deliberately not here: no way to make an agent do anything.
 
 pub mod alerts;
 pub mod ask;
@@ -22,6 +22,7 @@ pub mod journal;
 pub mod keep;
 pub mod queue;
 pub mod registrar;
+pub mod retention;
 pub mod reading;
 pub mod show;
 mod shown;

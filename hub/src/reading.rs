@@ -6,7 +6,7 @@ use crate::{
     journal::Broken,
     keep::{Heard, Memory},
     show::News,
-    store::{Store, StoreError},
+    store::{Left, Store, StoreError},
 };
 use fleet::{
     fold::{Fleet, Outcome},
@@ -51,14 +51,19 @@ fn seconds<S: Serializer>(time: &Option<SignedDuration>, serializer: S) -> Resul
 /// The fleet as a store has it, up to this moment.
 ///
 /// # Errors
-/// When the store can't be read, or is not what was received: nobody is shown a picture of that.
+/// When the store can't be read, or is not what was received: nobody is shown a picture of that. And when that is before what is left
+/// of its journal.
 pub fn replay(store: &Store, until: Option<Timestamp>) -> Result<Fleet, StoreError> {
     let mut memory = Memory::default();
-    store.each_sound(|entry| {
-        if until.is_none_or(|until| entry.received <= until) {
-            memory.replay(&entry).map_err(|_| Broken::Odd { n: entry.n, what: "it is no record of a hub" })?;
+    store.each_sound(|left| match left {
+        Left::Cut(cut) if until.is_some_and(|until| until < cut.last) => Err(StoreError::CutBefore { reaches: cut.last }),
+        Left::Cut(_) => Ok(()),
+        Left::Line(line) => memory.restore(&line),
+        Left::Entry(entry) if until.is_some_and(|until| until < entry.received) => Ok(()),
+        Left::Entry(entry) => {
+            let none = |_| Broken::Odd { n: entry.n, what: "it is no record of a hub" };
+            Ok(memory.replay(&entry).map_err(none)?)
         }
-        Ok::<_, StoreError>(())
     })?;
     Ok(memory.fleet)
 }

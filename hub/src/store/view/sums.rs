@@ -2,7 +2,7 @@
 
 use super::Moment;
 use crate::store::{
-    StoreError,
+    Reach, StoreError, cut,
     picture::{ms, state},
     sql::{Database, Param, Row, params},
 };
@@ -37,6 +37,8 @@ pub struct Overview {
     pub quarantine: u64,
     /// How many accounts run which version of the agent.
     pub versions: BTreeMap<String, u64>,
+    /// How far back the journal reaches; `None` of an empty one.
+    pub journal: Option<Reach>,
     /// How many messages did what, ever.
     pub messages: BTreeMap<String, u64>,
 }
@@ -124,6 +126,7 @@ pub(super) fn overview(database: &Database, moment: Moment) -> Result<Overview, 
         senders: senders(database)?,
         quarantine: count("SELECT count(*) FROM quarantine")?,
         versions: counts("version")?,
+        journal: cut::reach(database)?,
         messages: counts("heard")?,
     })
 }
