@@ -88,9 +88,9 @@ pub fn import(store: &mut Store, from: impl BufRead) -> Result<End, CarryError> 
     let mut pieces = (1..).zip(from.split(b'\n')).filter_map(piece).peekable();
     let (mut batch, mut found, mut last) = (Vec::with_capacity(BATCH), End::NOTHING, None);
     let mut gap = None;
-    if let Some(Ok((_, Piece::Beginning(Beginning { cut })))) = pieces.next_if(|piece| {
-        matches!(piece, Ok((_, Piece::Beginning(_))))
-    }) {
+    if let Some(Ok((_, Piece::Beginning(Beginning { cut })))) =
+        pieces.next_if(|piece| matches!(piece, Ok((_, Piece::Beginning(_)))))
+    {
         let lines = iter::from_fn(|| pieces.next_if(|piece| matches!(piece, Ok((_, Piece::Line(_))) | Err(_))));
         let lines = lines.filter_map(|piece| match piece {
             Ok((_, Piece::Line(line))) => Some(Ok(line)),

@@ -314,7 +314,11 @@ pub struct Prune {
 fn kept(text: &str) -> Result<Duration, String> {
     const LEAST: Duration = Duration::from_secs(15 * 86_400);
     let time = manifests::id::duration(text).map_err(|error| error.to_string())?;
-    if time < LEAST { Err("it is less than 15 days, and a queue may bring a message again for 14".into()) } else { Ok(time) }
+    if time < LEAST {
+        Err("it is less than 15 days, and a queue may bring a message again for 14".into())
+    } else {
+        Ok(time)
+    }
 }
 
 /// What to show again.

@@ -196,7 +196,9 @@ pub enum Broken {
         n: u64,
     },
     /// What stands for the part that was taken out is not what the cut's record says.
-    #[error("what stands for the entries up to {through} is not what their cut has left: it was changed, or some of it was taken out")]
+    #[error(
+        "what stands for the entries up to {through} is not what their cut has left: it was changed, or some of it was taken out"
+    )]
     Carried {
         /// Up to where.
         through: u64,

@@ -11,7 +11,8 @@ use hub::{
     ask::{AskError, answer},
     carry::{CarryError, export, import},
     cli::{
-        Alerts, Arguments, Believing, Command, Fleet, Looking, Output, Prune, Replay, Run, Stored, Unproven, Verify, Watch,
+        Alerts, Arguments, Believing, Command, Fleet, Looking, Output, Prune, Replay, Run, Stored, Unproven, Verify,
+        Watch,
     },
     clock,
     expected::{Expected, ExpectedError},

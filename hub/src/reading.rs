@@ -56,7 +56,9 @@ fn seconds<S: Serializer>(time: &Option<SignedDuration>, serializer: S) -> Resul
 pub fn replay(store: &Store, until: Option<Timestamp>) -> Result<Fleet, StoreError> {
     let mut memory = Memory::default();
     store.each_sound(|left| match left {
-        Left::Cut(cut) if until.is_some_and(|until| until < cut.last) => Err(StoreError::CutBefore { reaches: cut.last }),
+        Left::Cut(cut) if until.is_some_and(|until| until < cut.last) => {
+            Err(StoreError::CutBefore { reaches: cut.last })
+        }
         Left::Cut(_) => Ok(()),
         Left::Line(line) => memory.restore(&line),
         Left::Entry(entry) if until.is_some_and(|until| until < entry.received) => Ok(()),
@@ -151,7 +153,7 @@ pub(crate) mod tests {
 
     /// Messages as a queue delivers them: of three accounts, some again, some late, some in an envelope, some contested, some signed,
     /// some no reports, in batches.
-    fn batches() -> impl Strategy<Value = Vec<Vec<String>>> {
+    pub(crate) fn batches() -> impl Strategy<Value = Vec<Vec<String>>> {
         let state = || prop::sample::select(vec!["in-sync", "held", "failed", "healed", "needs-a-person"]);
         let one = (1_u64..8, 1..4_u8, state(), prop::collection::vec(state(), 0..4), 0..8_u8, 0..3_i64);
         let one = one.prop_map(|(sequence, number, state, stacks, form, commit)| {

@@ -35,9 +35,11 @@ impl Keeper {
     pub fn start(place: &Place, keep: Duration, clock: fn() -> Timestamp) -> io::Result<Self> {
         let (stop, stopped) = channel();
         let place = place.clone();
-        let run = move || while let Some(wait) = look(&place, keep, clock(), &stopped) {
-            if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
-                break;
+        let run = move || {
+            while let Some(wait) = look(&place, keep, clock(), &stopped) {
+                if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+                    break;
+                }
             }
         };
         let thread = thread::Builder::new().name("retention".into()).spawn(run)?;

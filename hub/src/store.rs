@@ -34,9 +34,9 @@ mod sql;
 mod sqlite;
 pub mod view;
 
-pub use error::{Cause, StoreError};
 pub(crate) use cut::recorded_in;
 pub use cut::{Cutting, Left, Plan, Reach};
+pub use error::{Cause, StoreError};
 use picture::{Known, Picture};
 pub use place::Place;
 pub use postgres::{AddressError, PostgresError};

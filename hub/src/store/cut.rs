@@ -7,7 +7,12 @@
 mod make;
 mod scratch;
 
-use super::{CUTS, ENTRIES, ORIGIN, RECEIVED, StoreError, entry, insert, picture::Picture, signed, sql::{Database, Row, Transaction, params}};
+use super::{
+    CUTS, ENTRIES, ORIGIN, RECEIVED, StoreError, entry, insert,
+    picture::Picture,
+    signed,
+    sql::{Database, Row, Transaction, params},
+};
 use crate::journal::{Broken, End, Entry, Line, Lines, Origin, Stays};
 use fleet::{belief::Record, cut::Cut};
 use jiff::Timestamp;
@@ -67,7 +72,8 @@ pub(super) fn of(database: &Database) -> Result<Option<Cut>, StoreError> {
     let sql = "SELECT record FROM cut WHERE through = (SELECT max(through) FROM cut)";
     let record: Option<String> = database.row(sql, params![], |row| row.get(0))?;
     let read = |record: String| {
-        serde_json::from_str(&record).map_err(|_| StoreError::Damaged("what it says of its last cut is not readable".into()))
+        serde_json::from_str(&record)
+            .map_err(|_| StoreError::Damaged("what it says of its last cut is not readable".into()))
     };
     record.map(read).transpose()
 }

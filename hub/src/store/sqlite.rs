@@ -85,7 +85,9 @@ fn prepare(database: &mut Connection, path: &Path, access: Access) -> Result<(),
             Err(StoreError::Foreign { place: path.into() })
         }
         // It is brought forward by whoever writes.
-        Access::Read | Access::Alerts | Access::Cut if found < known => Err(StoreError::Older { place: path.into(), found, known }),
+        Access::Read | Access::Alerts | Access::Cut if found < known => {
+            Err(StoreError::Older { place: path.into(), found, known })
+        }
         Access::Read | Access::Journal => Ok(database.pragma_update(None, "query_only", true)?),
         // A commit that was answered for survives the machine.
         Access::Alerts | Access::Cut => Ok(database.pragma_update(None, "synchronous", "FULL")?),

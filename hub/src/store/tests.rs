@@ -1,5 +1,6 @@
 //! A store under whatever can happen to it, in a file and in PostgreSQL.
 
+mod cut;
 mod hostile;
 mod shared;
 pub(crate) mod spot;
@@ -26,7 +27,7 @@ fn write(path: &Path) -> Store {
 
 fn entries(store: &Store) -> Vec<Entry> {
     let mut all = Vec::new();
-    cut::entries(&store.database, None, u64::MAX, |entry| {
+    super::cut::entries(&store.database, None, u64::MAX, |entry| {
         all.push(entry);
         Ok::<_, StoreError>(())
     })

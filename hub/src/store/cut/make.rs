@@ -8,7 +8,12 @@ use super::{Cut, Database, Lines, StoreError, current, note, of, params, put, sc
 use crate::{
     journal::{End, Origin},
     keep::recorded,
-    store::{Store, insert, picture::{Picture, ms}, signed, sql::Row},
+    store::{
+        Store, insert,
+        picture::{Picture, ms},
+        signed,
+        sql::Row,
+    },
 };
 use fleet::{belief::Record, cut::Carried};
 use jiff::Timestamp;
@@ -164,9 +169,8 @@ impl Store {
     fn sweep_entries(&mut self, cut: &Cut, after: i64) -> Result<Option<i64>, StoreError> {
         let sql = "SELECT j.n, j.origin, j.digest, (SELECT count(*) FROM kept k WHERE k.n = j.n AND k.through = ?2)
                    FROM journal j WHERE j.n > ?1 AND j.n <= ?2 ORDER BY j.n LIMIT ?3";
-        let read = |row: &Row<'_>| {
-            Ok((row.get::<i64>(0)?, row.get::<bool>(1)?, row.get::<[u8; 32]>(2)?, row.get::<bool>(3)?))
-        };
+        let read =
+            |row: &Row<'_>| Ok((row.get::<i64>(0)?, row.get::<bool>(1)?, row.get::<[u8; 32]>(2)?, row.get::<bool>(3)?));
         let through = signed(cut.through);
         let all = self.database.rows(sql, params![after, through, STEP], read)?;
         let Some((last, ..)) = all.last() else { return Ok(None) };
@@ -306,7 +310,10 @@ fn forget_progress(database: &Database, cut: &Cut) -> Result<(), StoreError> {
 }
 
 /// What was told in entries after one and up to another.
-fn forget_happened(transaction: &crate::store::sql::Transaction<'_>, (after, last): (i64, i64)) -> Result<(), StoreError> {
+fn forget_happened(
+    transaction: &crate::store::sql::Transaction<'_>,
+    (after, last): (i64, i64),
+) -> Result<(), StoreError> {
     let first_of = |n: i64| n.saturating_mul(Picture::EACH);
     let values = params![first_of(after + 1), first_of(last + 1)];
     let sql = "SELECT what, at FROM happened WHERE id >= ?1 AND id < ?2";

@@ -8,7 +8,7 @@ use crate::{
     ingest,
     journal::Origin,
     store::{
-        FORMS, ENTRIES, entry, insert,
+        ENTRIES, FORMS, entry, insert,
         picture::{Picture, at, json, number},
         signed,
         sql::{Row, params},

@@ -55,7 +55,8 @@ impl Picture<'_> {
             let sql = "SELECT r.old, p.attempted, p.applied FROM revision r
                        LEFT JOIN progress p ON p.revision = r.id AND p.account = ?2 WHERE r.id = ?1";
             let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-            let known: Option<(bool, Option<i64>, Option<i64>)> = self.transaction.row(sql, params![revision, id], read)?;
+            let known: Option<(bool, Option<i64>, Option<i64>)> =
+                self.transaction.row(sql, params![revision, id], read)?;
             // How accounts came to a commit is not told where some of it was cut out.
             if known.is_some_and(|(is_old, ..)| is_old) {
                 continue;
