@@ -318,7 +318,7 @@ pub(crate) mod tests {
         check(&|lines| drop(lines.remove(0)), other);
         check(&|lines| lines.push(lines[2].clone()), other);
         check(&|lines| lines[1].stays = stays(1), other);
-        check(&|lines| lines.swap(0, 2), other);
+        check(&|lines| lines.swap(1, 2), other);
         check(&|lines| lines.swap(0, 1), Broken::Place { expected: 4, found: 1 });
         check(&|lines| lines[1].stays = stays(3), Broken::Place { expected: 2, found: 4 });
         check(&|lines| lines[0].stays.as_mut().unwrap().entry.body.push('x'), Broken::Chain { n: 1 });
