@@ -107,6 +107,11 @@ fn overview(front: &Front, now: Timestamp, out: &mut impl Write) -> io::Result<(
         of.senders,
         of.quarantine.unwrap_or_default()
     )?;
+    if let Some(journal) = &of.journal {
+        let cut =
+            if journal.cut > 0 { format!("; {} entries before that were cut", journal.cut) } else { String::new() };
+        writeln!(out, "journal   reaches back to {:.0}{cut}", journal.since)?;
+    }
     if let Some(newest) = &front.newest {
         writeln!(out)?;
         commit(newest, now, out)?;
@@ -133,6 +138,11 @@ fn commit(rollout: &Rollout, now: Timestamp, out: &mut impl Write) -> io::Result
         Some(format!("{percent} % after {}", span(SignedDuration::from_secs((*seconds)?))))
     });
     let reached: Vec<String> = reached.collect();
+    if revision.old {
+        let before = "how they came to it was before the journal reaches back";
+        writeln!(out, "  {} accounts are at it; {before}", revision.applied)?;
+        return rings(rollout, out);
+    }
     writeln!(
         out,
         "  {} accounts are at it, {} of {} that worked towards it reached it{}{}",
@@ -142,6 +152,10 @@ fn commit(rollout: &Rollout, now: Timestamp, out: &mut impl Write) -> io::Result
         if reached.is_empty() { "" } else { ": " },
         reached.join(", ")
     )?;
+    rings(rollout, out)
+}
+
+fn rings(rollout: &Rollout, out: &mut impl Write) -> io::Result<()> {
     for ring in &rollout.rings {
         let name = if ring.ring.is_empty() { "no ring".to_owned() } else { clean(&ring.ring) };
         writeln!(out, "  {name}: {} of {} accounts at it; {}", ring.applied, ring.accounts, counts(&ring.now))?;

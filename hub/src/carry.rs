@@ -1,13 +1,18 @@
-//! A journal as text: a line of JSON for each entry and one for its end, so that what was cut off is seen to be.
+//! A journal as text: a line of JSON for each entry and one for its end, so that what was cut off is seen to be. Where the oldest part
+//! was taken out, it begins with what stands for that.
 //!
 //! Not here: where it comes from and goes to.
 
 use crate::{
-    journal::{End, Entry},
-    store::{Store, StoreError},
+    journal::{Broken, End, Entry, Line},
+    store::{Left, Store, StoreError, recorded_in},
 };
-use serde::{Deserialize, Serialize};
-use std::io::{self, BufRead, Write};
+use fleet::cut::Cut;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use std::{
+    io::{self, BufRead, Write},
+    iter,
+};
 
 /// Why a journal can't be carried over.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +62,11 @@ pub enum CarryError {
 /// # Errors
 /// When it can't be read, or is not what was received.
 pub fn export(store: &Store, out: &mut impl Write) -> Result<End, CarryError> {
-    let end = store.each_sound(|entry| write(out, &entry))?;
+    let end = store.each_sound(|left| match left {
+        Left::Cut(cut) => write(out, &Beginning { cut }),
+        Left::Line(line) => write(out, &line),
+        Left::Entry(entry) => write(out, &entry),
+    })?;
     write(out, &end)?;
     out.flush()?;
     Ok(end)
@@ -76,51 +85,91 @@ fn write(out: &mut impl Write, line: &impl Serialize) -> Result<(), CarryError> 
 pub fn import(store: &mut Store, from: impl BufRead) -> Result<End, CarryError> {
     /// How many are written at once.
     const BATCH: usize = 1_000;
+    let mut pieces = (1..).zip(from.split(b'\n')).filter_map(piece).peekable();
     let (mut batch, mut found, mut last) = (Vec::with_capacity(BATCH), End::NOTHING, None);
-    for (line, text) in (1..).zip(from.split(b'\n')) {
-        let text = text.map_err(CarryError::Input)?;
-        if text.trim_ascii().is_empty() {
-            continue;
-        }
+    let mut gap = None;
+    if let Some(Ok((_, Piece::Beginning(Beginning { cut })))) =
+        pieces.next_if(|piece| matches!(piece, Ok((_, Piece::Beginning(_)))))
+    {
+        let lines = iter::from_fn(|| pieces.next_if(|piece| matches!(piece, Ok((_, Piece::Line(_))) | Err(_))));
+        let lines = lines.filter_map(|piece| match piece {
+            Ok((_, Piece::Line(line))) => Some(Ok(line)),
+            Ok((_, Piece::Beginning(_) | Piece::Entry(_) | Piece::Last(_))) => None,
+            Err(error) => Some(Err(error)),
+        });
+        found = store.take_cut(&cut, lines)?;
+        gap = Some(cut);
+    }
+    for piece in pieces {
+        let (line, piece) = piece?;
         if last.is_some() {
             return Err(CarryError::After { line });
         }
-        match read(&text).map_err(|source| CarryError::Line { line, source })? {
-            Line::Entry(entry) => {
+        match piece {
+            Piece::Entry(entry) => {
                 // Also of what the store has already: another text under the same digest is another journal.
                 found = found.after(&entry).map_err(StoreError::from)?;
+                if gap.is_some() && recorded_in(&entry) == gap {
+                    gap = None;
+                }
                 batch.push(entry);
                 if batch.len() == BATCH {
                     store.take(&batch)?;
                     batch.clear();
                 }
             }
-            Line::Last(end) => last = Some(end),
+            Piece::Last(end) => last = Some(end),
+            Piece::Beginning(_) | Piece::Line(_) => return Err(CarryError::After { line }),
         }
     }
     store.take(&batch)?;
-    match last {
-        None => Err(CarryError::Cut { entries: found.entries }),
-        Some(said) if said != found => Err(CarryError::End { said: said.entries, found: found.entries }),
-        Some(_) => Ok(store.end()),
+    match (last, gap) {
+        (None, _) => Err(CarryError::Cut { entries: found.entries }),
+        (Some(said), _) if said != found => Err(CarryError::End { said: said.entries, found: found.entries }),
+        (Some(_), Some(cut)) => Err(StoreError::from(Broken::Gap { through: cut.through }).into()),
+        (Some(_), None) => Ok(store.end()),
     }
 }
 
+/// What stands in a line that is not empty.
+fn piece((line, text): (u64, io::Result<Vec<u8>>)) -> Option<Result<(u64, Piece), CarryError>> {
+    let text = match text {
+        Ok(text) if text.trim_ascii().is_empty() => return None,
+        Ok(text) => text,
+        Err(error) => return Some(Err(CarryError::Input(error))),
+    };
+    Some(read(&text).map(|piece| (line, piece)).map_err(|source| CarryError::Line { line, source }))
+}
+
+/// The first line of a journal whose oldest part was taken out.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Beginning {
+    cut: Cut,
+}
+
 /// A line.
-enum Line {
+enum Piece {
+    Beginning(Beginning),
+    Line(Line),
     Entry(Entry),
     Last(End),
 }
 
-/// What stands in a line. Which of the two it is meant to be is told by its fields, so that what is wrong with it can be said.
-fn read(text: &[u8]) -> Result<Line, serde_json::Error> {
+/// What stands in a line. Which of them it is meant to be is told by its fields, so that what is wrong with it can be said.
+fn read(text: &[u8]) -> Result<Piece, serde_json::Error> {
     #[derive(Deserialize)]
     struct Kind {
-        entries: Option<serde::de::IgnoredAny>,
+        cut: Option<IgnoredAny>,
+        carried: Option<IgnoredAny>,
+        entries: Option<IgnoredAny>,
     }
-    match serde_json::from_slice::<Kind>(text)?.entries {
-        Some(_) => serde_json::from_slice(text).map(Line::Last),
-        None => serde_json::from_slice(text).map(Line::Entry),
+    let Kind { cut, carried, entries } = serde_json::from_slice(text)?;
+    match (cut, carried, entries) {
+        (Some(_), _, _) => serde_json::from_slice(text).map(Piece::Beginning),
+        (None, Some(_), _) => serde_json::from_slice(text).map(Piece::Line),
+        (None, None, Some(_)) => serde_json::from_slice(text).map(Piece::Last),
+        (None, None, None) => serde_json::from_slice(text).map(Piece::Entry),
     }
 }
 

@@ -88,6 +88,14 @@ pub enum Command {
     #[command(after_long_help = EXIT_CODES)]
     Verify(Verify),
 
+    /// Take out what was received long ago, but for what the picture rests on.
+    ///
+    /// Without `--yes` nothing is changed, and what would go is said. How each account stood where the cut is stays, with its newest
+    /// report, and so does whom the hub believed. The journal says itself what was taken out, and `verify` proves that nothing else
+    /// was. A store in a file that a hub writes to is cut by that hub (`run --keep`).
+    #[command(after_long_help = EXIT_CODES)]
+    Prune(Prune),
+
     /// Print everything that a store has, one JSON document a line.
     #[command(after_long_help = EXIT_CODES)]
     Export(Stored),
@@ -280,9 +288,41 @@ pub struct Run {
     #[arg(long, env = "HOLDFAST_HUB_AUDIT", value_name = "FILE")]
     pub audit: Option<PathBuf>,
 
+    /// How long what was received is kept, as `400d`, and no shorter than 15 days: once a day what is older is taken out, but for what
+    /// the picture rests on [default: for ever]
+    #[arg(long, env = "HOLDFAST_HUB_KEEP", value_name = "TIME", value_parser = kept)]
+    pub keep: Option<Duration>,
+
     /// How large a store in a file may become, as `20GiB`; what does not fit stays on the queue [default: as large as the disk]
     #[arg(long, env = "HOLDFAST_HUB_STORE_SIZE", value_name = "SIZE", value_parser = manifests::id::size)]
     pub store_size: Option<u64>,
+}
+
+/// What to take out.
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// Of which store.
+    #[command(flatten)]
+    pub stored: Stored,
+
+    /// How long what was received is kept, as `400d`, and no shorter than 15 days
+    #[arg(long, env = "HOLDFAST_HUB_KEEP", value_name = "TIME", value_parser = kept)]
+    pub keep: Duration,
+
+    /// Take it out, and do not only say what would go
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// A queue may bring a message again for 14 days; what is not known any more by then would be taken for a new one.
+fn kept(text: &str) -> Result<Duration, String> {
+    const LEAST: Duration = Duration::from_secs(15 * 86_400);
+    let time = manifests::id::duration(text).map_err(|error| error.to_string())?;
+    if time < LEAST {
+        Err("it is less than 15 days, and a queue may bring a message again for 14".into())
+    } else {
+        Ok(time)
+    }
 }
 
 /// What to show again.

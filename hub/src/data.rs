@@ -5,7 +5,7 @@
 use crate::{
     reading::Health,
     shown::{Shown, spelled},
-    store::{alerts::Counts, view::Overview},
+    store::{Reach, alerts::Counts, view::Overview},
 };
 use fleet::page::Senders;
 use jiff::Timestamp;
@@ -159,7 +159,7 @@ pub(crate) fn metrics(
     let open = alerts.open.iter().map(|(severity, n)| ((*severity).to_owned(), *n)).collect();
     gauge("alerts_open", "Alerts that are open, by severity.", &each("severity", open));
     gauge("alerts_undelivered", "Messages that wait for their route.", &one(alerts.undelivered));
-    gauge("journal_entries", "Messages in the journal.", &one(entries));
+    journal(overview.journal.as_ref(), entries, &mut gauge);
     if let Some(lag) = health.lag {
         gauge(
             "hub_lag_seconds",
@@ -182,6 +182,17 @@ pub(crate) fn metrics(
     }
     text.push_str("# EOF\n");
     text
+}
+
+/// How much was kept, and from when on all of it is there.
+fn journal(reach: Option<&Reach>, entries: u64, gauge: &mut impl FnMut(&str, &str, &[(String, f64)])) {
+    let one = |value: f64| [(String::new(), value)];
+    gauge("journal_entries", "Entries that were ever made in the journal.", &one(entries as f64));
+    if let Some(Reach { since, cut }) = reach {
+        gauge("journal_entries_cut", "Of those, the ones that were taken out.", &one(*cut as f64));
+        let since = one(since.as_second() as f64);
+        gauge("journal_since_timestamp_seconds", "From when on everything that was received is there.", &since);
+    }
 }
 
 fn escaped(text: &str) -> String {

@@ -1,9 +1,11 @@
 //! Everything that was received, in order, as it was received: each entry is bound to all before it by a digest, so that
 //! nobody takes one out, changes one or puts one in between without the last digest being another.
 //!
-//! Whoever has noted a digest somewhere else can prove later that nothing before it was changed. Not here: where entries
-//! lie ([`crate::store`]), and what they say (`fleet`).
+//! Whoever has noted a digest somewhere else can prove later that nothing before it was changed. Where the oldest part was taken
+//! out, lines stand for it ([`Line`]): a record further on names them by a digest of their own, and the place from which on the rest
+//! is bound. Not here: where entries lie ([`crate::store`]), and what they say (`fleet`).
 
+use fleet::cut::Cut;
 use jiff::Timestamp;
 use manifests::id::Digest;
 use serde::{Deserialize, Serialize};
@@ -90,6 +92,78 @@ impl End {
     }
 }
 
+/// A line of those that stand for what was taken out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// What it carries over (`fleet::cut::Carried`), byte for byte.
+    pub carried: String,
+    /// The entry that stays with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stays: Option<Stays>,
+}
+
+/// An entry whose neighbours are gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stays {
+    /// What bound everything before it.
+    pub after: Digest,
+    /// Itself.
+    pub entry: Entry,
+}
+
+/// The lines of a cut, as they are read or written one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lines {
+    /// How many there were.
+    pub lines: u64,
+    /// What binds them.
+    pub digest: Digest,
+    /// The last entry that stays.
+    last: u64,
+}
+
+impl Lines {
+    /// Before the first.
+    pub const NONE: Self = Self { lines: 0, digest: Digest([0; 32]), last: 0 };
+
+    /// After this one, of a cut through that entry, if what stays with it is as it was received.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn after(self, line: &Line, through: u64) -> Result<Self, Broken> {
+        let mut last = self.last;
+        if let Some(Stays { after, entry }) = &line.stays {
+            if entry.n <= last || entry.n > through {
+                return Err(Broken::Place { expected: last + 1, found: entry.n });
+            }
+            last = End { entries: entry.n - 1, chain: *after }.after(entry)?.entries;
+        }
+        Ok(Self { lines: self.lines + 1, digest: bound(&self.digest, line), last })
+    }
+
+    /// That these are all of what the cut says that it carries over.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn are_of(self, cut: &Cut) -> Result<End, Broken> {
+        if (self.lines, self.digest) != (cut.lines, cut.digest) {
+            return Err(Broken::Carried { through: cut.through });
+        }
+        Ok(End { entries: cut.through, chain: cut.chain })
+    }
+}
+
+/// SHA-256 of the digest before, where the entry stands and what binds it, and the digest of the text: all of fixed length.
+fn bound(before: &Digest, line: &Line) -> Digest {
+    let none = Digest([0; 32]);
+    let (n, after, chain) =
+        line.stays.as_ref().map_or((0, none, none), |stays| (stays.entry.n, stays.after, stays.entry.chain));
+    let text = Digest::of(line.carried.as_bytes());
+    Digest::of(&[before.0.as_slice(), &n.to_be_bytes(), &after.0, &chain.0, &text.0].concat())
+}
+
 /// Why a journal is not what was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
@@ -114,6 +188,26 @@ pub enum Broken {
     Noted {
         /// Which.
         n: u64,
+    },
+    /// An entry that a cut has left is not there.
+    #[error("entry {n} is missing: it is one that a cut has left")]
+    Missing {
+        /// Which.
+        n: u64,
+    },
+    /// What stands for the part that was taken out is not what the cut's record says.
+    #[error(
+        "what stands for the entries up to {through} is not what their cut has left: it was changed, or some of it was taken out"
+    )]
+    Carried {
+        /// Up to where.
+        through: u64,
+    },
+    /// Nothing says that it was to be taken out.
+    #[error("the entries up to {through} are gone, and no record in the journal says that they were cut")]
+    Gap {
+        /// Up to where.
+        through: u64,
     },
     /// It, or something before it, is not what it was.
     #[error("entry {n} does not follow from what is before it: it was changed, or something before it was")]
@@ -191,6 +285,44 @@ pub(crate) mod tests {
         // Whoever binds all of it anew has another end than the one that was noted.
         let forged = read(|all| *all = journal(&["a", "x", "c", "d"])).unwrap();
         assert_ne!(forged, read(|_| ()).unwrap());
+    }
+
+    #[test]
+    fn whatever_somebody_does_to_the_lines_of_a_cut_is_found() {
+        let all = journal(&["a", "b", "c", "d"]);
+        let stays = |n: usize| {
+            let after = n.checked_sub(1).map_or(Digest([0; 32]), |before| all[before].chain);
+            Some(Stays { after, entry: all[n].clone() })
+        };
+        let lines = [
+            Line { carried: "first".into(), stays: stays(0) },
+            Line { carried: "third".into(), stays: stays(2) },
+            Line { carried: "beside".into(), stays: None },
+        ];
+        let read = |lines: &[Line]| lines.iter().try_fold(Lines::NONE, |read, line| read.after(line, 3));
+        let Lines { lines: number, digest, .. } = read(&lines).unwrap();
+        let (before, last) = (at(9), at(2));
+        let cut =
+            Cut { through: 3, chain: all[2].chain, before, last, entries: 1, bytes: 1, stay: 2, lines: number, digest };
+        let end = read(&lines).unwrap().are_of(&cut).unwrap();
+        assert_eq!(end.after(&all[3]).unwrap().entries, 4);
+        let check = |change: &dyn Fn(&mut Vec<Line>), broken| {
+            let mut lines = lines.to_vec();
+            change(&mut lines);
+            assert_eq!(read(&lines).and_then(|read| read.are_of(&cut)), Err(broken));
+        };
+        let other = Broken::Carried { through: 3 };
+        check(&|lines| lines[0].carried.push('x'), other);
+        check(&|lines| lines[2].carried.push('x'), other);
+        check(&|lines| drop(lines.pop()), other);
+        check(&|lines| drop(lines.remove(0)), other);
+        check(&|lines| lines.push(lines[2].clone()), other);
+        check(&|lines| lines[1].stays = stays(1), other);
+        check(&|lines| lines.swap(1, 2), other);
+        check(&|lines| lines.swap(0, 1), Broken::Place { expected: 4, found: 1 });
+        check(&|lines| lines[1].stays = stays(3), Broken::Place { expected: 2, found: 4 });
+        check(&|lines| lines[0].stays.as_mut().unwrap().entry.body.push('x'), Broken::Chain { n: 1 });
+        check(&|lines| lines[0].stays.as_mut().unwrap().after = digest, Broken::Chain { n: 1 });
     }
 
     #[test]

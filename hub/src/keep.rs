@@ -3,12 +3,13 @@
 //! Not here: the places themselves but for the simplest, which forgets with the program.
 
 use crate::{
-    ingest::{Message, Said},
-    journal::{Entry, Origin},
+    ingest::{self, Message, Said},
+    journal::{Broken, Entry, Line, Origin},
     store::StoreError,
 };
 use fleet::{
     belief::{Enrolled, Policy, Record},
+    cut::{Carried, restored},
     fold::{Fleet, Outcome, fold, note, refuse},
     page::{Page, View},
     presence::Freshness,
@@ -101,6 +102,28 @@ impl Memory {
         match entry.origin {
             Origin::Queue => drop(self.take(Message::read(&entry.body), entry.received)),
             Origin::Hub => self.note(serde_json::from_str(&entry.body)?, &entry.body, entry.received),
+        }
+        Ok(())
+    }
+
+    /// Takes in what stands for a part of a journal that was taken out.
+    ///
+    /// # Errors
+    /// When a line is of no use.
+    pub fn restore(&mut self, line: &Line) -> Result<(), StoreError> {
+        let n = line.stays.as_ref().map_or(0, |stays| stays.entry.n);
+        let odd = || Broken::Odd { n, what: "what is carried over with it is of no use" };
+        match (serde_json::from_str(&line.carried).map_err(|_| odd())?, &line.stays) {
+            (Carried::Record, Some(stays)) => self.replay(&stays.entry).map_err(|_| odd())?,
+            (Carried::Account { received, heard, proven, .. }, Some(stays)) => {
+                let event = ingest::event(&stays.entry.body).map_err(|_| odd())?;
+                let id = event.data.account.clone();
+                self.fleet.accounts.insert(id, restored(event, received, heard, proven));
+            }
+            // Of commits and of numbers memory keeps nothing.
+            (Carried::Commit { .. } | Carried::Messages { .. }, None) => {}
+            (Carried::Record | Carried::Account { .. }, None)
+            | (Carried::Commit { .. } | Carried::Messages { .. }, Some(_)) => return Err(odd().into()),
         }
         Ok(())
     }

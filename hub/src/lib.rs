@@ -6,9 +6,10 @@
 //! [`organization`] says, is held against it.
 //! [`reading`] says what is new, and [`show`] prints it. `asked` and `shown` are what there is to ask a store for; [`web`] shows it as
 //! pages, `data` for machines, [`ask`] in a terminal. [`carry`] takes a journal from one store to another.
-//! [`alerts`] tells people what is not well. What the hub's role has to be allowed is [`permission`].
+//! [`retention`] says how long a journal is kept. [`alerts`] tells people what is not well. What the hub's role has to be allowed is
+//! [`permission`].
 //!
-//! What is deliberately not here: no way to make an agent do anything. And not here *yet*: retention.
+//! What is deliberately not here: no way to make an agent do anything.
 
 pub mod alerts;
 pub mod ask;
@@ -25,6 +26,7 @@ pub mod organization;
 pub mod permission;
 pub mod queue;
 pub mod registrar;
+pub mod retention;
 pub mod reading;
 pub mod show;
 mod shown;

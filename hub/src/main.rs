@@ -11,7 +11,8 @@ use hub::{
     ask::{AskError, answer},
     carry::{CarryError, export, import},
     cli::{
-        Alerts, Arguments, Believing, Command, Fleet, Looking, Output, Replay, Run, Stored, Unproven, Verify, Watch,
+        Alerts, Arguments, Believing, Command, Fleet, Looking, Output, Prune, Replay, Run, Stored, Unproven, Verify,
+        Watch,
     },
     clock,
     expected::{Expected, ExpectedError},
@@ -21,6 +22,7 @@ use hub::{
     queue::Queue,
     reading::{Health, replay},
     registrar::{Nobody, Registrar},
+    retention::{self, Keeper, PruneError},
     show::{Form, Show},
     store::{Access, AddressError, Place, Store, StoreError, view::Moment},
     sts::Aws,
@@ -61,6 +63,8 @@ enum HubError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Carry(#[from] CarryError),
+    #[error(transparent)]
+    Prune(#[from] PruneError),
     #[error(transparent)]
     Expected(#[from] ExpectedError),
     #[error(transparent)]
@@ -127,7 +131,7 @@ fn execute(command: Command) -> Result<(), HubError> {
                 "the token, which is shown once: {token}\nthe line for --tokens:           {line}"
             )?)
         }
-        Command::Run(Run { watch, stored, listen, tokens, sign_in, audit, alerts, store_size }) => {
+        Command::Run(Run { watch, stored, listen, tokens, sign_in, audit, alerts, keep, store_size }) => {
             let routes = alerts.map(|file| Routes::read(&file)).transpose()?;
             let tokens = tokens.map(|file| Tokens::read(&file)).transpose()?;
             let sign_in = sign_in.map(|file| SignIn::read(&file)).transpose().map_err(GuardError::SignIn)?;
@@ -144,7 +148,9 @@ fn execute(command: Command) -> Result<(), HubError> {
             };
             let teller = routes.map(begin).transpose()?;
             let expected = expected(&watch.looking, organizations)?;
+            let keeper = keep.map(|keep| Keeper::start(&stored.store, keep, clock::now)).transpose()?;
             let ran = run(watch, expected, &mut store, Some(tell));
+            drop(keeper);
             // Nobody reads reports any more: what there is to tell is told once more, and that was all.
             if let Some(teller) = teller {
                 drop(teller.join());
@@ -168,6 +174,10 @@ fn execute(command: Command) -> Result<(), HubError> {
             let since = noted.map(|noted| format!(", the noted {} among them", noted.entries)).unwrap_or_default();
             Ok(writeln!(io::stdout(), "{entries} entries, as they were received{since}\n{entries}:{chain}")?)
         }
+        Command::Prune(Prune { stored, keep, yes }) => {
+            let mut out = io::stdout().lock();
+            Ok(retention::prune(&stored.store, keep, yes, clock::now(), |line| writeln!(out, "{line}"))?)
+        }
         Command::Export(Stored { store }) => {
             let mut out = BufWriter::new(io::stdout().lock());
             export(&Store::open(&store, Access::Journal)?, &mut out)?;
@@ -183,15 +193,24 @@ fn execute(command: Command) -> Result<(), HubError> {
 impl HubError {
     fn code(&self) -> u8 {
         match self {
-            Self::Output(_) | Self::Watch(WatchError::Output(_)) | Self::Ask(AskError::Output(_)) => 1,
+            Self::Output(_)
+            | Self::Watch(WatchError::Output(_))
+            | Self::Ask(AskError::Output(_))
+            | Self::Prune(PruneError::Output(_))
+            | Self::Organization(ListenError::Machine(_)) => 1,
+            Self::Prune(PruneError::Busy) => 4,
             Self::Watch(WatchError::Queue(_) | WatchError::Sts(_))
             | Self::Organization(ListenError::Organization(_)) => 3,
-            Self::Organization(ListenError::Machine(_)) => 1,
             Self::Watch(WatchError::Store(error))
             | Self::Store(error)
+            | Self::Prune(PruneError::Store(error))
             | Self::Carry(CarryError::Store(error))
             | Self::Ask(AskError::Store(error)) => match error {
-                StoreError::Broken(_) | StoreError::Damaged(_) | StoreError::Other { .. } => 5,
+                StoreError::Broken(_)
+                | StoreError::Damaged(_)
+                | StoreError::Other { .. }
+                | StoreError::Behind { .. }
+                | StoreError::Shown { .. } => 5,
                 StoreError::File { .. }
                 | StoreError::InUse { .. }
                 | StoreError::Foreign { .. }
@@ -204,8 +223,11 @@ impl HubError {
                 | StoreError::Encoding { .. }
                 | StoreError::Denied(_)
                 | StoreError::Postgres(_)
+                | StoreError::CutMeanwhile
                 | StoreError::Address(AddressError::Tls(_)) => 4,
                 StoreError::Unbounded
+                | StoreError::CutSince { .. }
+                | StoreError::CutBefore { .. }
                 | StoreError::Address(AddressError::Parse(_) | AddressError::Mode(_) | AddressError::Roots { .. }) => 2,
             },
             Self::Carry(CarryError::Text(_)) => 1,
@@ -229,6 +251,7 @@ impl HubError {
             Self::Output(cause)
             | Self::Watch(WatchError::Output(cause))
             | Self::Carry(CarryError::Text(cause))
+            | Self::Prune(PruneError::Output(cause))
             | Self::Ask(AskError::Output(cause)) => cause.kind() == io::ErrorKind::BrokenPipe,
             Self::Watch(_)
             | Self::Store(_)
@@ -240,6 +263,7 @@ impl HubError {
             | Self::Web(_)
             | Self::Routes(_)
             | Self::Send(_)
+            | Self::Prune(_)
             | Self::Ask(_) => false,
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     journal::Broken,
     keep::{Heard, Memory},
     show::News,
-    store::{Store, StoreError},
+    store::{Left, Store, StoreError},
 };
 use fleet::{
     fold::{Fleet, Outcome},
@@ -51,14 +51,21 @@ fn seconds<S: Serializer>(time: &Option<SignedDuration>, serializer: S) -> Resul
 /// The fleet as a store has it, up to this moment.
 ///
 /// # Errors
-/// When the store can't be read, or is not what was received: nobody is shown a picture of that.
+/// When the store can't be read, or is not what was received: nobody is shown a picture of that. And when that is before what is left
+/// of its journal.
 pub fn replay(store: &Store, until: Option<Timestamp>) -> Result<Fleet, StoreError> {
     let mut memory = Memory::default();
-    store.each_sound(|entry| {
-        if until.is_none_or(|until| entry.received <= until) {
-            memory.replay(&entry).map_err(|_| Broken::Odd { n: entry.n, what: "it is no record of a hub" })?;
+    store.each_sound(|left| match left {
+        Left::Cut(cut) if until.is_some_and(|until| until < cut.last) => {
+            Err(StoreError::CutBefore { reaches: cut.last })
         }
-        Ok::<_, StoreError>(())
+        Left::Cut(_) => Ok(()),
+        Left::Line(line) => memory.restore(&line),
+        Left::Entry(entry) if until.is_some_and(|until| until < entry.received) => Ok(()),
+        Left::Entry(entry) => {
+            let none = |_| Broken::Odd { n: entry.n, what: "it is no record of a hub" };
+            Ok(memory.replay(&entry).map_err(none)?)
+        }
     })?;
     Ok(memory.fleet)
 }
@@ -149,7 +156,7 @@ pub(crate) mod tests {
 
     /// Messages as a queue delivers them: of three accounts, some again, some late, some in an envelope, some contested, some signed,
     /// some no reports, in batches.
-    fn batches() -> impl Strategy<Value = Vec<Vec<String>>> {
+    pub(crate) fn batches() -> impl Strategy<Value = Vec<Vec<String>>> {
         let state = || prop::sample::select(vec!["in-sync", "held", "failed", "healed", "needs-a-person"]);
         let one = (1_u64..8, 1..4_u8, state(), prop::collection::vec(state(), 0..4), 0..8_u8, 0..3_i64);
         let one = one.prop_map(|(sequence, number, state, stacks, form, commit)| {

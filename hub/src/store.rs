@@ -9,11 +9,12 @@
 
 use crate::{
     ingest::Message,
-    journal::{Broken, End, Entry, Origin},
+    journal::{Broken, End, Entry, Line, Origin},
     keep::{Heard, Keep, recorded},
 };
 use fleet::{
     belief::{Enrolled, Policy, Record},
+    cut::Cut,
     fold::Outcome,
     page::{Page, View},
     presence::Freshness,
@@ -23,6 +24,7 @@ use manifests::id::{AccountId, Digest};
 use std::{collections::BTreeMap, fs::File};
 
 pub mod alerts;
+mod cut;
 mod error;
 mod excerpt;
 mod expect;
@@ -33,6 +35,8 @@ mod sql;
 mod sqlite;
 pub mod view;
 
+pub(crate) use cut::recorded_in;
+pub use cut::{Cutting, Left, Plan, Reach};
 pub use error::{Cause, StoreError};
 use picture::{Known, Picture};
 pub use place::Place;
@@ -43,7 +47,7 @@ use sql::{Database, Row, Transaction, params};
 const APPLICATION: u32 = 0x484f_4c44;
 
 /// What makes each version of the form out of the one before. What has shipped is never changed.
-const FORMS: [&str; 5] = [
+const FORMS: [&str; 6] = [
     "
     CREATE TABLE journal (
         n        INTEGER PRIMARY KEY CHECK (n > 0), -- from 1, without a gap
@@ -60,6 +64,7 @@ const FORMS: [&str; 5] = [
     picture::FORM,
     picture::BELIEF,
     alerts::FORM,
+    cut::FORM,
     expect::FORM,
 ];
 
@@ -76,6 +81,8 @@ pub enum Access {
     Read,
     /// To look, and to keep what people are told, beside a hub of the same process that writes the rest.
     Alerts,
+    /// To take out the oldest part of the journal, beside a hub of the same process that writes the rest.
+    Cut,
     /// To look at the journal alone, which is the same in every form.
     Journal,
 }
@@ -103,7 +110,7 @@ impl Store {
             Place::File(path) => sqlite::open(path, access)?,
             place @ Place::Postgres(_) => (postgres::form::open(place, access)?, None),
         };
-        let end = end(&database)?;
+        let end = cut::end(&database)?;
         let store = Self { database, end, expected: String::new(), known: Known::default(), _lock: lock };
         if let Access::Write(_) = access {
             store.catch_up()?;
@@ -116,36 +123,12 @@ impl Store {
         self.end
     }
 
-    /// Shows every entry, in order, until one is refused.
-    fn each<E: From<StoreError>>(&self, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<(), E> {
-        /// How many are read at once; a text may be as long as a message.
-        const STEP: i64 = 64;
-        let entries = if self.database.form()? < ORIGIN { RECEIVED } else { ENTRIES };
-        let sql = format!("{entries} WHERE n > ?1 ORDER BY n LIMIT ?2");
-        let mut after = i64::MIN;
-        loop {
-            let mut last = None;
-            let some = self.database.rows(&sql, params![after, STEP], |row| {
-                last = Some(row.get(0)?);
-                Ok(entry(row))
-            })?;
-            let Some(last) = last else { return Ok(()) };
-            some.into_iter().try_for_each(|entry| each(entry?))?;
-            after = last;
-        }
-    }
-
-    /// Shows every entry, in order, as long as each follows from what is before it.
+    /// Shows everything that is left of it, in order, as long as each follows from what is before it.
     ///
     /// # Errors
     /// At the first that does not, or can't be read; and what `each` says.
-    pub fn each_sound<E: From<StoreError>>(&self, mut each: impl FnMut(Entry) -> Result<(), E>) -> Result<End, E> {
-        let mut end = End::NOTHING;
-        self.each(|entry| {
-            end = end.after(&entry).map_err(StoreError::from)?;
-            each(entry)
-        })?;
-        Ok(end)
+    pub fn each_sound<E: From<StoreError>>(&self, each: impl FnMut(Left) -> Result<(), E>) -> Result<End, E> {
+        cut::walk(&self.database, u64::MAX, each)
     }
 
     /// Looks whether everything is as it was received, and the entry that somebody has noted is still the same.
@@ -153,13 +136,23 @@ impl Store {
     /// # Errors
     /// Which entry is not; or that SQLite's own structures are damaged.
     pub fn verify(&self, noted: Option<End>) -> Result<End, StoreError> {
-        let mut found = noted.is_none_or(|noted| noted == End::NOTHING);
-        let end = self.each_sound(|entry| {
-            found |= noted == Some(End { entries: entry.n, chain: entry.chain });
+        let (mut found, mut cut) = (noted.is_none_or(|noted| noted == End::NOTHING), 0);
+        let mut is_it = |n: u64, chain: Digest| found |= noted == Some(End { entries: n, chain });
+        let end = self.each_sound(|left| {
+            match left {
+                Left::Cut(of) => {
+                    cut = of.through;
+                    is_it(of.through, of.chain);
+                }
+                Left::Line(line) => line.stays.iter().for_each(|stays| is_it(stays.entry.n, stays.entry.chain)),
+                Left::Entry(entry) => is_it(entry.n, entry.chain),
+            }
             Ok::<_, StoreError>(())
         })?;
-        if let Some(noted) = noted.filter(|_| !found) {
-            return Err(Broken::Noted { n: noted.entries }.into());
+        match noted.filter(|_| !found) {
+            Some(noted) if noted.entries <= cut => return Err(StoreError::CutSince { n: noted.entries, through: cut }),
+            Some(noted) => return Err(Broken::Noted { n: noted.entries }.into()),
+            None => {}
         }
         match self.database.damage()? {
             None => Ok(end),
@@ -174,14 +167,11 @@ impl Store {
     pub fn take(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
         let known = std::mem::take(&mut self.known);
         let (transaction, mut end) = self.begin()?;
+        let own = cut::of(&transaction)?.map_or(0, |cut| cut.through);
         let mut picture = Picture::knowing(&transaction, known.at(end))?;
         for entry in entries {
             if entry.n <= end.entries {
-                let sql = "SELECT chain = ?2 FROM journal WHERE n = ?1";
-                let same = transaction.row(sql, params![signed(entry.n), entry.chain.0], |row| row.get(0))?;
-                if !same.unwrap_or(false) {
-                    return Err(StoreError::Other { entries: end.entries, n: entry.n });
-                }
+                cut::is_same(&transaction, entry, own, end)?;
             } else {
                 end = end.after(entry)?;
                 if is_known(&transaction, entry.origin, &entry.body)? {
@@ -199,17 +189,48 @@ impl Store {
         Ok(())
     }
 
+    /// Takes in what stands for the part that another store has cut out of its journal, all or none: into an empty store, or one
+    /// that has that part, and then only if it is the same.
+    ///
+    /// # Errors
+    /// When it is not, or a line is not as it was kept; and what `lines` says.
+    pub fn take_cut<E: From<StoreError>>(
+        &mut self,
+        cut: &Cut,
+        lines: impl Iterator<Item = Result<Line, E>>,
+    ) -> Result<End, E> {
+        self.known = Known::default();
+        let (transaction, end) = self.begin()?;
+        let there = cut::take(&transaction, (cut, end), lines)?;
+        transaction.commit()?;
+        self.end = cut::end(&self.database)?;
+        Ok(there)
+    }
+
+    /// How far back it reaches; `None` of an empty one.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn reach(&self) -> Result<Option<Reach>, StoreError> {
+        cut::reach(&self.database)
+    }
+
     /// Begins to write where the journal ends, with a picture that shows all of it.
     fn begin(&self) -> Result<(Transaction<'_>, End), StoreError> {
-        let sql =
-            "SELECT n, chain, (SELECT value FROM mark WHERE name = 'journal') FROM journal ORDER BY n DESC LIMIT 1";
+        let sql = "SELECT n, chain, (SELECT value FROM mark WHERE name = 'journal'),
+                          (SELECT coalesce(max(through), 0) FROM cut) FROM journal ORDER BY n DESC LIMIT 1";
         loop {
             let transaction = self.database.begin()?;
             let last = transaction.row(sql, params![], |row| {
                 let end = End { entries: row.get::<i64>(0)?.unsigned_abs(), chain: Digest(row.get(1)?) };
-                Ok((end, row.get::<Option<String>>(2)?))
+                Ok((end, row.get::<Option<String>>(2)?, row.get::<i64>(3)?.unsigned_abs()))
             })?;
-            let Some((end, mark)) = last else { return Ok((transaction, End::NOTHING)) };
+            let (end, mark) = match last {
+                Some((end, mark, through)) if end.entries > through => (end, mark),
+                // Nothing, or what another store has left of its journal.
+                Some((_, mark, _)) => (cut::end(&transaction)?, mark),
+                None => (cut::end(&transaction)?, Some(view::mark(&transaction)?.to_string())),
+            };
             if mark.and_then(|mark| mark.parse().ok()).is_some_and(|mark: u64| mark >= end.entries) {
                 return Ok((transaction, end));
             }
@@ -223,13 +244,17 @@ impl Store {
         /// How many entries go into it at once.
         const STEP: u64 = 1_000;
         loop {
-            if view::mark(&self.database)? >= end(&self.database)?.entries {
+            if view::mark(&self.database)? >= cut::end(&self.database)?.entries {
                 return Ok(());
             }
             let transaction = self.database.begin()?;
             // Another hub may have been at it in between.
-            let (from, end) = (view::mark(&transaction)?, end(&transaction)?);
+            let (mut from, end) = (view::mark(&transaction)?, cut::end(&transaction)?);
             let mut picture = Picture::new(&transaction)?;
+            if let Some(cut) = cut::of(&transaction)?.filter(|cut| from < cut.through) {
+                cut::restore(&transaction, &mut picture, &cut)?;
+                from = cut.through;
+            }
             let sql = format!("{ENTRIES} WHERE n > ?1 ORDER BY n LIMIT ?2");
             for entry in transaction.rows(&sql, params![signed(from), signed(STEP)], entry)? {
                 picture.read(&entry)?;
@@ -298,17 +323,12 @@ impl Keep for Store {
 
 /// Everything of an entry.
 const ENTRIES: &str = "SELECT n, received, chain, digest, body, origin FROM journal";
+/// The form since which a part of the journal may have been taken out.
+const CUTS: u32 = 5;
 /// The form since which the hub writes some of them.
 const ORIGIN: u32 = 3;
 /// The same of older ones.
 const RECEIVED: &str = "SELECT n, received, chain, digest, body, 0 FROM journal";
-
-fn end(database: &Database) -> Result<End, StoreError> {
-    let last = database.row("SELECT n, chain FROM journal ORDER BY n DESC LIMIT 1", params![], |row| {
-        Ok(End { entries: row.get::<i64>(0)?.unsigned_abs(), chain: Digest(row.get(1)?) })
-    })?;
-    Ok(last.unwrap_or(End::NOTHING))
-}
 
 /// An entry as it stands there. Nothing is made to fit: what does not is not what was received.
 fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {

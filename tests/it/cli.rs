@@ -48,7 +48,7 @@ fn the_help_of_every_command_is_as_committed() {
         check(&format!("holdfast-drift-{command}.txt"), &ran);
     }
     check("holdfast-hub.txt", &Ran::of(&mut hub(home.path(), &["--help"])));
-    for command in ["run", "watch", "replay", "verify", "export", "import", "fleet", "token", "alerts"] {
+    for command in ["run", "watch", "replay", "verify", "prune", "export", "import", "fleet", "token", "alerts"] {
         check(&format!("holdfast-hub-{command}.txt"), &Ran::of(&mut hub(home.path(), &[command, "--help"])));
     }
 }

@@ -4,7 +4,7 @@
 //! What this rests on (the policy, and who proved a key) is put on record beside the messages, so that whoever reads them again
 //! believes the same. Not here: whether a signature is good, and asking STS (both are the hub's).
 
-use crate::quota::Dropped;
+use crate::{cut::Cut, quota::Dropped};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     format,
@@ -65,6 +65,9 @@ pub enum Record {
     /// So much of a sender was not kept.
     #[serde(rename = "holdfast.dropped.v1")]
     Dropped(Dropped),
+    /// The oldest part of the journal is taken out.
+    #[serde(rename = "holdfast.cut.v1")]
+    Cut(Cut),
 }
 
 /// What is on record.
@@ -86,7 +89,8 @@ impl Belief {
                     self.keys.insert(enrolled.account.clone(), enrolled);
                 }
             }
-            Record::Dropped(_) => {}
+            // What is believed stays believed.
+            Record::Dropped(_) | Record::Cut(_) => {}
         }
     }
 }

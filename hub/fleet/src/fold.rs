@@ -160,7 +160,8 @@ pub fn fold(
 pub fn note(mut fleet: Fleet, record: Record, body: &str, recorded: Timestamp) -> Fleet {
     match record {
         Record::Dropped(dropped) => refuse(fleet, body.as_bytes(), format!("{dropped}"), recorded),
-        Record::Policy(_) | Record::Enrolled(_) => {
+        // What it takes out, nobody reads again.
+        Record::Policy(_) | Record::Enrolled(_) | Record::Cut(_) => {
             fleet.belief.learn(record);
             fleet
         }

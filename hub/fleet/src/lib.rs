@@ -1,7 +1,7 @@
 //! Reports in, picture out: what many accounts said, as one value. This crate knows no clock, no file and no socket.
 //!
 //! Read in this order: [`belief`] says whom to believe; [`fold`] adds one report to a [`fold::Fleet`]; [`presence`] says who should
-//! have spoken and did not; [`page`] turns a fleet into rows and words; [`alert`] says what of all
+//! have spoken and did not; [`cut`] what stays of a past that is too long ago; [`page`] turns a fleet into rows and words; [`alert`] says what of all
 //! that somebody has to be told.
 //!
 //! A fleet that does not fit into memory is kept in the hub's tables, by the same rules: which report counts ([`fold::Standing`]),
@@ -18,6 +18,7 @@ mod numbers;
 
 pub mod alert;
 pub mod belief;
+pub mod cut;
 pub mod fold;
 pub mod page;
 pub mod presence;

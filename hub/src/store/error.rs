@@ -5,6 +5,7 @@ use super::{
     postgres::{AddressError, PostgresError},
 };
 use crate::journal::Broken;
+use jiff::Timestamp;
 use rusqlite::ErrorCode;
 use std::{io, path::PathBuf};
 use tokio_postgres::error::SqlState;
@@ -105,6 +106,41 @@ pub enum StoreError {
     /// The file itself is damaged.
     #[error("the store is damaged: {0}; take in what can be read of it into a new one, with `export` and `import`")]
     Damaged(String),
+    /// The journal that comes in was cut further on than this one goes.
+    #[error(
+        "the store has {entries} entries, and of the journal that comes in the first {through} were cut: take it into a new store"
+    )]
+    Behind {
+        /// How many.
+        entries: u64,
+        /// Where the other one was cut.
+        through: u64,
+    },
+    /// What somebody noted was before that.
+    #[error(
+        "entry {n} can't be compared with what was noted: the journal was cut through entry {through} since. Everything that is left is as it was received; note what `verify` prints without `--noted`"
+    )]
+    CutSince {
+        /// Which.
+        n: u64,
+        /// Where it was cut.
+        through: u64,
+    },
+    /// The part that was to be read is gone.
+    #[error("the journal was cut at {reaches}, and how the accounts stood before can't be shown")]
+    CutBefore {
+        /// Up to when.
+        reaches: Timestamp,
+    },
+    /// What was being read was taken out.
+    #[error("the journal was cut while it was being read; begin again")]
+    CutMeanwhile,
+    /// A report that a page shows would go.
+    #[error("{missing} accounts are shown by reports that a cut would take out: it was not made; `verify` may say why")]
+    Shown {
+        /// How many.
+        missing: u64,
+    },
     /// It holds other messages than those that are to come in.
     #[error("the store has {entries} entries already, and entry {n} is another one than that which comes in")]
     Other {

@@ -5,6 +5,7 @@
 
 mod account;
 mod belief;
+mod carried;
 mod known;
 mod stacks;
 mod told;

@@ -40,6 +40,11 @@ use rusqlite::{
 };
 use std::ops::Deref;
 
+/// What PostgreSQL knows a hub by that cuts: no row, so that nobody else waits for it.
+const CUTTING: u32 = super::APPLICATION + 1;
+/// What SQLite calls it when room is given back step by step.
+const INCREMENTAL: i64 = 2;
+
 /// What stands in a column, or is put into one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value<'v> {
@@ -362,6 +367,56 @@ impl Database {
             Self::Sqlite(connection) => Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?),
             Self::Postgres(postgres) => postgres.form(),
         }
+    }
+
+    /// Whether nobody else cuts, from here on until [`Self::not_alone`] or the connection's end.
+    pub(super) fn alone(&self) -> Result<bool, StoreError> {
+        match self {
+            // A file has one writer.
+            Self::Sqlite(_) => Ok(true),
+            Self::Postgres(_) => {
+                let sql = format!("SELECT pg_try_advisory_lock({CUTTING})");
+                Ok(self.row(&sql, &[], |row| row.get(0))?.unwrap_or_default())
+            }
+        }
+    }
+
+    /// Others may cut.
+    pub(super) fn not_alone(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(_) => self.row(&format!("SELECT pg_advisory_unlock({CUTTING})"), &[], |_| Ok(())).map(drop),
+        }
+    }
+
+    /// Gives some of the room back that nothing stands in any more; `false` when there is none, or the database sees to it.
+    pub(super) fn give_back(&self) -> Result<bool, StoreError> {
+        let Self::Sqlite(connection) = self else { return Ok(false) };
+        let free = || connection.pragma_query_value(None, "freelist_count", |row| row.get::<_, i64>(0));
+        if !self.gives_back()? || free()? == 0 {
+            return Ok(false);
+        }
+        let before = free()?;
+        let mut statement = connection.prepare("PRAGMA incremental_vacuum(1000)")?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
+        Ok(free()? < before)
+    }
+
+    /// Whether room is given back step by step.
+    fn gives_back(&self) -> Result<bool, StoreError> {
+        let Self::Sqlite(connection) = self else { return Ok(true) };
+        Ok(connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0))? == INCREMENTAL)
+    }
+
+    /// Writes the whole file anew, if only that gives room back; from then on it is given back step by step. Answers whether it did.
+    pub(super) fn make_compact(&self) -> Result<bool, StoreError> {
+        let Self::Sqlite(connection) = self else { return Ok(false) };
+        if self.gives_back()? {
+            return Ok(false);
+        }
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM")?;
+        Ok(true)
     }
 
     /// What of the database's own structures is damaged, as far as it can tell.

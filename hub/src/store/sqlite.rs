@@ -2,7 +2,7 @@
 //!
 //! Not here: what stands in it.
 
-use super::{APPLICATION, Access, FORMS, StoreError, newest, sql::Database};
+use super::{APPLICATION, Access, CUTS, FORMS, StoreError, cut, newest, sql::Database};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -17,7 +17,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<(Database, Option<File
     let path = &itself(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
     let lock = match access {
         Access::Write(_) => Some(locked(path)?),
-        Access::Read | Access::Alerts | Access::Journal => None,
+        Access::Read | Access::Alerts | Access::Cut | Access::Journal => None,
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut database = Connection::open_with_flags(path, flags).map_err(|error| unopened(path, error))?;
@@ -89,26 +89,35 @@ fn prepare(database: &mut Connection, path: &Path, access: Access) -> Result<(),
         return Err(StoreError::Newer { place: path.into(), found, known });
     }
     match access {
-        Access::Read | Access::Alerts | Access::Journal if found == 0 => {
+        Access::Read | Access::Alerts | Access::Cut | Access::Journal if found == 0 => {
             Err(StoreError::Foreign { place: path.into() })
         }
         // It is brought forward by whoever writes.
-        Access::Read | Access::Alerts if found < known => Err(StoreError::Older { place: path.into(), found, known }),
+        Access::Read | Access::Alerts | Access::Cut if found < known => {
+            Err(StoreError::Older { place: path.into(), found, known })
+        }
         Access::Read | Access::Journal => Ok(database.pragma_update(None, "query_only", true)?),
         // A commit that was answered for survives the machine.
-        Access::Alerts => Ok(database.pragma_update(None, "synchronous", "FULL")?),
+        Access::Alerts | Access::Cut => Ok(database.pragma_update(None, "synchronous", "FULL")?),
         Access::Write(size) => writable(database, found, size),
     }
 }
 
 /// Brings the file from this form to the newest, and bounds it.
 fn writable(database: &mut Connection, found: u32, size: Option<u64>) -> Result<(), StoreError> {
+    if found == 0 {
+        // What is taken out is given back step by step; of a file that has tables already, only VACUUM would make it so.
+        database.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
     database.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     // A commit that was answered for survives the machine.
     database.pragma_update(None, "synchronous", "FULL")?;
     let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for form in FORMS.iter().skip(found as usize) {
+    for (form, number) in FORMS.iter().zip(1..).skip(found as usize) {
         transaction.execute_batch(form)?;
+        if number == CUTS {
+            transaction.execute_batch(cut::GUARD_SQLITE)?;
+        }
     }
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", newest())?;

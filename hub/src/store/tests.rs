@@ -1,5 +1,6 @@
 //! A store under whatever can happen to it, in a file and in PostgreSQL.
 
+mod cut;
 pub(crate) mod excerpt;
 mod hostile;
 mod shared;
@@ -27,12 +28,11 @@ fn write(path: &Path) -> Store {
 
 fn entries(store: &Store) -> Vec<Entry> {
     let mut all = Vec::new();
-    store
-        .each(|entry| {
-            all.push(entry);
-            Ok::<_, StoreError>(())
-        })
-        .unwrap();
+    super::cut::entries(&store.database, None, u64::MAX, |entry| {
+        all.push(entry);
+        Ok::<_, StoreError>(())
+    })
+    .unwrap();
     all
 }
 

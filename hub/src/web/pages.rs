@@ -87,6 +87,12 @@ fn overview(front: &Front, now: Timestamp) -> (String, Markup) {
                 ul.legend { @for (version, n) in &front.overview.versions {
                     li { a href=(format!("/accounts?agent={}", encoded(version))) { (grouped(*n)) " × " (said(Some(version))) } }
                 } }
+                @if let Some(journal) = &front.overview.journal {
+                    p.quiet {
+                        "The journal reaches back to " (time(journal.since, now))
+                        @if journal.cut > 0 { "; " (grouped(journal.cut)) " entries before that were cut" } "."
+                    }
+                }
             }
             section {
                 h2 { "Drift " small { "of the last 30 days" } }

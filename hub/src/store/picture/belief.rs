@@ -45,6 +45,8 @@ impl Picture<'_> {
                 self.policy = policy;
                 Ok(())
             }
+            // What it takes out is swept away by whoever made it.
+            Record::Cut(_) => Ok(()),
             Record::Dropped(dropped) => self.quarantine(body, dropped.to_string(), recorded),
             Record::Enrolled(one) => {
                 if !is_newer(&one, enrolled(self.transaction, &one.account)?.as_ref()) {

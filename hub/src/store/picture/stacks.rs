@@ -84,6 +84,16 @@ impl Picture<'_> {
         Ok(())
     }
 
+    /// The stacks of a report stand so since then, in its order; those that are not named since it was made.
+    pub(super) fn stood(&mut self, id: i64, event: &Event, made: Timestamp, since: &[i64]) -> Result<(), StoreError> {
+        for (stack, since) in event.data.stacks.iter().zip(since).filter(|(_, since)| **since != made.as_second()) {
+            let place = self.place(stack.stack.as_ref(), stack.region.as_ref(), stack.manifest.as_ref())?;
+            let sql = "UPDATE stack SET since = ?3 WHERE account = ?1 AND place = ?2";
+            self.transaction.execute(sql, params![id, place, *since])?;
+        }
+        Ok(())
+    }
+
     /// Writes stacks: many in one statement, which costs a server a third of as many statements.
     fn put(&self, id: i64, made: Timestamp, stacks: &[(i64, Stack)]) -> Result<(), StoreError> {
         const MANY: usize = 10;

@@ -1,17 +1,21 @@
 //! What reports tell of the past: what happened, and when an account was at which commit. It stays, whichever report is the newest.
 
 use super::{Picture, commit, ms, word_of};
-use crate::store::{StoreError, signed, sql::params};
+use crate::store::{
+    StoreError, signed,
+    sql::{Row, params},
+};
 use fleet::presence::happened;
 use jiff::Timestamp;
 use manifests::report::{Event, Signature};
 
-/// More things than a report may tell of ([`crate::ingest`]).
-const EACH: i64 = 128;
 /// How many commits are told of: the newest.
 const REVISIONS: i64 = 1_000;
 
 impl Picture<'_> {
+    /// More things than a report may tell of ([`crate::ingest`]).
+    pub(in crate::store) const EACH: i64 = 128;
+
     /// What happened stays, whether the report is the newest or not. `n` is its place in the journal.
     pub(super) fn happened(
         &mut self,
@@ -24,7 +28,7 @@ impl Picture<'_> {
             self.transaction.execute(
                 "INSERT INTO happened VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 params![
-                    n * EACH + signed(i as u64),
+                    n * Self::EACH + signed(i as u64),
                     id,
                     ms(at),
                     what,
@@ -48,9 +52,16 @@ impl Picture<'_> {
         for (revision, is_applied) in [(attempted, is_same), (applied.filter(|_| is_other), true)] {
             let Some(revision) = &revision else { continue };
             let applied = is_applied.then_some(at);
-            let sql = "SELECT attempted, applied FROM progress WHERE revision = ?1 AND account = ?2";
-            let known: Option<(i64, Option<i64>)> =
-                self.transaction.row(sql, params![revision, id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let sql = "SELECT r.old, p.attempted, p.applied FROM revision r
+                       LEFT JOIN progress p ON p.revision = r.id AND p.account = ?2 WHERE r.id = ?1";
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let known: Option<(bool, Option<i64>, Option<i64>)> =
+                self.transaction.row(sql, params![revision, id], read)?;
+            // How accounts came to a commit is not told where some of it was cut out.
+            if known.is_some_and(|(is_old, ..)| is_old) {
+                continue;
+            }
+            let known = known.and_then(|(_, attempted, applied)| Some((attempted?, applied)));
             let is_news = known.is_none_or(|(first, reached)| {
                 at < first || applied.is_some_and(|at| reached.is_none_or(|reached| at < reached))
             });
@@ -83,7 +94,7 @@ impl Picture<'_> {
             (true, Signature::Tolerated | Signature::Unknown) => (2, None),
         };
         self.transaction.execute(
-            "INSERT INTO revision VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET
+            "INSERT INTO revision (id, first, signature, signer) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET
                  first = CASE WHEN excluded.first < revision.first THEN excluded.first ELSE revision.first END,
                  signature = CASE WHEN excluded.signature > revision.signature THEN excluded.signature
                                   ELSE revision.signature END,

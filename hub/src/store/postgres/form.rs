@@ -4,7 +4,7 @@
 
 use super::{Postgres, words};
 use crate::store::{
-    APPLICATION, Access, FORMS, Place, StoreError, newest,
+    APPLICATION, Access, CUTS, FORMS, Place, StoreError, cut, newest,
     sql::{Database, Row, params},
 };
 
@@ -36,14 +36,14 @@ pub(in crate::store) fn open(place: &Place, access: Access) -> Result<Database, 
     let (found, known) = (found(postgres)?, newest());
     match (access, found) {
         (_, Some(found)) if found > known => return Err(StoreError::Newer { place: place.clone(), found, known }),
-        (Access::Read | Access::Alerts | Access::Journal, None) => {
+        (Access::Read | Access::Alerts | Access::Cut | Access::Journal, None) => {
             return Err(StoreError::Foreign { place: place.clone() });
         }
-        (Access::Read | Access::Alerts, Some(found)) if found < known => {
+        (Access::Read | Access::Alerts | Access::Cut, Some(found)) if found < known => {
             return Err(StoreError::Older { place: place.clone(), found, known });
         }
         (Access::Write(_), found) if found.is_none_or(|found| found < known) => bring(postgres)?,
-        (Access::Read | Access::Alerts | Access::Journal | Access::Write(_), _) => {}
+        (Access::Read | Access::Alerts | Access::Cut | Access::Journal | Access::Write(_), _) => {}
     }
     Ok(database)
 }
@@ -97,10 +97,12 @@ fn forward(postgres: &Postgres) -> Result<(), StoreError> {
         // And whoever writes at the moment is waited for.
         Some(_) => version(&postgres.query(super::LOCK, &[])?)?,
     };
-    for (n, form) in FORMS.iter().enumerate().skip(found as usize) {
+    for (form, number) in FORMS.iter().zip(1..).skip(found as usize) {
         postgres.batch_at_leisure(words::form(form))?;
-        if n == 0 {
-            postgres.batch(EMPTIED.to_owned())?;
+        match number {
+            1 => postgres.batch(EMPTIED.to_owned())?,
+            CUTS => postgres.batch(cut::GUARD_POSTGRES.to_owned())?,
+            _ => {}
         }
     }
     let known = newest();

@@ -126,7 +126,7 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn revisions(&self, rows: u32) -> Result<Vec<Revision>, StoreError> {
-        let sql = "SELECT id, first, signature, signer FROM revision ORDER BY first DESC, id LIMIT ?1";
+        let sql = "SELECT id, first, signature, signer, old FROM revision ORDER BY first DESC, id LIMIT ?1";
         let found = all(&self.database, sql, &[&rows], revision_of)?;
         found.into_iter().map(|revision| self.counted(revision)).collect()
     }
@@ -136,7 +136,7 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn revision(&self, id: &str) -> Result<Option<Revision>, StoreError> {
-        let sql = "SELECT id, first, signature, signer FROM revision WHERE id = ?1";
+        let sql = "SELECT id, first, signature, signer, old FROM revision WHERE id = ?1";
         first(&self.database, sql, &[&id], revision_of)?.map(|revision| self.counted(revision)).transpose()
     }
 

@@ -91,6 +91,9 @@ pub struct Revision {
     pub signature: &'static str,
     /// Who signed it, by those who say that it is good.
     pub signer: Option<String>,
+    /// Whether it was heard of in a part of the journal that was taken out: how accounts came to it is not known any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub old: bool,
     /// How many accounts ever worked towards it.
     pub worked: u64,
     /// How many of those reached it.
@@ -240,6 +243,7 @@ pub(super) fn revision_of(row: &Row<'_>) -> Result<Revision, StoreError> {
             _ => "not-good",
         },
         signer: row.get(3)?,
+        old: row.get(4)?,
         worked: 0,
         reached: 0,
         applied: 0,

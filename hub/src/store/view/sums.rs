@@ -2,7 +2,7 @@
 
 use super::Moment;
 use crate::store::{
-    StoreError,
+    Reach, StoreError, cut,
     picture::{SUSPENDED, UNEXPECTED, ms, state},
     sql::{Database, Param, Row, params},
 };
@@ -39,6 +39,8 @@ pub struct Overview {
     pub quarantine: Option<u64>,
     /// How many accounts run which version of the agent.
     pub versions: BTreeMap<String, u64>,
+    /// How far back the journal reaches; `None` of an empty one, and where only some accounts are shown.
+    pub journal: Option<Reach>,
     /// How many messages did what, ever.
     pub messages: BTreeMap<String, u64>,
 }
@@ -115,6 +117,7 @@ pub(super) fn senders(database: &Database) -> Result<Senders, StoreError> {
 
 pub(super) fn overview(database: &Database, moment: Moment) -> Result<Overview, StoreError> {
     let count = |sql| count(database, sql, &[]);
+    let is_part = is_part(database)?;
     let not_ready = match is_list(database)? {
         true => Some(count("SELECT count(*) FROM expected WHERE spoke = 0")?),
         false => None,
@@ -131,11 +134,9 @@ pub(super) fn overview(database: &Database, moment: Moment) -> Result<Overview, 
         unexpected: sums(database, "share", "accounts")?.get(&UNEXPECTED).copied().unwrap_or_default(),
         suspended: sum(database, "suspended", "")?,
         senders: senders(database)?,
-        quarantine: match is_part(database)? {
-            true => None,
-            false => Some(count("SELECT count(*) FROM quarantine")?),
-        },
+        quarantine: if is_part { None } else { Some(count("SELECT count(*) FROM quarantine")?) },
         versions: counts("version")?,
+        journal: if is_part { None } else { cut::reach(database)? },
         messages: counts("heard")?,
     })
 }

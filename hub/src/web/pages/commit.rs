@@ -23,7 +23,9 @@ pub(super) fn rollout(rollout: &Rollout, now: Timestamp) -> Markup {
             " " small { "first heard of " (time(revision.first, now)) ", " (signed(revision)) }
         }
         p {
-            (grouped(revision.applied)) " of " (grouped(revision.worked.max(revision.applied))) " accounts that worked towards it are at it"
+            @if revision.old {
+                (grouped(revision.applied)) " accounts are at it; how they came to it was before the journal reaches back"
+            } @else { (grouped(revision.applied)) " of " (grouped(revision.worked.max(revision.applied))) " accounts that worked towards it are at it" }
             @for (percent, seconds) in converged {
                 @if let Some(seconds) = seconds { ", " (percent) " % after " (span(SignedDuration::from_secs(*seconds))) }
             }
