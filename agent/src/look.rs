@@ -17,7 +17,7 @@ use plan::{
     select::{Account, Selected, regions, select},
     shelf::Rules,
 };
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 /// What the commit asks of this account, its templates read: worked out once for as long as the commit is the same.
 pub(crate) async fn selected<W: World>(
@@ -35,6 +35,9 @@ pub(crate) async fn selected<W: World>(
     let mut selected =
         select(&reading.repository, account.clone(), |path| reading.template(path).map(|known| known.digest));
     for (key, wanted) in &mut selected.wanted {
+        if let (None, Some(role)) = (&wanted.manifest.role, &settings.role) {
+            Arc::make_mut(&mut wanted.manifest).role = Some(role.clone());
+        }
         let template = reading.template(&wanted.manifest.template);
         let keys =
             |rules: &Rules| template.iter().flat_map(|known| &known.shelved).map(|d| rules.template(d)).collect();
