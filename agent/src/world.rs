@@ -5,6 +5,7 @@ use crate::{
     cloud::{Clock, Cloud},
     git::{Source, tags::Prefix},
     pace::Pacing,
+    ready::Gate,
     send::Sink,
     store::Store,
     trust::Policy as Signatures,
@@ -12,7 +13,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
-    id::{AccountId, CommitId, Malformed, Region, RepoPath, StackKey, StackName},
+    id::{AccountId, Arn, CommitId, Malformed, Region, RepoPath, StackKey, StackName},
     report::{Happening, Report},
 };
 use plan::{lease::Holder, memory::Started, plan::Policy, shelf::Rules, step::Plan};
@@ -35,6 +36,8 @@ pub trait World {
     type Store: Store;
     /// Where reports go.
     type Sink: Sink;
+    /// Where it is said that the account is ready.
+    type Gate: Gate;
     /// What wakes it between turns.
     type Bell: Bell;
     /// The time.
@@ -49,6 +52,10 @@ pub trait World {
     fn store(&self) -> &Self::Store;
     /// Where reports go.
     fn sink(&self) -> &Self::Sink;
+    /// Where it is said that the account is ready; nowhere, unless somebody asked for it.
+    fn gate(&self) -> Option<&Self::Gate> {
+        None
+    }
     /// What wakes it between turns.
     fn bell(&self) -> &Self::Bell;
     /// The time.
@@ -109,6 +116,8 @@ pub struct Settings {
     pub guarded: bool,
     /// What `plan` decides by; its guardrails are those that hold where the account has none.
     pub policy: Policy,
+    /// The service role of stacks whose manifests name none.
+    pub role: Option<Arn>,
     /// The artifact bucket, if there is one.
     pub shelving: Option<Rules>,
     /// How long a turn may go on watching.

@@ -24,6 +24,7 @@ mod pages;
 mod people;
 mod proof;
 mod proxies;
+mod ready;
 mod refusals;
 mod reports;
 mod rotation;

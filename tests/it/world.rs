@@ -3,6 +3,7 @@
 
 use crate::{
     bug::{Bug, Doctored},
+    handle::Closed,
     notebook::{Desk, Notebook},
 };
 use agent::{
@@ -275,6 +276,7 @@ impl World for Here {
     type Store = Desk;
     type Sink = Topic;
     type Clock = Machine;
+    type Gate = Closed;
     type Bell = Rings;
 
     fn source(&self) -> &Self::Source {
@@ -427,6 +429,7 @@ pub(crate) fn settings() -> Settings {
         drift_calls: 0,
         heal: None,
         listens: false,
+        role: None,
         turn: SignedDuration::from_mins(15),
         poll: Pacing { first: Duration::from_secs(1), most: Duration::from_secs(10), jitter: 0.0 },
         heartbeat: SignedDuration::from_hours(1),
