@@ -11,13 +11,14 @@ pub use caps::Caps;
 
 use crate::{
     git::{Limits, tags::Prefix},
+    ready::Handle,
     trust::Policy,
 };
 use clap::Args;
 use file::File;
 use manifests::id::{AccountId, Arn, Region, RepoPath};
 use std::{path::PathBuf, time::Duration};
-use values::{bucket, default_cache, memory_place, owner, parsed, tags, value};
+use values::{bucket, default_cache, handle, memory_place, owner, parsed, tags, value};
 
 /// The flags that every command takes. Each is also an environment variable and a key of the configuration file.
 #[derive(Debug, Clone, Default, Args)]
@@ -88,6 +89,16 @@ pub struct Flags {
     /// SNS topic that reports go to
     #[arg(long, global = true, env = "HOLDFAST_TOPIC", value_name = "ARN")]
     pub topic: Option<String>,
+    /// Where it is said that the account is ready, after the first turn that brought all of it in sync: an SSM parameter's name
+    /// or a file, in the kind of place where memory is [default: nowhere]
+    #[arg(long, global = true, env = "HOLDFAST_READY", value_name = "PLACE")]
+    pub ready: Option<String>,
+    /// Handle of a CloudFormation wait condition, which is signalled then, or with what is in the way
+    #[arg(long, global = true, env = "HOLDFAST_READY_SIGNAL", value_name = "URL", hide_env_values = true)]
+    pub ready_signal: Option<String>,
+    /// How long that wait condition waits: when three quarters are over, a failure is signalled [default: 1h]
+    #[arg(long, global = true, env = "HOLDFAST_READY_WITHIN", value_name = "TIME")]
+    pub ready_within: Option<String>,
     /// Bucket for artifacts, nested templates and those over 51,200 bytes; `{account}` and `{region}` may stand in it
     #[arg(long, global = true, env = "HOLDFAST_ARTIFACT_BUCKET", value_name = "NAME")]
     pub artifact_bucket: Option<String>,
@@ -172,6 +183,12 @@ pub struct Config {
     pub fresh: Option<Duration>,
     /// Where reports go.
     pub topic: Option<String>,
+    /// Where it is said that the account is ready.
+    pub ready: Option<String>,
+    /// Who waits for it.
+    pub ready_signal: Option<Handle>,
+    /// For how long they do.
+    pub ready_within: Duration,
     /// Where artifacts and large and nested templates go.
     pub artifact_bucket: Option<String>,
     /// How old what is unused there has to be before it goes.
@@ -296,6 +313,9 @@ impl Flags {
                 Some(text) => Some(time("--fresh", Some(text), 0)?),
             },
             topic: self.topic.or(file.topic),
+            ready: self.ready.or(file.ready).filter(|place| !place.is_empty()),
+            ready_signal: handle(self.ready_signal.or(file.ready_signal))?,
+            ready_within: time("--ready-within", self.ready_within.or(file.ready_within), 3_600)?,
             artifact_bucket: bucket(self.artifact_bucket.or(file.artifact_bucket))?,
             artifact_age: time("--artifact-age", self.artifact_age.or(file.artifact_age), 30 * 86_400)?,
             owner: owner(self.owner.or(file.owner))?,
@@ -393,6 +413,7 @@ mod tests {
         check(Flags::default(), "artifactBucket: Upper", "`--artifact-bucket`");
         check(Flags::default(), "artifactAge: soon", "`--artifact-age`");
         check(Flags::default(), "signedTags: 'release-*'", "`--signed-tags`");
+        check(Flags::default(), "readySignal: 'ftp://canary'", "`--ready-signal`");
         check(Flags::default(), "gitBytes: 256MB", "`--git-bytes`: `256MB` is not a size");
         check(Flags::default(), "gitEntries: 0", "`--git-entries`");
     }

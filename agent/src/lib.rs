@@ -35,6 +35,7 @@ pub mod cloud;
 pub mod store;
 pub mod memory;
 pub mod send;
+pub mod ready;
 pub mod seal;
 pub mod stop;
 pub mod world;

@@ -307,13 +307,13 @@ impl<'a, W: World> Rounds<'a, W> {
         (self.plan, self.law, self.memory)
     }
 
-    /// The report; sent when somebody needs to hear it.
+    /// The report; sent when somebody needs to hear it. With what it was made from.
     pub(crate) async fn tell(
         mut self,
         account: &Account,
         problems: &[Problem],
         trouble: Option<Trouble>,
-    ) -> Result<Report, Stopped> {
+    ) -> Result<(Report, Plan, Memory), Stopped> {
         let now = now(self.world);
         let mut report = self.report(account, problems, trouble);
         if tell::is_due(&report, &self.memory, self.settings.heartbeat, now) {
@@ -333,6 +333,6 @@ impl<'a, W: World> Rounds<'a, W> {
         self.let_go().await;
         // Whoever asked for the turn hears what it cost to the end; the report that went out can't.
         report.calls = spent(&self.calls, &costs(self.world));
-        Ok(report)
+        Ok((report, self.plan, self.memory))
     }
 }

@@ -11,6 +11,7 @@ use crate::{
         error::{Fault, FetchError},
     },
     pace::Pacing,
+    ready,
     seal::Seal,
     secret::Secret,
     send::Outlet,
@@ -48,6 +49,7 @@ pub struct Shipped<V> {
     web: Direct,
     store: Place,
     sink: Outlet,
+    gate: Option<ready::Shipped>,
     bell: Door,
     clock: SystemClock,
     watcher: V,
@@ -77,6 +79,7 @@ impl<V: Watcher> Shipped<V> {
         let sink = config.topic.as_ref().map_or(Outlet::Nowhere, |arn| {
             Outlet::topic(&aws, &calls, (arn, Seal::new(&config.memory, &aws, &calls, arn)))
         });
+        let gate = gate(config, &aws, &calls);
         let shipped = Self {
             source: Repository::new(origin, Secret::new(config, &aws, &calls)).map_err(unusable)?,
             bell: config.events.as_ref().map_or(Door::Silent, |url| Door::Queue(Queue::new(&aws, &calls, url))),
@@ -84,6 +87,7 @@ impl<V: Watcher> Shipped<V> {
             web: Direct::default(),
             store,
             sink,
+            gate,
             clock: SystemClock,
             watcher,
             leaving: Cell::new(false),
@@ -98,6 +102,7 @@ impl<V: Watcher> World for Shipped<V> {
     type Web = Direct;
     type Store = Place;
     type Sink = Outlet;
+    type Gate = ready::Shipped;
     type Bell = Door;
     type Clock = SystemClock;
 
@@ -119,6 +124,10 @@ impl<V: Watcher> World for Shipped<V> {
 
     fn sink(&self) -> &Self::Sink {
         &self.sink
+    }
+
+    fn gate(&self) -> Option<&Self::Gate> {
+        self.gate.as_ref()
     }
 
     fn bell(&self) -> &Self::Bell {
@@ -161,6 +170,24 @@ pub fn place(config: &Config, aws: &SdkConfig, calls: &Calls) -> Result<Place, C
     let named = [(Document::Guardrails, &config.guardrails), (Document::Signers, &config.signers)];
     let named = named.into_iter().filter_map(|(document, place)| Some((document, place.as_ref()?)));
     Ok(named.fold(store, |store, (document, place)| store.with(document, place)))
+}
+
+/// Where it is said that the account is ready, if somebody asked for it: beside memory, unless it was said where.
+fn gate(config: &Config, aws: &SdkConfig, calls: &Calls) -> Option<ready::Shipped> {
+    if config.ready.is_none() && config.ready_signal.is_none() {
+        return None;
+    }
+    let gate = match &config.memory {
+        MemoryPlace::Parameter(memory) => {
+            let beside = || format!("{}/ready", memory.rsplit_once('/').map_or("", |(folder, _)| folder));
+            ready::Shipped::parameter(aws, calls, config.ready.clone().unwrap_or_else(beside))
+        }
+        MemoryPlace::File(memory) => {
+            let beside = || memory.with_file_name("ready.json");
+            ready::Shipped::file(config.ready.as_ref().map_or_else(beside, Into::into))
+        }
+    };
+    Some(gate.with(config.ready_signal.clone().map(|handle| (handle, signed(config.ready_within)))))
 }
 
 /// The AWS configuration, as every AWS program finds it: environment, profile, container, instance. A region that is

@@ -14,6 +14,7 @@ use crate::{
     git::Source,
     law::Law,
     reading::Reading,
+    ready::announce,
     rounds::{Begin, Rounds, StackDrift},
     stop::{Stopped, Trouble, meant},
     store::Store,
@@ -30,6 +31,7 @@ use plan::{
     memory::{Memory, Trusted},
     orders::Orders,
     owned::spend_the_day,
+    ready::Ready,
     resolve::dependencies,
     select::{Account, Wanted},
     tell,
@@ -41,6 +43,8 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 pub struct Standing {
     account: Option<AccountId>,
     reading: Option<Reading>,
+    /// What it knows was said of whether the account is ready.
+    ready: Option<Ready>,
     /// What it knows of resources, and what woke it.
     eyes: Rc<RefCell<Eyes>>,
 }
@@ -76,8 +80,12 @@ pub async fn turn<W: World>(world: &W, settings: &Settings, standing: &mut Stand
         world.show(&Sight::Commit(&reading.commit));
         rounds.run(reading, &account).await?;
     }
-    let told = rounds.tell(&account, reading.map_or(&[][..], Reading::problems), trouble).await?;
+    let (told, plan, memory) = rounds.tell(&account, reading.map_or(&[][..], Reading::problems), trouble).await?;
     world.show(&Sight::Told(&told));
+    // A person who asked for one heal asked for nothing else.
+    if settings.heal.is_none() {
+        announce(world, settings, &mut standing.ready, (&told, &plan, &memory)).await;
+    }
     Ok(told)
 }
 

@@ -5,6 +5,7 @@ use crate::{
     cloud::{Clock, Cloud},
     git::{Source, tags::Prefix},
     pace::Pacing,
+    ready::Gate,
     send::Sink,
     store::Store,
     trust::Policy as Signatures,
@@ -35,6 +36,8 @@ pub trait World {
     type Store: Store;
     /// Where reports go.
     type Sink: Sink;
+    /// Where it is said that the account is ready.
+    type Gate: Gate;
     /// What wakes it between turns.
     type Bell: Bell;
     /// The time.
@@ -49,6 +52,10 @@ pub trait World {
     fn store(&self) -> &Self::Store;
     /// Where reports go.
     fn sink(&self) -> &Self::Sink;
+    /// Where it is said that the account is ready; nowhere, unless somebody asked for it.
+    fn gate(&self) -> Option<&Self::Gate> {
+        None
+    }
     /// What wakes it between turns.
     fn bell(&self) -> &Self::Bell;
     /// The time.

@@ -19,6 +19,7 @@ mod git_place;
 mod git_server;
 mod git_ssh;
 mod git_tree;
+mod handle;
 mod keys;
 mod meddled;
 mod ministack;

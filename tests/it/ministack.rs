@@ -7,6 +7,7 @@
 //! Nothing that passes here is thereby so on AWS.
 
 mod account;
+mod bootstrap;
 mod contract;
 mod drift;
 mod lambda;

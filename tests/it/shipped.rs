@@ -25,6 +25,7 @@ mod people;
 mod policy;
 mod proof;
 mod proxies;
+mod ready;
 mod refusals;
 mod reports;
 mod rotation;

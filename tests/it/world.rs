@@ -3,6 +3,7 @@
 
 use crate::{
     bug::{Bug, Doctored},
+    handle::Closed,
     notebook::{Desk, Notebook},
 };
 use agent::{
@@ -275,6 +276,7 @@ impl World for Here {
     type Store = Desk;
     type Sink = Topic;
     type Clock = Machine;
+    type Gate = Closed;
     type Bell = Rings;
 
     fn source(&self) -> &Self::Source {

@@ -3,7 +3,7 @@
 //! Not here: where they come from ([`super`]).
 
 use super::{ConfigError, MemoryPlace};
-use crate::git::tags::Prefix;
+use crate::{git::tags::Prefix, ready::Handle};
 use manifests::id::Malformed;
 use plan::quote::quote;
 use std::path::PathBuf;
@@ -41,6 +41,13 @@ pub(super) fn bucket(text: Option<String>) -> Result<Option<String>, ConfigError
     let why = "is the name of a bucket: 3 to 63 of `a-z`, `0-9`, `-` and `.`, with `{account}` and `{region}` where they \
                should stand";
     Err(ConfigError::Value { key: "--artifact-bucket", why: why.into() })
+}
+
+/// Whose words it is refused in never holds the URL: whoever has it can say that the account is ready.
+pub(super) fn handle(text: Option<String>) -> Result<Option<Handle>, ConfigError> {
+    let text = text.filter(|text| !text.is_empty());
+    let wrong = |why| ConfigError::Value { key: "--ready-signal", why };
+    text.map(|text| text.parse().map_err(wrong)).transpose()
 }
 
 /// What the names of the tags begin with that may speak for a head.

@@ -121,7 +121,8 @@ type Served = OnceLock<Result<(String, Child), String>>;
 
 /// Where it is served; started by whoever asks first.
 fn served(served: &'static Served, guarded: bool) -> Option<String> {
-    match served.get_or_init(|| installed().map(|python| serve(&python, guarded))) {
+    let python = || installed("ministack", VERSION).map(|home| path_in(&home, "python"));
+    match served.get_or_init(|| python().map(|python| serve(&python, guarded))) {
         Ok((endpoint, _)) => Some(endpoint.clone()),
         Err(why) => {
             assert!(std::env::var_os("CI").is_none(), "ministack is needed in CI: {why}");
@@ -137,20 +138,24 @@ fn target() -> PathBuf {
     std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
 }
 
-/// The Python that has it, which is installed if it is not.
-fn installed() -> Result<PathBuf, String> {
-    let home = target().join(format!("ministack-{VERSION}"));
-    let python = home.join("bin/python");
+/// A program of a Python environment.
+pub(super) fn path_in(home: &Path, program: &str) -> PathBuf {
+    home.join("bin").join(program)
+}
+
+/// The Python environment that has this package of PyPI, which is installed if it is not.
+pub(super) fn installed(package: &str, version: &str) -> Result<PathBuf, String> {
+    let home = target().join(format!("{package}-{version}"));
     if home.join("complete").exists() {
-        return Ok(python);
+        return Ok(home);
     }
     // Half of an earlier attempt is worth nothing.
     let _ = fs::remove_dir_all(&home);
     run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
-    let pip = ["install", "--quiet", "--disable-pip-version-check", &format!("ministack=={VERSION}")];
-    run(Command::new(home.join("bin/pip")).args(pip))?;
+    let pip = ["install", "--quiet", "--disable-pip-version-check", &format!("{package}=={version}")];
+    run(Command::new(path_in(&home, "pip")).args(pip))?;
     fs::write(home.join("complete"), "").map_err(|error| error.to_string())?;
-    Ok(python)
+    Ok(home)
 }
 
 pub(super) fn run(command: &mut Command) -> Result<(), String> {
@@ -194,6 +199,8 @@ fn start(python: &Path, port: u16, guarded: bool) -> Child {
     command.env("HOME", &folder).env("TMPDIR", &folder);
     command.env("BIND_HOST", "127.0.0.1").env("MINISTACK_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
     command.env("AUTH", guarded.to_string());
+    // Where a function finds it, which is run with what this process has in its environment.
+    command.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}")).env("AWS_EC2_METADATA_DISABLED", "true");
     command.env("IOT_MTLS_ENABLED", "0").env("SFTP_ENABLED", "0").env("LOG_LEVEL", "ERROR");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }

@@ -10,16 +10,20 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-/// The program in a zip, as base64. Without what only a debugger reads: it would be six times as large.
-fn code(folder: &Path) -> String {
+/// The program in a zip. Without what only a debugger reads: it would be six times as large.
+pub(super) fn zipped(folder: &Path) -> PathBuf {
     let bootstrap = folder.join("bootstrap");
     let stripped = Command::new("strip").arg("-o").arg(&bootstrap).arg(program_at("holdfast")).status();
     assert!(stripped.unwrap().success(), "`strip` of binutils, which Rust's linker brings along");
     let zip = ["-m", "zipfile", "-c", "code.zip", "bootstrap"];
     run(Command::new("python3").args(zip).current_dir(folder)).unwrap();
-    STANDARD.encode(fs::read(folder.join("code.zip")).unwrap())
+    folder.join("code.zip")
 }
 
 /// A call of Lambda, which speaks REST.
@@ -48,7 +52,7 @@ fn a_function_converges_when_its_schedule_says_so_and_heals_when_the_queue_wakes
     });
     let made = json!({
         "FunctionName": "holdfast", "Runtime": "provided.al2023", "Handler": "bootstrap", "Timeout": 60, "MemorySize": 256,
-        "Role": format!("arn:aws:iam::{}:role/holdfast", operator.account), "Code": {"ZipFile": code(folder.path())},
+        "Role": format!("arn:aws:iam::{}:role/holdfast", operator.account), "Code": {"ZipFile": STANDARD.encode(fs::read(zipped(folder.path())).unwrap())},
         "Environment": {"Variables": set},
     });
     lambda(&account, "/2015-03-31/functions", &made);

@@ -17,6 +17,7 @@ mod order;
 mod preview;
 mod prune;
 mod reach;
+mod ready;
 mod recover;
 mod release;
 mod remembered;
