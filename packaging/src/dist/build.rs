@@ -70,7 +70,8 @@ pub(crate) fn build(place: &Place, target: &Target) -> Result<[PathBuf; 2], Buil
     cargo.env(format!("CFLAGS_{triple}"), maps.join(" "));
     let linker = format!("CARGO_TARGET_{}_LINKER", triple.to_ascii_uppercase());
     for variable in [format!("CC_{triple}"), linker] {
-        if env::var_os(&variable).is_none() {
+        // For this machine itself, cargo and the crate `cc` know better.
+        if !is_here(target) && env::var_os(&variable).is_none() {
             cargo.env(variable, compiler(target));
         }
     }
@@ -130,8 +131,11 @@ pub(crate) fn cc(target: &Target) -> OsString {
 }
 
 fn compiler(target: &Target) -> String {
-    let here = format!("{}-unknown-linux-gnu", env::consts::ARCH) == target.triple;
-    if here { "gcc".into() } else { format!("{}-gcc", target.triple.replace("-unknown-", "-")) }
+    if is_here(target) { "gcc".into() } else { format!("{}-gcc", target.triple.replace("-unknown-", "-")) }
+}
+
+fn is_here(target: &Target) -> bool {
+    target.triple == format!("{}-unknown-linux-gnu", env::consts::ARCH)
 }
 
 /// The cargo that this runs under.
