@@ -326,7 +326,9 @@ impl<'a, W: World> Rounds<'a, W> {
                     self.memory.outbox.clear();
                     self.memory.told = Some(plan::memory::Told { at: now, said: tell::said(&report) });
                 }
-                Err(error) => tracing::warn!(%error, "the report did not arrive; it is told again next turn"),
+                Err(error) => {
+                    tracing::warn!(error = %error.said(), "the report did not arrive; it is told again next turn");
+                }
             }
         }
         self.keep().await?;
