@@ -10,6 +10,7 @@ private names, so this file knows one version and runs with no other. (`--check`
  * Drift detection has happened when somebody has asked once whether it has.
  * Whose a resource is can be asked by its name in the account (`DescribeStackResources`).
  * `DescribeStacks` names the change set that was executed last, and the role.
+ * A policy's condition on `aws:PrincipalArn` sees the role, not the session of whoever assumed it.
 
 Not here, though AWS has it: a difference is one of a whole property, and its values are not told; what refers to a
 resource that is made again shows no change; a tag that was lost is empty, not lost, after its return has failed.
@@ -33,6 +34,7 @@ try:
     if (version := metadata.version("ministack")) != KNOWN:
         end(f"this is {version}")
     from ministack.app import main
+    from ministack.core import iam_evaluator
     from ministack.core.responses import new_uuid, now_iso
     from ministack.services.cloudformation import _ACTION_HANDLERS, _change_sets, _stacks, changesets
     from ministack.services.cloudformation.changesets import _find_change_set
@@ -41,6 +43,7 @@ try:
     from ministack.services.cloudformation.helpers import _error, _esc, _p, _xml
 
     diff, track = changesets._diff_resources, changesets._track_change_set_execution
+    resolve = iam_evaluator._resolve_condition_key
 except metadata.PackageNotFoundError:
     end(f"{sys.executable} has none")
 except (ImportError, AttributeError) as error:
@@ -53,6 +56,7 @@ TAKES = {
     detect_resource_drift: "stack logical_id record timestamp",
     _drift_target: "stack_name",
     _resolve_stack: "stack_name",
+    resolve: "key ctx",
 }
 for hook, takes in TAKES.items():
     if (does := " ".join(inspect.signature(hook).parameters)) != takes:
@@ -314,6 +318,19 @@ def by_the_stacks_name(inner, params):
     if stack and stack["StackStatus"] != "DELETE_COMPLETE":
         params = {**params, "StackName": [stack["StackName"]]}
     return inner(params)
+
+
+# Who asks, in the condition of a policy.
+
+
+def by_its_role(key, ctx):
+    value = resolve(key, ctx)
+    if key.lower() != "aws:principalarn" or not value:
+        return value
+    return re.sub("^arn:(.*):sts::(.*):assumed-role/(.*)/.*$", r"arn:\1:iam::\2:role/\3", value)
+
+
+iam_evaluator._resolve_condition_key = by_its_role
 
 
 if __name__ == "__main__" and "--check" not in sys.argv[1:]:
