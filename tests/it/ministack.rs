@@ -9,6 +9,7 @@
 mod account;
 mod contract;
 mod drift;
+mod hub_stack;
 mod lambda;
 mod proof;
 mod strict;

@@ -29,7 +29,7 @@ const HUB: &str = concat!(
 );
 
 /// Temporary credentials of a role.
-struct Session {
+pub(super) struct Session {
     id: String,
     secret: String,
     token: String,
@@ -37,7 +37,7 @@ struct Session {
 
 impl Session {
     /// Makes a role that may do anything, and assumes it.
-    fn of(operator: &Operator, role: &str) -> Self {
+    pub(super) fn of(operator: &Operator, role: &str) -> Self {
         let iam = |action: &str, fields: &[(&str, &str)]| operator.query("iam", "2010-05-08", action, fields);
         let allow = |more: &str| format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow",{more}}}]}}"#);
         let root = format!("arn:aws:iam::{}:root", operator.account);
@@ -55,7 +55,7 @@ impl Session {
         Self { id: part("AccessKeyId"), secret: part("SecretAccessKey"), token: part("SessionToken") }
     }
 
-    fn put(&self, program: &mut Command) {
+    pub(super) fn put(&self, program: &mut Command) {
         program.env("AWS_ACCESS_KEY_ID", &self.id).env("AWS_SECRET_ACCESS_KEY", &self.secret);
         program.env("AWS_SESSION_TOKEN", &self.token);
     }
