@@ -25,6 +25,7 @@ mod ministack;
 mod notebook;
 #[cfg(feature = "openpgp")]
 mod openpgp;
+mod protect;
 mod proxy;
 mod readme;
 mod runtime;

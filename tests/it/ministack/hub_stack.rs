@@ -23,13 +23,10 @@ const TEMPLATE: &str = include_str!("../../../packaging/cloudformation/hub.yaml"
 fn deploy(hub: &Account, parameters: &[(&str, &str)]) {
     // Where AWS has its own parameters, nobody else can put one.
     hub.operator.put("/image", "String", "ami-0123456789abcdef0");
-    let mut asked: Vec<(String, String)> = [
-        ("StackName", "hub"),
-        ("TemplateBody", TEMPLATE),
-        ("Capabilities.member.1", "CAPABILITY_NAMED_IAM"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into();
+    let mut asked: Vec<(String, String)> =
+        [("StackName", "hub"), ("TemplateBody", TEMPLATE), ("Capabilities.member.1", "CAPABILITY_NAMED_IAM")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
     for (n, (name, value)) in [("ImageId", "/image")].iter().chain(parameters).enumerate() {
         let field = |field: &str| format!("Parameters.member.{}.Parameter{field}", n + 1);
         asked.extend([(field("Key"), (*name).to_owned()), (field("Value"), (*value).to_owned())]);
@@ -174,7 +171,8 @@ fn bucket(root: &Path) -> String {
     fs::create_dir_all(&bucket).unwrap();
     let hub = program_at("holdfast-hub");
     let archive = bucket.join("hub.tar.gz");
-    run(Command::new("tar").arg("-C").arg(hub.parent().unwrap()).arg("-czf").arg(&archive).arg("holdfast-hub")).unwrap();
+    run(Command::new("tar").arg("-C").arg(hub.parent().unwrap()).arg("-czf").arg(&archive).arg("holdfast-hub"))
+        .unwrap();
     fs::write(bucket.join("accounts.yaml"), "apiVersion: holdfast/v1\nkind: Fleet\nspec: {accounts: []}\n").unwrap();
     let alerts = "apiVersion: holdfast/v1\nkind: Alerts\nspec: {routes: []}\n";
     fs::write(bucket.join("alerts.yaml"), alerts).unwrap();
