@@ -8,7 +8,7 @@ pub mod aws;
 pub mod count;
 mod drift;
 mod map;
-mod objects;
+pub(crate) mod objects;
 pub(crate) mod probe;
 mod trail;
 pub(crate) mod trouble;
