@@ -20,6 +20,7 @@ mod git_server;
 mod git_ssh;
 mod git_tree;
 mod keys;
+mod mechanisms;
 mod meddled;
 mod ministack;
 mod notebook;
