@@ -32,7 +32,7 @@ fn block(text: &str, begins: &str, between: char) -> BTreeSet<String> {
     let mut lines = text.lines().skip_while(|line| line.trim() != begins);
     let indent = |line: &str| line.len() - line.trim_start().len();
     let outside = indent(lines.next().unwrap_or_else(|| panic!("no `{begins}`")));
-    let inside = lines.take_while(|line| indent(line) > outside && !line.trim().starts_with('}'));
+    let inside = lines.take_while(|line| line.trim().is_empty() || indent(line) > outside);
     inside.filter_map(|line| Some(line.trim().split_once(between)?.0.trim().to_owned())).collect()
 }
 

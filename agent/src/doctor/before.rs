@@ -42,9 +42,9 @@ pub(crate) async fn before(
     say(identity);
     say(account::clock(calls.time(), SystemClock.now()));
     if !is_meant {
-        ["stack", "parameters", "permissions", "code", "topic"]
-            .map(|name| Check::after(name, "identity"))
-            .map(&mut say);
+        for name in ["stack", "parameters", "permissions", "code", "topic"] {
+            say(Check::after(name, "identity"));
+        }
         return Ok(all);
     }
     stack(&cloud, bundle, &mut say).await;
