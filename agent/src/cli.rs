@@ -116,6 +116,8 @@ pub async fn execute(cli: Cli) -> Exit {
         Command::Drift { then: Some(DriftCommand::Ignore(meant)), .. } => {
             apart::ignore(cli.flags, &meant, output).await
         }
+        Command::Bootstrap(said) => apart::bootstrap(cli.flags, &said, output).await,
+        Command::Uninstall(said) => apart::uninstall(cli.flags, &said, output).await,
         Command::Doctor => apart::doctor(cli.flags, output).await,
         Command::Plan { detailed_exitcode } => plan(cli.flags, output, detailed_exitcode).await,
     };

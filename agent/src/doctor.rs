@@ -5,6 +5,7 @@
 //! account that is not meant are asked for nothing more.
 
 mod account;
+pub(crate) mod before;
 mod bucket;
 mod machine;
 mod permissions;

@@ -51,6 +51,8 @@ pub mod lambda;
 pub mod pace;
 pub mod forecast;
 pub mod adopt;
+pub mod bootstrap;
+pub mod uninstall;
 pub mod patch;
 pub mod people;
 mod revision;

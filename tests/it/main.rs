@@ -21,11 +21,13 @@ mod git_ssh;
 mod git_tree;
 mod handle;
 mod keys;
+mod mechanisms;
 mod meddled;
 mod ministack;
 mod notebook;
 #[cfg(feature = "openpgp")]
 mod openpgp;
+mod protect;
 mod proxy;
 mod readme;
 mod runtime;

@@ -4,6 +4,7 @@ mod accept;
 mod adopt;
 mod alerts;
 mod artifacts;
+mod bootstrap;
 mod convergence;
 mod daemon;
 mod destruction;

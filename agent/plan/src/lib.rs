@@ -29,6 +29,7 @@ mod order;
 mod seat;
 mod window;
 pub mod adopt;
+pub mod bootstrap;
 pub mod step;
 pub mod lint;
 pub mod preview;

@@ -51,7 +51,7 @@ impl Memory {
 }
 
 /// Whether it carries our tag and is there.
-pub(crate) fn is_ours(found: &FoundStack, owner: &str) -> bool {
+pub fn is_ours(found: &FoundStack, owner: &str) -> bool {
     found.tags.get(OWNER).map(String::as_str) == Some(owner) && found.stance() != Some(Stance::Absent)
 }
 

@@ -4,6 +4,7 @@
 use super::{configured, known, stop};
 use crate::{
     adopt,
+    bootstrap::{self, Said as Bootstrap},
     config::Flags,
     doctor, drift,
     error::{CommandError, Exit},
@@ -11,9 +12,10 @@ use crate::{
     people::{Order, say},
     show::{self, Output, Style},
     trust::sign::{self, Signed, With},
-    verify,
+    uninstall, verify,
 };
 use manifests::id::Malformed;
+use plan::facts::StackEvent;
 
 /// Tells the account's agent something, as a person.
 pub(super) async fn order(flags: Flags, order: Order, output: Output) -> Result<Exit, CommandError> {
@@ -144,4 +146,58 @@ pub(super) async fn adopt(flags: Flags, said: &adopt::Said, output: Output) -> R
         Output::Text => show::out(&show::adopt::text(&adoption, Style::stdout())),
     }
     Ok(adoption.exit())
+}
+
+/// Needs no agent, no memory and no lease: it comes before all of them.
+pub(super) async fn bootstrap(flags: Flags, said: &Bootstrap, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = known(flags, |_| Ok(())).await?;
+    let bundle = bootstrap::bundle(&config, &aws, said)?;
+    if !said.deploy && !said.check {
+        match output {
+            Output::Text => {
+                show::out(bootstrap::TEMPLATE.trim_end());
+                show::err(&show::bootstrap::how(&bundle, Style::stderr()));
+            }
+            Output::Json => show::json(&show::bootstrap::bundle(&bundle)),
+        }
+        return Ok(Exit::Done);
+    }
+    let tell_check = |check: &doctor::Check| match output {
+        Output::Text => show::out(&show::doctor::check(check, Style::stdout())),
+        Output::Json => {}
+    };
+    let checks = doctor::before::before(&config, &aws, &bundle, &mut { tell_check }).await?;
+    let exit = doctor::exit(&checks);
+    if said.check || exit != Exit::Done {
+        match output {
+            Output::Text => show::out(&show::doctor::verdict(&checks, Style::stdout())),
+            Output::Json => show::json(&checks),
+        }
+        return Ok(exit);
+    }
+    let mut tell = |event: &StackEvent| match output {
+        Output::Text => show::out(&show::bootstrap::event(event, Style::stdout())),
+        Output::Json => {}
+    };
+    let deployed = bootstrap::deploy((&config, &aws), (&bundle, said.destroy), &mut tell, stop()).await?;
+    match output {
+        Output::Text => show::out(&show::bootstrap::deployed(&bundle, &deployed, Style::stdout())),
+        Output::Json => show::json(&show::bootstrap::json(&bundle, &deployed)),
+    }
+    Ok(deployed.exit())
+}
+
+/// Needs no repository: what was managed stays as it is.
+pub(super) async fn uninstall(flags: Flags, said: &uninstall::Said, output: Output) -> Result<Exit, CommandError> {
+    let (config, aws) = known(flags, |_| Ok(())).await?;
+    let mut tell = |event: &StackEvent| match output {
+        Output::Text => show::out(&show::bootstrap::event(event, Style::stdout())),
+        Output::Json => {}
+    };
+    let leaving = uninstall::uninstall((&config, &aws), said, &mut tell, stop()).await?;
+    match output {
+        Output::Text => show::out(&show::bootstrap::leaving(&leaving, Style::stdout())),
+        Output::Json => show::json(&show::bootstrap::left(&leaving)),
+    }
+    Ok(leaving.exit())
 }

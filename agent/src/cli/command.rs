@@ -1,10 +1,11 @@
 //! What there is to say on the command line: its words, and what help says of them.
 
 use crate::{
-    adopt, drift,
+    adopt, bootstrap, drift,
     history::{EventsOf, HistoryOf},
     people::{Leave, Said, Until},
     trust::sign::With,
+    uninstall,
 };
 use clap::Subcommand;
 use std::path::PathBuf;
@@ -45,6 +46,9 @@ pub enum Command {
         #[command(subcommand)]
         then: Option<DriftCommand>,
     },
+    /// Print the template and the parameters of the stack that makes this account's agent, look whether everything is there that it
+    /// needs, or deploy it
+    Bootstrap(bootstrap::Said),
     /// Look at everything that the agent needs in its account, and say what to do about what is not well; changes nothing
     Doctor,
     /// Check a folder of manifests without an account; with `--guardrails FILE`, that file instead
@@ -115,6 +119,8 @@ pub enum Command {
     Trust(TrustCommand),
     /// Write the manifest of a stack that is there already, and show what taking it over would change; changes nothing
     Adopt(adopt::Said),
+    /// Take the agent out of this account, and leave every stack that it managed as it is; shows what would happen unless `--yes`
+    Uninstall(uninstall::Said),
     /// Print the version
     Version,
 }

@@ -8,7 +8,7 @@ pub mod aws;
 pub mod count;
 mod drift;
 mod map;
-mod objects;
+pub(crate) mod objects;
 pub mod permission;
 pub(crate) mod probe;
 mod trail;

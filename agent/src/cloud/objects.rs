@@ -26,6 +26,29 @@ pub(super) fn client(config: &SdkConfig, calls: &Calls, shelf: &Shelf) -> Client
     Client::from_conf(config.build())
 }
 
+/// An object as a whole, whoever's its bucket is, up to so many bytes.
+pub(crate) async fn whole(
+    config: &SdkConfig,
+    calls: &Calls,
+    (region, bucket, key): (&manifests::id::Region, &str, &str),
+    most: u64,
+) -> Result<Vec<u8>, CloudError> {
+    const CALL: &str = "s3:GetObject";
+    let place_style = config.endpoint_url().is_some();
+    let s3 = Builder::from(config).region(Region::new(region.to_string())).force_path_style(place_style);
+    let s3 = Client::from_conf(s3.interceptor(calls.clone()).build());
+    let object = s3.get_object().bucket(bucket).key(key).send().await.map_err(|error| trouble(CALL, &error))?;
+    let size = object.content_length().and_then(|size| u64::try_from(size).ok()).unwrap_or(u64::MAX);
+    if size > most {
+        return Err(CloudError::odd(
+            CALL,
+            &format!("s3://{bucket}/{key} has {size} bytes, and at most {most} are read"),
+        ));
+    }
+    let bytes = object.body.collect().await.map_err(|error| CloudError::odd(CALL, &error))?;
+    Ok(bytes.to_vec())
+}
+
 /// Looks first: that is a tenth of the price, and most of what is put is there already.
 pub(super) async fn put(config: &SdkConfig, calls: &Calls, put: &Put<'_>) -> Result<String, CloudError> {
     let Put { shelf, key, body, fresh } = *put;

@@ -54,7 +54,7 @@ pub(super) fn topic(config: &Config) -> Check {
     }
 }
 
-fn is_topic(arn: &str) -> bool {
+pub(super) fn is_topic(arn: &str) -> bool {
     let parts: Vec<&str> = arn.split(':').collect();
     matches!(*parts, ["arn", partition, "sns", region, account, name]
         if [partition, region, name].iter().all(|part| !part.is_empty()) && account.len() == 12)

@@ -4,6 +4,7 @@
 //! needed to understand, and off with `NO_COLOR`. Every text here is a rendering of what `-o json` gives whole.
 
 pub mod adopt;
+pub mod bootstrap;
 pub mod doctor;
 pub(crate) mod drift;
 pub mod forecast;

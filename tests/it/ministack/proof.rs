@@ -37,7 +37,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Makes a role that may do anything, and assumes it.
-    fn of(operator: &Operator, role: &str) -> Self {
+    pub(super) fn of(operator: &Operator, role: &str) -> Self {
         let all = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
         Self::with(operator, role, all)
     }

@@ -12,6 +12,7 @@ private names, so this file knows one version and runs with no other. (`--check`
  * `DescribeStacks` names the change set that was executed last, and the role.
  * Where policies are looked at: a request to CloudFormation tells IAM its change set's name and its role, and one for a change set
    or for several parameters what it is about.
+ * A policy's condition on `aws:PrincipalArn` sees the role, not the session of whoever assumed it.
 
 Not here, though AWS has it: a difference is one of a whole property, and its values are not told; what refers to a
 resource that is made again shows no change; a tag that was lost is empty, not lost, after its return has failed.
@@ -35,7 +36,7 @@ try:
     if (version := metadata.version("ministack")) != KNOWN:
         end(f"this is {version}")
     from ministack.app import main
-    from ministack.core import iam_actions
+    from ministack.core import iam_actions, iam_evaluator
     from ministack.core.responses import new_uuid, now_iso
     from ministack.services.cloudformation import _ACTION_HANDLERS, _change_sets, _stacks, changesets
     from ministack.services.cloudformation.changesets import _find_change_set
@@ -45,6 +46,7 @@ try:
 
     asked_with, asked_about = iam_actions.request_tag_context, iam_actions.extract_resource_arn
     diff, track = changesets._diff_resources, changesets._track_change_set_execution
+    resolve = iam_evaluator._resolve_condition_key
 except metadata.PackageNotFoundError:
     end(f"{sys.executable} has none")
 except (ImportError, AttributeError) as error:
@@ -59,6 +61,7 @@ TAKES = {
     detect_resource_drift: "stack logical_id record timestamp",
     _drift_target: "stack_name",
     _resolve_stack: "stack_name",
+    resolve: "key ctx",
 }
 for hook, takes in TAKES.items():
     if (does := " ".join(inspect.signature(hook).parameters)) != takes:
@@ -346,6 +349,19 @@ def about_change_set_and_parameters(service, method, path, headers, body, query_
 
 iam_actions.request_tag_context = with_change_set_and_role
 iam_actions.extract_resource_arn = about_change_set_and_parameters
+
+
+# Who asks, in the condition of a policy.
+
+
+def by_its_role(key, ctx):
+    value = resolve(key, ctx)
+    if key.lower() != "aws:principalarn" or not value:
+        return value
+    return re.sub("^arn:(.*):sts::(.*):assumed-role/(.*)/.*$", r"arn:\1:iam::\2:role/\3", value)
+
+
+iam_evaluator._resolve_condition_key = by_its_role
 
 
 if __name__ == "__main__" and "--check" not in sys.argv[1:]:

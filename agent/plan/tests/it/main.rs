@@ -5,6 +5,7 @@ mod account;
 mod adopt;
 mod always;
 mod asked;
+mod bootstrap;
 mod court;
 mod drift;
 mod events;

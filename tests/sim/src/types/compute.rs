@@ -65,6 +65,25 @@ pub(super) const KINDS: &[Kind] = &[
         ..Kind::PLAIN
     },
     Kind {
+        name: "AWS::Lambda::EventSourceMapping",
+        required: &["FunctionName"],
+        optional: &[
+            "BatchSize",
+            "BisectBatchOnFunctionError",
+            "Enabled",
+            "EventSourceArn",
+            "FilterCriteria",
+            "FunctionResponseTypes",
+            "MaximumBatchingWindowInSeconds",
+            "ScalingConfig",
+            "Tags",
+        ],
+        replaces: &["EventSourceArn"],
+        id: "{uuid}",
+        attributes: &[("Id", "{id}")],
+        ..Kind::PLAIN
+    },
+    Kind {
         name: "AWS::EC2::VPC",
         optional: &[
             "CidrBlock",

@@ -109,4 +109,30 @@ pub(super) const KINDS: &[Kind] = &[
         seconds: [60, 60, 5],
         ..Kind::PLAIN
     },
+    Kind {
+        name: "AWS::Scheduler::ScheduleGroup",
+        optional: &["Name", "Tags"],
+        replaces: &["Name"],
+        named: Some("Name"),
+        attributes: &[("Arn", "arn:aws:scheduler:{region}:{account}:schedule-group/{name}")],
+        ..Kind::PLAIN
+    },
+    Kind {
+        name: "AWS::Scheduler::Schedule",
+        required: &["FlexibleTimeWindow", "ScheduleExpression", "Target"],
+        optional: &[
+            "Name",
+            "Description",
+            "EndDate",
+            "GroupName",
+            "KmsKeyArn",
+            "ScheduleExpressionTimezone",
+            "StartDate",
+            "State",
+        ],
+        replaces: &["Name", "GroupName"],
+        named: Some("Name"),
+        attributes: &[("Arn", "arn:aws:scheduler:{region}:{account}:schedule/{.GroupName}/{name}")],
+        ..Kind::PLAIN
+    },
 ];
