@@ -11,7 +11,7 @@ use crate::{
     people::{Order, say},
     show::{self, Output, Style},
     trust::sign::{self, Signed, With},
-    verify,
+    update, verify,
 };
 use manifests::id::Malformed;
 
@@ -144,4 +144,20 @@ pub(super) async fn adopt(flags: Flags, said: &adopt::Said, output: Output) -> R
         Output::Text => show::out(&show::adopt::text(&adoption, Style::stdout())),
     }
     Ok(adoption.exit())
+}
+
+/// Needs no repository: what is asked for is what the agent read. Whoever only says that the agent starts needs no account
+/// either, and gets by without a network.
+pub(super) async fn update(flags: Flags, said: &update::Said, output: Output) -> Result<Exit, CommandError> {
+    let updated = if said.starting {
+        update::starting(said)?
+    } else {
+        let (config, aws) = known(flags, |_| Ok(())).await?;
+        update::update(&config, &aws, said).await?
+    };
+    match output {
+        Output::Text => show::out(&show::update::text(&updated)),
+        Output::Json => show::json(&updated),
+    }
+    Ok(Exit::Done)
 }

@@ -5,6 +5,7 @@ use crate::{
     history::{EventsOf, HistoryOf},
     people::{Leave, Said, Until},
     trust::sign::With,
+    update,
 };
 use clap::Subcommand;
 use std::path::PathBuf;
@@ -115,6 +116,8 @@ pub enum Command {
     Trust(TrustCommand),
     /// Write the manifest of a stack that is there already, and show what taking it over would change; changes nothing
     Adopt(adopt::Said),
+    /// Bring the agent on this machine to the version that the commit in force asks for, and back if that is no good; looks once
+    Update(update::Said),
     /// Print the version
     Version,
 }
