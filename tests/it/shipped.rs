@@ -29,3 +29,4 @@ mod reports;
 mod rotation;
 mod secrets;
 mod trust;
+mod update;
