@@ -96,7 +96,8 @@ impl Machine {
     /// One run of the updater.
     #[track_caller]
     fn update(&self, arguments: &[&str]) -> serde_json::Value {
-        let all = [&["update", "-o", "json", "--trial", PATIENT], arguments].concat();
+        let trial: &[&str] = if arguments.contains(&"--trial") { &[] } else { &["--trial", PATIENT] };
+        let all = [&["update", "-o", "json"], trial, arguments].concat();
         let ran = Ran::of(&mut self.holdfast(&self.site.file("program"), &all));
         assert_eq!(ran.code, Some(0), "{ran:#?}");
         serde_json::from_str(&ran.stdout).unwrap()
