@@ -102,6 +102,7 @@ pub async fn execute(cli: Cli) -> Exit {
         Command::Trust(TrustCommand::Sign { file, with }) => apart::signed(sign::sign(&file, &with), output),
         Command::Trust(TrustCommand::Approve { paths, with }) => apart::approve(&cli.flags, &paths, &with, output),
         Command::Adopt(said) => apart::adopt(cli.flags, &said, output).await,
+        Command::Update(said) => apart::update(cli.flags, &said, output).await,
         Command::Run => daemon(cli.flags).await,
         Command::Once => once(cli.flags, output).await,
         Command::Status { all } => status(cli.flags, output, all).await,

@@ -50,15 +50,20 @@ impl Law {
             }
             None => {}
         }
-        let orders = match &kept.orders {
-            Ok(orders) => orders.in_force(now),
+        let (garbled, orders) = Self::orders(kept, now);
+        let closed = closed.or(garbled);
+        Self { policy, orders, closed, begun: Begun::default() }
+    }
+
+    /// What people said, as far as it is in force; and why nothing may begin, where that can't be understood.
+    pub(crate) fn orders(kept: &Kept, now: Timestamp) -> (Option<String>, Orders) {
+        match &kept.orders {
+            Ok(orders) => (None, orders.in_force(now)),
             Err(why) => {
                 let why = format!("what people told this account can't be understood: {why}; ends when it is mended");
-                closed.get_or_insert(why);
-                Orders::default()
+                (Some(why), Orders::default())
             }
-        };
-        Self { policy, orders, closed, begun: Begun::default() }
+        }
     }
 
     /// The same, for the guard.

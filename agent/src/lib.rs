@@ -4,7 +4,7 @@
 //! asks about health, `preview` how CloudFormation is asked what a step would do; `plan` (a crate of its own) decides; [`git`] is where commits come from and [`accept`] the one
 //! door to believing one; [`cloud`] is everything that is ever asked of AWS; [`store`] what survives, [`send`] where
 //! reports go out, [`seal`] what proves whose they are, [`wake`] what wakes it between turns and [`eyes`] what it knows by then of whose resource is whose. [`world`] names these doors, so that a test can build its own; [`shipped`] is the one that ships.
-//! Around that: [`run`] is the daemon, [`lambda`] the function, [`forecast`] is `holdfast plan`, [`people`] writes what people tell their account,
+//! Around that: [`run`] is the daemon, [`lambda`] the function, [`itself`] what either knows of itself and [`update`] who changes that, [`forecast`] is `holdfast plan`, [`people`] writes what people tell their account,
 //! [`history`] tells what was done to a stack, [`drift`] what somebody changed in it, [`doctor`] looks at what the agent needs, [`adopt`] writes manifests of what is there already, [`patch`] changes templates into what is there; [`cli`], [`config`],
 //! [`error`] and [`show`] are what a person sees.
 //!
@@ -42,11 +42,13 @@ pub mod world;
 pub mod shipped;
 mod secret;
 mod codecommit;
+pub mod itself;
 pub mod clock;
 pub mod wake;
 pub mod eyes;
 
 pub mod run;
+pub mod update;
 pub mod lambda;
 pub mod pace;
 pub mod forecast;

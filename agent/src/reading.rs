@@ -191,7 +191,7 @@ impl Reading {
 
     /// Who there is.
     pub fn fleet(&self) -> &Fleet {
-        static NOBODY: Fleet = Fleet { accounts: BTreeMap::new() };
+        static NOBODY: Fleet = Fleet { accounts: BTreeMap::new(), agent: None };
         self.repository.fleet.as_ref().unwrap_or(&NOBODY)
     }
 

@@ -34,7 +34,9 @@ use plan::{
     plan::{Facts, plan},
     select::{Account, Selected},
     step::{Plan, Row},
-    tell, trial, watch,
+    tell, trial,
+    update::Did,
+    watch,
     why::Why,
 };
 use std::{
@@ -48,6 +50,7 @@ mod drift;
 mod healing;
 mod health;
 mod lease;
+mod own;
 mod start;
 mod sweep;
 mod told;
@@ -109,6 +112,8 @@ pub(crate) struct Rounds<'a, W> {
     seen_now: BTreeSet<(StackKey, String)>,
     /// The mode of each stack towards drift, as the last plan had it.
     modes: BTreeMap<StackKey, Mode>,
+    /// What was found of the agent's own version.
+    own: own::Found,
 }
 
 impl<'a, W: World> Rounds<'a, W> {
@@ -138,6 +143,7 @@ impl<'a, W: World> Rounds<'a, W> {
             looked: false,
             seen_now: BTreeSet::new(),
             modes: BTreeMap::new(),
+            own: own::Found::default(),
         }
     }
 
@@ -316,6 +322,7 @@ impl<'a, W: World> Rounds<'a, W> {
     ) -> Result<(Report, Plan, Memory), Stopped> {
         let now = now(self.world);
         let mut report = self.report(account, problems, trouble);
+        let mut did = Did { read: report.source.trouble.is_none(), looked: self.unreadable.is_empty(), told: true };
         if tell::is_due(&report, &self.memory, self.settings.heartbeat, now) {
             self.memory.sequence += 1;
             report.sequence = self.memory.sequence;
@@ -327,11 +334,13 @@ impl<'a, W: World> Rounds<'a, W> {
                     self.memory.told = Some(plan::memory::Told { at: now, said: tell::said(&report) });
                 }
                 Err(error) => {
+                    did.told = false;
                     tracing::warn!(error = %error.said(), "the report did not arrive; it is told again next turn");
                 }
             }
         }
         self.keep().await?;
+        self.prove(did).await;
         self.let_go().await;
         // Whoever asked for the turn hears what it cost to the end; the report that went out can't.
         report.calls = spent(&self.calls, &costs(self.world));

@@ -10,6 +10,7 @@ use crate::{
         Origin, Repository, Ssh,
         error::{Fault, FetchError},
     },
+    itself::Itself,
     pace::Pacing,
     ready,
     seal::Seal,
@@ -261,6 +262,7 @@ fn signed(time: Duration) -> SignedDuration {
 fn settings(config: &Config, url: &str, home: Region) -> Settings {
     Settings {
         version: env!("CARGO_PKG_VERSION"),
+        itself: Itself::here(),
         repository: without_secret(url),
         branch: config.branch.clone(),
         home,

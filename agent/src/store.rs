@@ -20,6 +20,7 @@ use plan::{
     lease::{FoundLease, Lease},
     memory::Memory,
     orders::{Approval, Hold, Orders, Pin, Reset, Rollback},
+    update::{Asked, Proof},
 };
 use serde::de::DeserializeOwned;
 use std::{
@@ -30,10 +31,12 @@ use std::{
 
 mod document;
 mod error;
+mod own;
 mod said;
 
 pub use document::Document;
 pub use error::StoreError;
+pub use own::Own;
 
 /// Keeps what is the agent's business between turns.
 pub trait Store {
@@ -48,6 +51,14 @@ pub trait Store {
     /// Every lease that was written since this version, oldest first, with its version; nothing when there are too many
     /// to tell.
     fn leases(&self, since: u64) -> impl Future<Output = Result<Vec<(u64, Option<Lease>)>, StoreError>>;
+    /// What there is about the agent's own version.
+    fn own(&self) -> impl Future<Output = Result<Own, StoreError>>;
+    /// Keeps which version the commit in force asks for.
+    fn save_asked(&self, asked: Option<&Asked>) -> impl Future<Output = Result<(), StoreError>>;
+    /// Keeps what the agent says of its turns.
+    fn save_proof(&self, proof: &Proof) -> impl Future<Output = Result<(), StoreError>>;
+    /// Keeps a copy of memory, in case that a version which is tried writes one that this one does not understand.
+    fn keep_before(&self) -> impl Future<Output = Result<(), StoreError>>;
 }
 
 /// What is kept.
@@ -55,7 +66,7 @@ pub trait Store {
 pub struct Kept {
     /// What the agent remembers; `None` when it is new, or when that can't be understood.
     pub memory: Option<Memory>,
-    /// Whether there was a memory that can't be understood: nobody knows what was destroyed today.
+    /// Whether there was a memory that can't be understood, or a later one than this: nobody knows what was destroyed today.
     pub lost: bool,
     /// What the account allows; `None` when it has no guardrails; or why they can't be understood.
     pub guardrails: Option<Result<Guardrails, String>>,
@@ -97,7 +108,8 @@ impl Place {
             true => memory.to_owned(),
             false => format!("{folder}/{}", document.name()),
         };
-        let names = Document::ALL.map(|document| (document, name(document))).into();
+        let all = Document::ALL.into_iter().chain(Document::OWN);
+        let names = all.map(|document| (document, name(document))).collect();
         Self::Parameters { ssm: aws_sdk_ssm::Client::from_conf(config.build()), names }
     }
 
@@ -107,7 +119,8 @@ impl Place {
             true => memory.to_owned(),
             false => memory.with_file_name(format!("{}.{}", document.name(), document.ending())),
         };
-        Self::Files(Document::ALL.map(|document| (document, path(document))).into())
+        let all = Document::ALL.into_iter().chain(Document::OWN);
+        Self::Files(all.map(|document| (document, path(document))).collect())
     }
 
     /// The same, with a document somewhere else in the same kind of place.
@@ -128,14 +141,19 @@ impl Place {
         }
     }
 
+    /// Everything that a turn begins with.
     async fn read(&self) -> Result<Texts, StoreError> {
+        self.texts(&Document::ALL).await
+    }
+
+    async fn texts(&self, documents: &[Document]) -> Result<Texts, StoreError> {
         match self {
             Self::Parameters { ssm, names } => {
                 // One call: a parameter that does not exist is no error in it.
-                let request = ssm.get_parameters().set_names(Some(names.values().cloned().collect()));
-                let answer = request.send().await;
-                let memory = &names[&Document::Memory];
-                let answer = answer.map_err(|error| unreachable("memory", memory, "ssm:GetParameters", &error))?;
+                let asked = documents.iter().map(|document| names[document].clone()).collect();
+                let answer = ssm.get_parameters().set_names(Some(asked)).send().await;
+                let (what, first) = documents.first().map_or(("", ""), |one| (one.name(), names[one].as_str()));
+                let answer = answer.map_err(|error| unreachable(what, first, "ssm:GetParameters", &error))?;
                 let found = answer.parameters().iter().filter_map(|parameter| {
                     let document = names.iter().find(|(_, name)| parameter.name() == Some(name))?.0;
                     let version = u64::try_from(parameter.version()).unwrap_or_default();
@@ -145,7 +163,8 @@ impl Place {
             }
             Self::Files(paths) => {
                 let mut texts = Texts::new();
-                for (document, path) in paths {
+                for document in documents {
+                    let path = &paths[document];
                     match std::fs::read_to_string(path) {
                         Ok(text) => drop(texts.insert(*document, (text, 0))),
                         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -190,12 +209,12 @@ impl Store for Place {
     async fn open(&self) -> Result<Kept, StoreError> {
         let texts = self.read().await?;
         let text = |document| texts.get(&document).map(|(text, _)| text.as_str());
-        let remembered = text(Document::Memory).map(memory::open);
-        if let Some(Opened::Newer(version)) = remembered {
-            return Err(StoreError::Newer { place: self.called(Document::Memory), version });
-        }
-        let lost = matches!(remembered, Some(Opened::Damaged));
-        if lost {
+        let (remembered, restored) = match text(Document::Memory).map(memory::open) {
+            Some(Opened::Newer(version)) => (Some(Opened::Memory(Box::new(self.before(version).await?))), true),
+            remembered => (remembered, false),
+        };
+        let damaged = matches!(remembered, Some(Opened::Damaged));
+        if damaged {
             tracing::warn!(
                 "the agent's memory can't be understood and begins anew: a few change sets are made again, and what was destroyed in \
                  the last 24 hours is taken for as much as the account allows"
@@ -209,7 +228,7 @@ impl Store for Place {
             (Self::Files(_), lease) => lease.as_ref().map_or(0, |lease| lease.over.wrapping_add(1)),
         };
         Ok(Kept {
-            lost,
+            lost: damaged || restored,
             memory: match remembered {
                 Some(Opened::Memory(memory)) => Some(*memory),
                 Some(Opened::Damaged | Opened::Newer(_)) | None => None,
@@ -270,6 +289,22 @@ impl Store for Place {
             }
         }
         Ok(Vec::new())
+    }
+
+    async fn own(&self) -> Result<Own, StoreError> {
+        self.read_own().await
+    }
+
+    async fn save_asked(&self, asked: Option<&Asked>) -> Result<(), StoreError> {
+        self.write(Document::Release, &serde_json::to_string(&asked).unwrap_or_default()).await.map(drop)
+    }
+
+    async fn save_proof(&self, proof: &Proof) -> Result<(), StoreError> {
+        self.write(Document::Proof, &serde_json::to_string(proof).unwrap_or_default()).await.map(drop)
+    }
+
+    async fn keep_before(&self) -> Result<(), StoreError> {
+        self.copy_memory().await
     }
 }
 

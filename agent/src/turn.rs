@@ -80,6 +80,7 @@ pub async fn turn<W: World>(world: &W, settings: &Settings, standing: &mut Stand
         world.show(&Sight::Commit(&reading.commit));
         rounds.run(reading, &account).await?;
     }
+    rounds.own(reading, &account).await?;
     let (told, plan, memory) = rounds.tell(&account, reading.map_or(&[][..], Reading::problems), trouble).await?;
     world.show(&Sight::Told(&told));
     // A person who asked for one heal asked for nothing else.
@@ -270,6 +271,6 @@ async fn remembered<'s, W: World>(
 
 /// A name for a memory that begins now. Later names sort after earlier ones, so that a hub can tell which memory is the
 /// younger.
-fn epoch(now: Timestamp) -> String {
+pub(crate) fn epoch(now: Timestamp) -> String {
     format!("{:012x}", now.as_millisecond().max(0))
 }

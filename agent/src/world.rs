@@ -4,6 +4,7 @@ use crate::{
     checks::web::Web,
     cloud::{Clock, Cloud},
     git::{Source, tags::Prefix},
+    itself::Itself,
     pace::Pacing,
     ready::Gate,
     send::Sink,
@@ -94,6 +95,8 @@ pub enum Sight<'a> {
 pub struct Settings {
     /// The agent's version.
     pub version: &'static str,
+    /// What it is, and where it lies.
+    pub itself: Itself,
     /// The repository's address, without credentials.
     pub repository: String,
     /// The branch that is followed.

@@ -172,6 +172,10 @@ fn shorten(report: &mut Report) {
     let texts = [why, closed, &mut source.signer, &mut source.distrust, &mut source.trouble];
     texts.into_iter().flatten().for_each(|text| to(text, SENTENCE));
     account_name.iter_mut().chain([&mut agent.version]).for_each(|text| to(text, NAME));
+    if let Some(update) = &mut agent.update {
+        to(&mut update.wanted, NAME);
+        to(&mut update.why, SENTENCE);
+    }
     for stack in stacks {
         stack.why.iter_mut().chain(&mut stack.status).for_each(|text| to(text, SENTENCE));
         stack.provides.iter_mut().for_each(|text| to(text, NAME));

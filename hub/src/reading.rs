@@ -240,7 +240,7 @@ pub(crate) mod tests {
             let labels = [("ring".to_owned(), (n % 2).to_string())].into();
             (id.clone(), manifests::fleet::Account { id, name: Some(format!("a{n}")), labels, at: at() })
         };
-        manifests::fleet::Fleet { accounts: accounts.iter().map(one).collect() }
+        manifests::fleet::Fleet { accounts: accounts.iter().map(one).collect(), agent: None }
     }
 
     /// What a store makes of these messages is what memory makes of them, and so is what another makes of its journal.

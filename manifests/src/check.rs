@@ -155,7 +155,7 @@ fn http(written: &written::Http, findings: &mut Findings<'_>) -> Option<Http> {
 }
 
 /// A URL as it may be repeated: without a user, a password and a query.
-fn without_secrets(url: &str) -> String {
+pub(crate) fn without_secrets(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let (authority, path) =
@@ -165,7 +165,7 @@ fn without_secrets(url: &str) -> String {
 }
 
 /// Why this can't be asked, if it can't. The rest is seen by whoever asks.
-fn no_address(url: &str) -> Option<&'static str> {
+pub(crate) fn no_address(url: &str) -> Option<&'static str> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let Some(rest) = rest else { return Some("begins with neither `https://` nor `http://`") };
     let authority = rest.split(['/', '?']).next().unwrap_or_default();

@@ -4,7 +4,7 @@
 //! quarantine and brake belong to the Fleet too; this version acts on none of them, so it refuses them by name. Who may sign
 //! is said in documents of its own ([`crate::trust`]).
 
-use crate::{id::AccountId, stack::Location};
+use crate::{id::AccountId, release::Release, stack::Location};
 use std::collections::BTreeMap;
 
 /// Everyone the repository knows.
@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 pub struct Fleet {
     /// The accounts, by id.
     pub accounts: BTreeMap<AccountId, Account>,
+    /// The version that their agents are to have, if that is said.
+    pub agent: Option<Release>,
 }
 
 /// What the repository says about one account.

@@ -8,7 +8,7 @@
 //! text, no output. The sentences are ours; where one quotes CloudFormation's reason, `plan::tell` has cut it.
 
 use crate::{
-    id::{AccountId, CommitId, Name, Region, StackName},
+    id::{AccountId, CommitId, Digest, Name, Region, StackName},
     problem::Problem,
 };
 use jiff::Timestamp;
@@ -17,10 +17,12 @@ use std::collections::BTreeMap;
 
 mod drift;
 mod orders;
+mod update;
 pub mod proof;
 
 pub use drift::{DriftMode, DriftReport, DriftedReport, How};
 pub use orders::{ApprovalReport, HoldReport, PinReport, RollbackReport};
+pub use update::{UpdatePhase, UpdateReport};
 
 /// `type` of the envelope for [`Report`] version 1.
 pub const TYPE: &str = "holdfast.report.v1";
@@ -121,6 +123,13 @@ pub struct Agent {
     pub version: String,
     /// The region it is at home in.
     pub region: Region,
+    /// SHA-256 of it, where it knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub digest: Option<Digest>,
+    /// Another version that it is to have, and how far that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<UpdateReport>,
 }
 
 /// Where in the repository an account stands. Revisions are written as Flux writes them: `main@sha1:<40 hex>`.

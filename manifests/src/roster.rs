@@ -8,6 +8,7 @@ use crate::{
     fleet::{Account, Fleet},
     id::AccountId,
     problem::Problem,
+    release::{self, Release},
     stack::Location,
     validate::labels,
     written::{self, AccountsManifest, FleetManifest},
@@ -20,6 +21,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 pub(crate) struct Roster {
     accounts: BTreeMap<AccountId, Account>,
     fleets: Vec<Location>,
+    agent: Option<Release>,
     broken: bool,
 }
 
@@ -46,6 +48,7 @@ impl Roster {
                 Fault::new(trust.at, "who may sign is not said here, because all of it is read before it is trusted");
             findings.fault(fault.hint("say it in `trust/1.yaml`, a document of `kind: Trust`"));
         }
+        self.agent = spec.agent.as_ref().and_then(|written| release::release(written, findings));
         self.fleets.push(at);
         self.enlist(&spec.accounts, findings);
     }
@@ -93,6 +96,6 @@ impl Roster {
             }
             return None;
         }
-        (!self.broken).then_some(Fleet { accounts: self.accounts })
+        (!self.broken).then_some(Fleet { accounts: self.accounts, agent: self.agent })
     }
 }

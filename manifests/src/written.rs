@@ -9,6 +9,7 @@ use crate::{
     check::written::Check,
     drift::written::Drift,
     parameter::Parameter,
+    release::written::Release,
     stack::{Capability, DeletionPolicy},
     typed::At,
 };
@@ -372,6 +373,8 @@ pub(crate) struct FleetSpec {
     /// The accounts; more may stand in files of `kind: Accounts`.
     #[serde(default)]
     pub(crate) accounts: Vec<Account>,
+    /// The version that their agents are to have.
+    pub(crate) agent: Option<Release>,
 
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub(crate) rings: Option<At<IgnoredAny>>,

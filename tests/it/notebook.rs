@@ -5,7 +5,7 @@
 //! read, that nobody acts while another is at work, and that nobody acts where people or guardrails forbid it.
 
 use crate::bug::Bug;
-use agent::store::{Kept, Store, StoreError};
+use agent::store::{Kept, Own, Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use manifests::{guardrails::Guardrails, id::StackKey};
 use plan::{
@@ -13,6 +13,7 @@ use plan::{
     lease::{FoundLease, Lease},
     memory::Memory,
     orders::Orders,
+    update::{Asked, Proof},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -45,6 +46,8 @@ pub(crate) struct Notebook {
     pub(crate) past_a_hold: RefCell<Option<String>>,
     pub(crate) past_the_rails: RefCell<Option<String>>,
     bug: Option<Bug>,
+    /// What there is about the agents' own version.
+    pub(crate) own: RefCell<Own>,
     /// How many more documents whoever writes lives to write; then it dies, with that one not written.
     pub(crate) dies: Cell<Option<u64>>,
 }
@@ -78,6 +81,7 @@ impl Notebook {
         let (saves, acted, together, past_a_hold, past_the_rails) = Default::default();
         Self {
             dies: Cell::default(),
+            own: RefCell::default(),
             text,
             drifts,
             guardrails,
@@ -206,6 +210,27 @@ impl Store for Desk {
         let leases = self.leases.borrow();
         let since = leases.iter().filter(|(version, _)| *version > since);
         Ok(since.map(|(version, lease)| (*version, Some(lease.clone()))).collect())
+    }
+
+    async fn own(&self) -> Result<Own, StoreError> {
+        Ok(self.own.borrow().clone())
+    }
+
+    async fn save_asked(&self, asked: Option<&Asked>) -> Result<(), StoreError> {
+        self.lives().await;
+        self.own.borrow_mut().asked = asked.cloned();
+        Ok(())
+    }
+
+    async fn save_proof(&self, proof: &Proof) -> Result<(), StoreError> {
+        self.lives().await;
+        self.own.borrow_mut().proof = Some(proof.clone());
+        Ok(())
+    }
+
+    async fn keep_before(&self) -> Result<(), StoreError> {
+        self.lives().await;
+        Ok(())
     }
 
     async fn save(&self, memory: &Memory) -> Result<(), StoreError> {

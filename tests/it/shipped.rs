@@ -32,3 +32,4 @@ mod reports;
 mod rotation;
 mod secrets;
 mod trust;
+mod update;

@@ -407,6 +407,7 @@ pub(crate) fn settings() -> Settings {
     let home: Region = HOME.parse().unwrap();
     Settings {
         version: "test",
+        itself: agent::itself::Itself::of(None, None),
         repository: "memory".into(),
         branch: "main".into(),
         home,

@@ -7,7 +7,8 @@
 //! who begins first; a [`step`] is what comes of it, and
 //! [`lint`] checks all of them from outside; [`preview`] reads what CloudFormation made of a request; [`guard`] judges
 //! that and alone can make a [`permit`]; [`watch`] says what became of what was started, [`health`] whether it is
-//! any good, by what each [`check`] says; [`drift`] what somebody changed behind CloudFormation's back; [`shelf`] what of the artifact bucket is used; [`tell`] makes the report, and [`ready`] says when an account is ready for the first time.
+//! any good, by what each [`check`] says; [`drift`] what somebody changed behind CloudFormation's back; [`shelf`] what of the artifact bucket is used; [`tell`] makes the report,
+//! [`ready`] says when an account is ready for the first time, and [`update`] is about the agent's own version.
 //!
 //! Under all of them: [`facts`] is what was found, [`asked`] what is asked, [`memory`] what is remembered (in [`short`]
 //! marks, with [`spent`] for what was destroyed and [`trial`] for what is not proven), [`orders`] what people told the account, [`lease`] whose turn it is,
@@ -44,6 +45,7 @@ pub mod rollback;
 pub mod drift;
 pub mod tell;
 pub mod ready;
+pub mod update;
 
 pub mod facts;
 pub mod asked;

@@ -23,14 +23,16 @@ use alloc::{
 };
 use jiff::Timestamp;
 use manifests::{
-    id::{CommitId, Region, StackKey},
+    id::{CommitId, Digest, Region, StackKey},
     report::Happening,
 };
 use serde::{Deserialize, Serialize};
 
 /// What an agent remembers of its account.
+///
+/// An older agent may have to go on with what a newer one wrote, when that one was tried and given up. So a field may be added
+/// if an agent that loses it does no harm by that, and everything else is another version of the format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Memory {
     /// Made anew with each new memory, so that the hub can tell a young agent from an old report.
     pub epoch: String,
@@ -102,12 +104,32 @@ pub struct Memory {
     /// When unused objects of the artifact bucket were last looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swept: Option<Timestamp>,
+    /// The version of itself that it is asked to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Own>,
     /// What happened and was not yet told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outbox: Vec<Happening>,
     /// The last report that arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
+}
+
+/// The version of itself that an agent is asked to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Own {
+    /// What it is known by.
+    pub sha256: Digest,
+    /// Since when a commit in force asks for it.
+    pub since: Timestamp,
+    /// Digest of what the updater was told of it.
+    pub said: String,
+    /// Where it lies, once it is the one that runs and is good: nobody has to look any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub here: Option<String>,
+    /// Whether it was told that it was given up.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub fell: bool,
 }
 
 /// The last report that arrived.
@@ -275,6 +297,7 @@ impl Memory {
             regions: BTreeSet::new(),
             good: Vec::new(),
             swept: None,
+            own: None,
             outbox: Vec::new(),
             told: None,
         }

@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use manifests::{
     id::{Digest, Region, StackKey},
     problem::Problem,
-    report::{Agent, DriftReport, Happening, How, Report, Source, StackReport, State},
+    report::{Agent, DriftReport, Happening, How, Report, Source, StackReport, State, UpdateReport},
 };
 
 /// Everything that a report is made from.
@@ -28,6 +28,10 @@ pub struct Turn<'a> {
     pub account: &'a Account,
     /// The agent's version.
     pub version: &'a str,
+    /// What it is known by, where it knows.
+    pub digest: Option<Digest>,
+    /// Another version that it is to have, and how far that is.
+    pub update: Option<&'a UpdateReport>,
     /// The repository, and where in it the account stands.
     pub source: &'a Source,
     /// The last plan of the turn; empty when it did not come to one.
@@ -77,7 +81,12 @@ pub fn tell(turn: &Turn<'_>) -> Report {
         account_name: turn.account.name.clone(),
         epoch: turn.memory.epoch.clone(),
         sequence: turn.memory.sequence,
-        agent: Agent { version: turn.version.to_string(), region: turn.account.home.clone() },
+        agent: Agent {
+            version: turn.version.to_string(),
+            region: turn.account.home.clone(),
+            digest: turn.digest,
+            update: turn.update.cloned(),
+        },
         source: turn.source.clone(),
         state: state.unwrap_or(State::InSync),
         why,
@@ -151,6 +160,7 @@ pub fn said(report: &Report) -> String {
         account,
         account_name,
         epoch,
+        agent,
         source,
         state,
         why,
@@ -170,7 +180,7 @@ pub fn said(report: &Report) -> String {
     let stacks: Vec<StackReport> = stacks.iter().map(unlooked).collect();
     let Source { repository, branch, applied, attempted, answered: _, signature, signer, distrust, trouble } = source;
     let text = format!(
-        "{account:?}{account_name:?}{epoch:?}{repository:?}{branch:?}{applied:?}{attempted:?}{signature:?}{signer:?}{distrust:?}{trouble:?}\
+        "{account:?}{account_name:?}{epoch:?}{agent:?}{repository:?}{branch:?}{applied:?}{attempted:?}{signature:?}{signer:?}{distrust:?}{trouble:?}\
          {state:?}{why:?}{closed:?}{stacks:?}{holds:?}{pin:?}{approvals:?}{rollbacks:?}{problems:?}{problems_total}"
     );
     Digest::of(text.as_bytes()).short(16)

@@ -12,7 +12,7 @@ use crate::{
     people::{Order, say},
     show::{self, Output, Style},
     trust::sign::{self, Signed, With},
-    uninstall, verify,
+    uninstall, update, verify,
 };
 use manifests::id::Malformed;
 use plan::facts::StackEvent;
@@ -200,4 +200,20 @@ pub(super) async fn uninstall(flags: Flags, said: &uninstall::Said, output: Outp
         Output::Json => show::json(&show::bootstrap::left(&leaving)),
     }
     Ok(leaving.exit())
+}
+
+/// Needs no repository: what is asked for is what the agent read. Whoever only says that the agent starts needs no account
+/// either, and gets by without a network.
+pub(super) async fn update(flags: Flags, said: &update::Said, output: Output) -> Result<Exit, CommandError> {
+    let updated = if said.starting {
+        update::starting(said)?
+    } else {
+        let (config, aws) = known(flags, |_| Ok(())).await?;
+        update::update(&config, &aws, said).await?
+    };
+    match output {
+        Output::Text => show::out(&show::update::text(&updated)),
+        Output::Json => show::json(&updated),
+    }
+    Ok(Exit::Done)
 }

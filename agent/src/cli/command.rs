@@ -5,7 +5,7 @@ use crate::{
     history::{EventsOf, HistoryOf},
     people::{Leave, Said, Until},
     trust::sign::With,
-    uninstall,
+    uninstall, update,
 };
 use clap::Subcommand;
 use std::path::PathBuf;
@@ -121,6 +121,8 @@ pub enum Command {
     Adopt(adopt::Said),
     /// Take the agent out of this account, and leave every stack that it managed as it is; shows what would happen unless `--yes`
     Uninstall(uninstall::Said),
+    /// Bring the agent on this machine to the version that the commit in force asks for, and back if that is no good; looks once
+    Update(update::Said),
     /// Print the version
     Version,
 }

@@ -32,6 +32,8 @@ impl<W: World> Rounds<'_, W> {
         tell::tell(&tell::Turn {
             account,
             version: self.settings.version,
+            digest: self.settings.itself.sha256,
+            update: self.own.report.as_ref(),
             source: &source,
             plan: &self.plan,
             unreadable: &self.unreadable,

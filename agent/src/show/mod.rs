@@ -13,6 +13,7 @@ pub mod orders;
 pub mod progress;
 pub mod report;
 pub mod tree;
+pub(crate) mod update;
 pub mod verify;
 
 use manifests::report::State;

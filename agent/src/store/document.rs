@@ -23,9 +23,20 @@ pub enum Document {
     Signers,
     /// What the agent remembers of drift.
     Drift,
+    /// The version of itself that the agent finds asked for: it writes that, and the updater reads it.
+    Release,
+    /// What the agent says of its own turns, while the updater wants to know.
+    Proof,
+    /// What the updater of a function remembers; on a machine it keeps that itself.
+    Update,
+    /// Memory as it was before a version of the agent was tried.
+    Before,
 }
 
 impl Document {
+    /// What is about the agent's own version: read when another one is asked for, and else not.
+    pub(super) const OWN: [Self; 4] = [Self::Release, Self::Proof, Self::Update, Self::Before];
+    /// What every turn begins with: as many as SSM reads in one call.
     pub(super) const ALL: [Self; 10] = [
         Self::Memory,
         Self::Guardrails,
@@ -52,6 +63,10 @@ impl Document {
             Self::Reset => "reset",
             Self::Signers => "signers",
             Self::Drift => "drift",
+            Self::Release => "release",
+            Self::Proof => "proof",
+            Self::Update => "update",
+            Self::Before => "memory-before",
         }
     }
 
@@ -66,7 +81,11 @@ impl Document {
             | Self::Approvals
             | Self::Rollbacks
             | Self::Reset
-            | Self::Drift => "json",
+            | Self::Drift
+            | Self::Release
+            | Self::Proof
+            | Self::Update
+            | Self::Before => "json",
         }
     }
 }

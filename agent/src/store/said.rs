@@ -99,9 +99,15 @@ fn text(document: Document, orders: &Orders) -> String {
         Document::Approvals => serde_json::to_string(approvals),
         Document::Rollbacks => serde_json::to_string(rollbacks),
         Document::Reset => serde_json::to_string(reset),
-        Document::Memory | Document::Guardrails | Document::Lease | Document::Signers | Document::Drift => {
-            Ok(String::new())
-        }
+        Document::Memory
+        | Document::Guardrails
+        | Document::Lease
+        | Document::Signers
+        | Document::Drift
+        | Document::Release
+        | Document::Proof
+        | Document::Update
+        | Document::Before => Ok(String::new()),
     };
     text.unwrap_or_default()
 }

@@ -196,7 +196,7 @@ impl Row {
             proven: account.standing.proven,
             missing: account.standing.heard.missing(),
             report: format!("{}-{}", report.epoch, report.sequence),
-            agent: report.agent.version.clone(),
+            agent: report.agent.standing(),
         }
     }
 }

@@ -196,7 +196,7 @@ impl<'t> Picture<'t> {
             listed,
             applied: commit(report.source.applied.as_deref()),
             attempted: commit(report.source.attempted.as_deref()),
-            version: report.agent.version.clone(),
+            version: report.agent.standing(),
             share,
             form: form.to_vec(),
         };

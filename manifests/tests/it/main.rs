@@ -5,6 +5,7 @@
 mod drift;
 mod guardrails;
 mod problems;
+mod release;
 mod repository;
 mod trust;
 mod wild;

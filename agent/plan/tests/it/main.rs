@@ -28,4 +28,5 @@ mod shelf;
 mod status;
 mod table;
 mod tell;
+mod update;
 mod watch;

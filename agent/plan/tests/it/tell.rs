@@ -38,6 +38,8 @@ fn report(world: &World, change: impl FnOnce(&mut Source)) -> Report {
     tell(&Turn {
         account: &world.account,
         version: "0.1.0",
+        digest: None,
+        update: None,
         source: &source,
         plan: &plan,
         unreadable: &world.found.unreadable,

@@ -48,7 +48,7 @@ fn list(accounts: &[(u8, &str)]) -> Fleet {
         let labels = [("ring".to_owned(), (*ring).to_owned())].into();
         (id.clone(), Account { id, name: None, labels, at: at() })
     };
-    Fleet { accounts: accounts.iter().map(one).collect() }
+    Fleet { accounts: accounts.iter().map(one).collect(), agent: None }
 }
 
 fn expect(store: &mut Store, fleet: &Fleet) {

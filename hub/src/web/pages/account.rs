@@ -16,6 +16,9 @@ pub(super) fn page(one: &One, now: Timestamp) -> Markup {
         @if let Some(why) = &row.why { p { (said(Some(why))) } }
         @if let Some(closed) = &report.closed { p { b { "Nothing may begin: " } (said(Some(closed))) } }
         @if let Some(trouble) = &report.source.trouble { p { b { "The repository: " } (said(Some(trouble))) } }
+        @if let Some(update) = &report.agent.update {
+            p { b { "The agent: " } "version " (said(Some(&update.wanted))) " " (said(Some(&update.why))) }
+        }
         ul.cards {
             li { b { (commit(row.applied.as_deref())) } span { "reached" @if row.attempted != row.applied { ", working towards " (commit(row.attempted.as_deref())) } } }
             li { b { (row.stacks_good) " / " (row.stacks) } span { "stacks in sync" } }

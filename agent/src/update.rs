@@ -1,0 +1,209 @@
+//! `holdfast update`: brings the agent itself to the version that the commit in force asks for, and back if that is no good.
+//!
+//! It is a small program of its own that looks once and ends. It never is the version that is on trial: on a machine it is the
+//! package's own binary, which no update replaces. What it means to do is written down before it is done, and every run begins
+//! by putting right what the last one left half done, so one that is killed anywhere leaves the old version or the new one,
+//! and never half of either.
+//!
+//! Not here: what is done when (`plan::update`), where versions lie and how one is started (`program`), how one is fetched
+//! (`fetch`). Nothing of an account is changed here, and no commit is read: what is asked for was judged by the agent.
+
+mod fetch;
+mod program;
+
+use crate::{
+    clock::SystemClock,
+    cloud::{Clock, count::Calls},
+    config::Config,
+    error::CommandError,
+    itself::TRIAL,
+    law::Law,
+    shipped,
+    store::{Own, Store},
+};
+use aws_config::SdkConfig;
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use manifests::{guardrails::Guardrails, window::Window};
+use plan::update::{Asked, Facts, Slot, State, Step, decide, hold};
+use program::Machine;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// What can be said to the updater.
+#[derive(Debug, Clone, Args)]
+pub struct Said {
+    /// The folder in which versions of the agent lie
+    #[arg(long, env = "HOLDFAST_UPDATE_FOLDER", value_name = "FOLDER", default_value = "/opt/holdfast")]
+    pub folder: PathBuf,
+    /// What starts the agent anew, in words between spaces; no shell reads it
+    #[arg(
+        long,
+        env = "HOLDFAST_UPDATE_RESTART",
+        value_name = "COMMAND",
+        default_value = "systemctl restart holdfast-agent.service"
+    )]
+    pub restart: String,
+    /// How long a version has to prove itself [default: 30m]
+    #[arg(long, env = "HOLDFAST_UPDATE_TRIAL", value_name = "TIME")]
+    pub trial: Option<String>,
+    /// Say that the agent is about to be started: counts that, and goes back from a version that never finishes a turn. Asks
+    /// nobody
+    #[arg(long, conflicts_with = "again")]
+    pub starting: bool,
+    /// Try once more what was given up
+    #[arg(long)]
+    pub again: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+pub struct Updated {
+    /// What runs, or is about to.
+    pub current: Slot,
+    /// What is gone back to when that is no good.
+    pub good: Slot,
+    /// The version that is asked for, if it was looked up and there is one.
+    pub asked: Option<String>,
+    /// What was done.
+    pub done: Vec<String>,
+    /// Why nothing more is done.
+    pub rest: String,
+}
+
+/// Where versions of the agent lie, and how one is put into place.
+pub(crate) trait Place {
+    /// Puts a version beside the others, whole and verified. The error says why not, as a clause.
+    async fn fetch(&self, asked: &Asked) -> Result<Slot, String>;
+    /// Writes down what is meant, and then does it: what runs is `state.current()`.
+    async fn settle(&self, state: &State) -> Result<(), CommandError>;
+}
+
+/// Looks once, and does what is due.
+///
+/// # Errors
+/// When what the updater keeps can't be read or written, or the agent can't be started anew.
+pub async fn update(config: &Config, aws: &SdkConfig, said: &Said) -> Result<Updated, CommandError> {
+    let trial = trial(said)?;
+    let machine = Machine::open(&said.folder, &said.restart, aws, shipped::home(config, aws).ok())?;
+    let mut state = machine.put_right()?;
+    if said.again {
+        (state.fell, state.trouble) = (None, None);
+        machine.settle(&state).await?;
+    }
+    let calls = Calls::default();
+    let store = shipped::place(config, aws, &calls)?;
+    let looked = look(&store).await;
+    let updated = match looked {
+        Ok(looked) => act(&machine, state, &looked, trial).await?,
+        // Whoever can't ask what is wanted can't tell either whether a version on trial finishes a turn.
+        Err(error) => Updated::of(&state, None, Vec::new(), format!("what is asked for can't be read: {error}")),
+    };
+    machine.restart_if_due()?;
+    Ok(updated)
+}
+
+/// The agent is about to be started.
+///
+/// # Errors
+/// When what the updater keeps can't be read or written.
+pub fn starting(said: &Said) -> Result<Updated, CommandError> {
+    let machine = Machine::at(&said.folder, &said.restart)?;
+    let state = machine.started(SystemClock.now())?;
+    Ok(Updated::of(&state, None, Vec::new(), "the agent is started".into()))
+}
+
+fn trial(said: &Said) -> Result<SignedDuration, CommandError> {
+    let Some(text) = &said.trial else { return Ok(TRIAL) };
+    let read = manifests::id::duration(text).ok().and_then(|time| SignedDuration::try_from(time).ok());
+    read.ok_or_else(|| CommandError::Usage { key: "--trial", why: format!("`{text}` is no time, such as `30m`") })
+}
+
+/// What an account says of its agent's version, and of when anything may begin.
+pub(crate) struct Looked {
+    own: Own,
+    closed: Option<String>,
+    windows: Vec<Window>,
+}
+
+/// Reads what is asked for, and whether anything may begin.
+async fn look(store: &crate::store::Place) -> Result<Looked, CommandError> {
+    let own = store.own().await?;
+    let kept = store.open().await?;
+    let now = SystemClock.now();
+    let (closed, orders) = Law::orders(&kept, now);
+    let rails = match &kept.guardrails {
+        Some(Ok(rails)) => rails.clone(),
+        Some(Err(_)) | None => Guardrails::default(),
+    };
+    let unread = kept.guardrails.as_ref().and_then(|read| read.as_ref().err()).cloned();
+    let closed = closed.or(unread).or_else(|| hold(&orders).map(|why| why.to_string()));
+    Ok(Looked { own, closed, windows: rails.windows })
+}
+
+/// Does what is due, one step after the other.
+async fn act<P: Place>(
+    place: &P,
+    mut state: State,
+    looked: &Looked,
+    trial: SignedDuration,
+) -> Result<Updated, CommandError> {
+    let Looked { own: Own { asked, proof, .. }, closed, windows } = looked;
+    let mut done = Vec::new();
+    loop {
+        let now = SystemClock.now();
+        let (asked, proof, closed) = (asked.as_ref(), proof.as_ref(), closed.as_deref());
+        let step = decide(&Facts { asked, state: &state, proof, closed, windows, trial, now });
+        let (next, what) = match (step, asked) {
+            (Step::Stay(_) | Step::Fetch, None) => {
+                return Ok(Updated::of(&state, None, done, "the commit in force asks for no version".into()));
+            }
+            (Step::Stay(rest), _) => return Ok(Updated::of(&state, asked, done, rest.to_string())),
+            (Step::Fetch, Some(asked)) => fetched(place, state, asked, now).await,
+            (Step::Try(before), _) => {
+                let next = state.tried(before, now);
+                let what = format!("version {} is started on trial", next.current().version);
+                (next, what)
+            }
+            (Step::Keep, _) => {
+                let next = state.kept();
+                let what = format!("version {} proved itself and stays", next.good.version);
+                (next, what)
+            }
+            (Step::FallBack(why), _) => back(state, why, now),
+        };
+        place.settle(&next).await?;
+        tracing::info!("{what}");
+        done.push(what);
+        state = next;
+    }
+}
+
+async fn fetched<P: Place>(place: &P, state: State, asked: &Asked, now: Timestamp) -> (State, String) {
+    match place.fetch(asked).await {
+        Ok(slot) => {
+            let what = format!("version {} is here, and is what the commit names", asked.version);
+            (state.fetched(slot, now), what)
+        }
+        Err(why) => {
+            let what = format!("version {} could not be fetched: {why}", asked.version);
+            (state.unfetched(asked.sha256, why, now), what)
+        }
+    }
+}
+
+/// Back to the version that was good.
+pub(crate) fn back(state: State, why: Option<String>, now: Timestamp) -> (State, String) {
+    let tried = state.current().version.clone();
+    let next = state.fallen(why.clone(), now);
+    let why = why.unwrap_or_else(|| "is no longer asked for".into());
+    let what = format!("version {tried} {why}: version {} is started again", next.good.version);
+    (next, what)
+}
+
+impl Updated {
+    fn of(state: &State, asked: Option<&Asked>, done: Vec<String>, rest: String) -> Self {
+        let asked = asked.map(|asked| asked.version.to_string());
+        Self { current: state.current().clone(), good: state.good.clone(), asked, done, rest }
+    }
+}
