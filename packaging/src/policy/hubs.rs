@@ -17,7 +17,10 @@ pub(super) fn hub() -> Vec<Statement> {
             &[],
         ),
         Statement::allow(
-            ("AskTheOrganization", "With --organization; IAM knows no resource for it, and only a delegated administrator is answered"),
+            (
+                "AskTheOrganization",
+                "With --organization; IAM knows no resource for it, and only a delegated administrator is answered",
+            ),
             actions(Scope::Organization),
             &["*"],
             &[],
