@@ -174,7 +174,10 @@ fn bucket(root: &Path) -> String {
     run(Command::new("tar").arg("-C").arg(hub.parent().unwrap()).arg("-czf").arg(&archive).arg("holdfast-hub"))
         .unwrap();
     fs::write(bucket.join("accounts.yaml"), "apiVersion: holdfast/v1\nkind: Fleet\nspec: {accounts: []}\n").unwrap();
-    let alerts = "apiVersion: holdfast/v1\nkind: Alerts\nspec: {routes: []}\n";
+    let to = "{webhook: {url: \"https://siem.example/holdfast\"}}";
+    let alerts = format!(
+        "apiVersion: holdfast/v1\nkind: Alerts\nspec:\n  link: https://hub.example\n  routes: [{{name: siem, to: {to}}}]\n"
+    );
     fs::write(bucket.join("alerts.yaml"), alerts).unwrap();
     manifests::id::Digest::of(&fs::read(archive).unwrap()).to_string()
 }
