@@ -176,12 +176,15 @@ pub(crate) fn metrics(
         "Whether queue or store can't be used at the moment.",
         &one(u64::from(health.trouble.is_some())),
     );
-    let _ = writeln!(text, "# TYPE holdfast_messages counter\n# HELP holdfast_messages Messages by what came of them.");
-    for (word, n) in &overview.messages {
-        let _ = writeln!(text, "holdfast_messages_total{{outcome=\"{}\"}} {n}", escaped(word));
-    }
-    text.push_str("# EOF\n");
-    text
+    text + &counted(overview) + "# EOF\n"
+}
+
+/// What has been counted since the beginning.
+fn counted(overview: &Overview) -> String {
+    let head = "# TYPE holdfast_messages counter\n# HELP holdfast_messages Messages by what came of them.\n";
+    overview.messages.iter().fold(head.to_owned(), |text, (word, n)| {
+        text + &format!("holdfast_messages_total{{outcome=\"{}\"}} {n}\n", escaped(word))
+    })
 }
 
 /// How much was kept, and from when on all of it is there.

@@ -101,8 +101,8 @@ impl Release {
 /// The release that a Fleet asks for. `None` when `findings` say why not.
 pub(crate) fn release(written: &written::Release, findings: &mut Findings<'_>) -> Option<Release> {
     let mut downloads = BTreeMap::new();
-    let forms: [(_, fn(Machine) -> Form); 2] = [(&written.program, Form::Program), (&written.function, Form::Function)];
-    for (written, form) in forms {
+    type Of = fn(Machine) -> Form;
+    for (written, form) in [(&written.program, Form::Program as Of), (&written.function, Form::Function as Of)] {
         let written::Machines { x86_64, aarch64 } = written.as_ref().map_or(&written::NONE, |written| written);
         for (machine, written) in [(Machine::X86, x86_64), (Machine::Arm, aarch64)] {
             let download = written.as_ref().and_then(|written| download(written, findings));

@@ -100,7 +100,7 @@ pub enum Rest {
 pub fn decide(facts: &Facts<'_>) -> Step {
     match &facts.state.trial {
         Some(trial) => judge(trial, facts),
-        None => go_on(facts).unwrap_or_else(Step::Stay),
+        None => go_on(facts),
     }
 }
 
@@ -126,7 +126,7 @@ fn judge(trial: &Trial, facts: &Facts<'_>) -> Step {
     if facts.now < until {
         return Step::Stay(Rest::Trial(trial.clone(), until));
     }
-    let lacking = turns().last().and_then(|turned| turned.did.lacks(trial.before));
+    let lacking = turns().next_back().and_then(|turned| turned.did.lacks(trial.before));
     Step::FallBack(Some(match (turns().count(), lacking) {
         (0, _) => format!("finished no turn in {}", span(facts.trial)),
         (_, Some(lacking)) => {
@@ -142,38 +142,38 @@ pub fn worn(trial: &Trial) -> Option<String> {
 }
 
 /// What is done while nothing is on trial.
-fn go_on(facts: &Facts<'_>) -> Result<Step, Rest> {
+fn go_on(facts: &Facts<'_>) -> Step {
     let State { good, fetched, fell, trouble, trial: _ } = facts.state;
-    let asked = facts.asked.ok_or(Rest::Unasked)?;
+    let Some(asked) = facts.asked else { return Step::Stay(Rest::Unasked) };
     if asked.sha256 == good.sha256 {
-        return Err(Rest::Here);
+        return Step::Stay(Rest::Here);
     }
     if asked.version <= good.version && !asked.downgrade {
-        return Err(Rest::Backward(good.version.clone()));
+        return Step::Stay(Rest::Backward(good.version.clone()));
     }
     if let Some(fell) = fell.as_ref().filter(|fell| fell.sha256 == asked.sha256) {
-        return Err(Rest::Fell(fell.clone()));
+        return Step::Stay(Rest::Fell(fell.clone()));
     }
     if facts.now < asked.due {
-        return Err(Rest::ForRing(asked.clone()));
+        return Step::Stay(Rest::ForRing(asked.clone()));
     }
     if let Some(why) = facts.closed {
-        return Err(Rest::Closed(why.to_string()));
+        return Step::Stay(Rest::Closed(why.to_string()));
     }
     if let Some(why) = window::shut(facts.windows, facts.now) {
-        return Err(Rest::Closed(why.to_string()));
+        return Step::Stay(Rest::Closed(why.to_string()));
     }
     let Some(fetched) = fetched.as_ref().filter(|fetched| fetched.slot.sha256 == asked.sha256) else {
         let trouble = trouble.as_ref().filter(|trouble| trouble.sha256 == asked.sha256 && facts.now < trouble.again());
-        return trouble.map_or(Ok(Step::Fetch), |trouble| Err(Rest::Unfetched(trouble.clone())));
+        return trouble.map_or(Step::Fetch, |trouble| Step::Stay(Rest::Unfetched(trouble.clone())));
     };
     let own = facts.proof.filter(|proof| proof.slot == good.name);
     let last = own.and_then(|proof| proof.turns.last()).filter(|turned| turned.at > fetched.at);
     let until = fetched.at.checked_add(SILENT).unwrap_or(Timestamp::MAX);
     match last {
-        Some(turned) => Ok(Step::Try(turned.did)),
-        None if facts.now >= until => Ok(Step::Try(Did::default())),
-        None => Err(Rest::ForTurn(until)),
+        Some(turned) => Step::Try(turned.did),
+        None if facts.now >= until => Step::Try(Did::default()),
+        None => Step::Stay(Rest::ForTurn(until)),
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Check, account, permissions::told, repository};
 use crate::{
     bootstrap::Bundle,
     clock::SystemClock,
-    cloud::{Clock, Cloud, Trouble, aws::Aws, count::Calls, objects},
+    cloud::{Clock, Cloud, Trouble, aws::Aws, count::Calls, objects, probe::Marks},
     config::Config,
     doctor::machine::Scratch,
     error::{CommandError, Exit},
@@ -88,7 +88,8 @@ async fn permissions(cloud: &Aws, bundle: &Bundle, say: &mut dyn FnMut(Check)) {
     const NEEDED: [&str; 3] =
         ["cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet"];
     let nobodys = format!("{}-{}", bundle.key.stack, Digest::of(bundle.key.to_string().as_bytes()).short(12));
-    let mut probes = Vec::from(cloud.prober(&bundle.key.region).writes(&nobodys).await);
+    let marks = Marks { change_set: &nobodys, owner: bundle.key.stack.as_ref(), role: None };
+    let mut probes = Vec::from(cloud.prober(&bundle.key.region).writes(&nobodys, &marks).await);
     probes.retain(|probe| NEEDED.contains(&probe.call));
     told(probes, &bundle.key.region, &format!("stack `{nobodys}`")).into_iter().for_each(&mut *say);
     say(Check::unchecked(

@@ -212,7 +212,7 @@ mod tests {
             let account = fleet::Account { id: id(*n), name: Some(format!("a{n}")), labels: BTreeMap::new(), at: at() };
             (id(*n), account)
         };
-        fleet::Fleet { accounts: all.iter().map(account).collect() }
+        fleet::Fleet { accounts: all.iter().map(account).collect(), agent: None }
     }
 
     fn view<'v>(expected: Option<&'v fleet::Fleet>, suspended: &'v BTreeSet<AccountId>, at: i64) -> View<'v> {

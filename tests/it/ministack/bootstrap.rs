@@ -15,14 +15,7 @@ use crate::{
 };
 use manifests::id::Digest;
 use serde_json::{Value, json};
-use std::{
-    fs,
-    io::Write,
-    path::PathBuf,
-    process::Command,
-    sync::OnceLock,
-    time::{Duration, Instant},
-};
+use std::{fs, io::Write, path::PathBuf, process::Command, sync::OnceLock, time::Duration};
 
 const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/cloudformation/agent.yaml");
 const CLI: &str = "1.46.3";
@@ -122,7 +115,7 @@ fn one_command_makes_an_account_ready_and_events_lead_it_to_what_somebody_change
     account.write("stack", "drift: {mode: heal}", &parameter("stack", "one"));
     let commit = account.repository.commit();
     let new = New::of(account);
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     let deployed = new.deploy();
     let took = began.elapsed();
     assert_eq!(deployed.code, Some(0), "{deployed:#?}\n{}", new.events());

@@ -92,7 +92,8 @@ fn agents_of_listed_organizations_and_accounts_report_and_nobody_else() {
     let mut spoke: Vec<&str> =
         picture["accounts"].as_array().unwrap().iter().filter_map(|row| row["account"].as_str()).collect();
     let mut expected = [&one, &two, &alone].map(|account| account.operator.account.as_str());
-    (spoke.sort_unstable(), expected.sort_unstable());
+    spoke.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(spoke, expected);
 }
 

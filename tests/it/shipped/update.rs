@@ -85,7 +85,7 @@ impl Machine {
         let told = self.site.agent(arguments);
         let mut command = Command::new(program);
         command.args(arguments).env_clear();
-        told.get_envs().for_each(|(name, value)| drop(value.map(|value| command.env(name, value))));
+        command.envs(told.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.env("PATH", path).env("HOLDFAST_UPDATE_FOLDER", self.root());
         command.env("HOLDFAST_MEMORY", format!("file:{}", self.site.file("state/memory.json").display()));

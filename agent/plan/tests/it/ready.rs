@@ -63,6 +63,8 @@ impl Case {
             memory: &self.world.memory,
             calls: &BTreeMap::new(),
             next: None,
+            digest: None,
+            update: None,
         })
     }
 

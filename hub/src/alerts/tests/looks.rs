@@ -75,7 +75,7 @@ fn who_is_missing_and_who_is_unexpected_is_told() {
                 labels: [].into(),
                 at: location,
             };
-            let expected = manifests::fleet::Fleet { accounts: [(id, listed)].into() };
+            let expected = manifests::fleet::Fleet { accounts: [(id, listed)].into(), agent: None };
             house.says(10, "failed", "x");
             let view = View {
                 expected: Some(&expected),

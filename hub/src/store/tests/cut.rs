@@ -60,7 +60,7 @@ fn exported(store: &Store) -> String {
 #[track_caller]
 fn is_whole(spot: &Spot, store: &mut Store, copy: &str) {
     let end = store.verify(None).unwrap();
-    let view = View { expected: None, patience: Patience::default(), now: at(10_000) };
+    let view = View { expected: None, suspended: &Default::default(), patience: Patience::default(), now: at(10_000) };
     assert_eq!(store.page(&view).unwrap(), Page::of(&replay(store, None).unwrap(), &view));
     is_added_up(store);
     let mut other = spot.write(copy);
@@ -111,7 +111,9 @@ fn shows(spot: &Spot, batches: &[Vec<String>], cuts: &[(usize, i64)], enrols: i6
 }
 
 fn page_of(store: &mut Store) -> Page {
-    store.page(&View { expected: None, patience: Patience::default(), now: at(10_000) }).unwrap()
+    store
+        .page(&View { expected: None, suspended: &Default::default(), patience: Patience::default(), now: at(10_000) })
+        .unwrap()
 }
 
 proptest! {

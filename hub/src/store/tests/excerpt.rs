@@ -61,6 +61,7 @@ pub(crate) fn of_a_ring(spot: &Spot, store: &mut Store, batches: &[Vec<String>],
             .filter(|(_, it)| is_meant(&it.labels))
             .map(|(id, it)| (id.clone(), it.clone()))
             .collect(),
+        agent: None,
     };
     let mut alone = spot.write("alone");
     alone.page(&view(&theirs)).unwrap();

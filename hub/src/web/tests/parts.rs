@@ -15,7 +15,7 @@ fn listed(accounts: usize) -> Fleet {
         let at = Location { file: "fleet.yaml".parse().unwrap(), line: 1 };
         (id.clone(), Account { id, name: None, labels: [("team".to_owned(), team.to_owned())].into(), at })
     };
-    Fleet { accounts: (0..accounts).map(one).collect() }
+    Fleet { accounts: (0..accounts).map(one).collect(), agent: None }
 }
 
 fn expect(served: &mut Served, accounts: usize) {
