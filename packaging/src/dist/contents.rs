@@ -65,6 +65,9 @@ const SERVICES: [Service; 2] = [
         ],
         files: &[
             ("lib/systemd/system/holdfast-agent.service", include_str!("../../systemd/holdfast-agent.service")),
+            ("lib/systemd/system/holdfast-update.service", include_str!("../../systemd/holdfast-update.service")),
+            ("lib/systemd/system/holdfast-update.timer", include_str!("../../systemd/holdfast-update.timer")),
+            ("usr/share/holdfast/update.conf", include_str!("../../systemd/50-update.conf")),
             ("usr/lib/sysusers.d/holdfast.conf", include_str!("../../systemd/holdfast.sysusers")),
             ("etc/holdfast/agent.yaml", include_str!("../../systemd/agent.yaml")),
         ],

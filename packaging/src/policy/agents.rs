@@ -101,7 +101,7 @@ const BOUNDS: &[Bounds] = &[
     bounds(
         (Scope::Memory, "WriteOwnParameters"),
         "Guardrails, signers and orders are not among them",
-        parameters!("memory", "lease", "drift", "report-key"),
+        parameters!("memory", "lease", "drift", "report-key", "ready"),
         &[],
     ),
     bounds(

@@ -97,7 +97,7 @@ impl Confined {
         agent.envs(&self.session).env("HOLDFAST_ROLE", SERVICE).env("HOLDFAST_TOPIC", TOPIC);
         agent.env("HOLDFAST_ARTIFACT_BUCKET", BUCKET).env("HOLDFAST_EVENTS", self.queue());
         agent.env("HOLDFAST_DRIFT_CALLS", "1000").env("HOLDFAST_RETRY_AFTER", "0s");
-        agent.env("HOLDFAST_TURN", self.turn);
+        agent.env("HOLDFAST_TURN", self.turn).env("HOLDFAST_READY", "/holdfast/ready");
         agent
     }
 
@@ -120,6 +120,13 @@ fn large(text: &str) -> String {
     let names: Vec<_> = (0..14).map(|n| (format!("P{n}"), format!("/large/{n}"))).collect();
     let all: Vec<_> = names.iter().map(|(logical, name)| (logical.as_str(), name.as_str(), value.as_str())).collect();
     parameters(&all)
+}
+
+/// The first turn of an account that has little to do.
+fn gets_ready(it: &Confined) -> String {
+    it.site.write("plain", "");
+    it.site.repository.commit();
+    it.once()
 }
 
 /// A turn that makes stacks of every kind.
@@ -195,7 +202,7 @@ fn sweeps(it: &Confined) -> String {
     said + &it.once()
 }
 
-const STORY: [fn(&Confined) -> String; 6] = [makes, doctor, recovers, sends_back, wakes, sweeps];
+const STORY: [fn(&Confined) -> String; 7] = [gets_ready, makes, doctor, recovers, sends_back, wakes, sweeps];
 
 /// Where an action that is missing is told: in the turn that needs it, or by the doctor.
 fn tells(action: &str) -> [fn(&Confined) -> String; 2] {
