@@ -6,9 +6,31 @@ use crate::binary::{Ran, holdfast, hub};
 use agent::error::Exit;
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-const COMMANDS: [&str; 21] = [
-    "", "run", "once", "plan", "status", "tree", "history", "events", "drift", "doctor", "validate", "hold", "release",
-    "pin", "unpin", "approve", "rollback", "verify", "trust", "adopt", "version",
+const COMMANDS: [&str; 24] = [
+    "",
+    "run",
+    "once",
+    "plan",
+    "status",
+    "tree",
+    "history",
+    "events",
+    "drift",
+    "doctor",
+    "validate",
+    "hold",
+    "release",
+    "pin",
+    "unpin",
+    "approve",
+    "rollback",
+    "verify",
+    "trust",
+    "adopt",
+    "bootstrap",
+    "uninstall",
+    "update",
+    "version",
 ];
 
 fn fixture(name: &str) -> PathBuf {

@@ -92,12 +92,21 @@ fn the_account_s_flags_exist() {
 }
 
 #[test]
+fn bootstrap_s_flags_exist() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = Ran::of(&mut crate::binary::holdfast(folder.path(), &["bootstrap", "--help"])).stdout;
+    let commands = block("### From nothing to ready", "sh");
+    let flags: Vec<&str> = commands.split_whitespace().filter(|word| word.starts_with("--")).collect();
+    assert!(flags.len() == 5 && flags.iter().all(|flag| help.contains(flag)), "{flags:?}\n{help}");
+}
+
+#[test]
 fn every_file_that_the_readme_names_is_there() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let links: Vec<&str> = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
     let local: Vec<&&str> = links.iter().filter(|link| !link.contains("://")).collect();
     assert!(local.len() > 10, "{links:?}");
-    local.iter().for_each(|link| assert!(root().join(link).exists(), "{link}"));
+    local.iter().for_each(|link| assert!(root().join(link.split('#').next().unwrap()).exists(), "{link}"));
 }
 
 #[test]
