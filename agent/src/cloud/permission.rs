@@ -298,6 +298,13 @@ pub const ALL: &[Permission] = &[
         Person,
         "`adopt` writes it into the repository",
     ),
+    row(
+        "sns:GetTopicAttributes",
+        &["sns:GetTopicAttributes"],
+        Scope::Topic,
+        Person,
+        "`bootstrap --check` looks whether the hub's topic is there",
+    ),
     row("ssm:PutParameter", &[], Scope::Orders, Person, "`hold`, `pin`, `approve`, `rollback`, `reset`"),
     row("ssm:DeleteParameter", &["ssm:DeleteParameter"], Scope::Orders, Person, "and what takes them back"),
 ];
