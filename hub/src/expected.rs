@@ -87,7 +87,11 @@ impl Expected {
         };
         let is_other = self.known != now || self.suspended != suspended;
         (self.known, self.suspended) = (now, suspended);
-        trouble.map_or(Ok(is_other), |trouble| Err(ExpectedError::Organization(trouble)))
+        match trouble {
+            // What has changed is told first; the trouble is still there at the next look.
+            Some(trouble) if !is_other => Err(ExpectedError::Organization(trouble)),
+            Some(_) | None => Ok(is_other),
+        }
     }
 
     /// How a fleet is looked at now.

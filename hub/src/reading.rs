@@ -44,6 +44,21 @@ pub struct Health {
     pub refused: u64,
 }
 
+impl Health {
+    /// What of it is for those who see some accounts alone: whether what they see is of now. What is wrong quotes others, and the counts are of
+    /// everybody.
+    pub fn of_a_part(&self) -> Self {
+        let word = |why: &Option<String>, word: &str| why.as_ref().map(|_| word.to_owned());
+        Self {
+            lag: self.lag,
+            caught_up: self.caught_up,
+            trouble: word(&self.trouble, "reports can't be read at the moment"),
+            expected: word(&self.expected, "the list of accounts is an older one"),
+            ..Self::default()
+        }
+    }
+}
+
 fn seconds<S: Serializer>(time: &Option<SignedDuration>, serializer: S) -> Result<S::Ok, S::Error> {
     time.map(|time| time.as_secs_f64()).serialize(serializer)
 }

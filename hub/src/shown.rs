@@ -207,7 +207,7 @@ fn front(store: &Store, moment: Moment) -> Result<Front, StoreError> {
 /// The accounts that are not well, as many as somebody looks at.
 fn worst(store: &Store, moment: Moment) -> Result<Vec<Account>, StoreError> {
     let states = State::RANKING.into_iter().filter(|state| *state >= State::Unknown).collect();
-    store.first_accounts(moment, &Filter { states, ..Filter::default() }, 12)
+    store.first_accounts(moment, &Filter { states, not_suspended: true, ..Filter::default() }, 12)
 }
 
 fn rollout(store: &Store, revision: Revision) -> Result<Rollout, StoreError> {
@@ -236,7 +236,9 @@ fn filter(asked: &Asked) -> Option<Filter> {
     let is = |name| asked.get(name).is_some();
     let (unexpected, suspended, unproven) = (is("unexpected"), is("suspended"), is("unproven"));
     let (ring, commit, agent) = (text("ring"), text("commit"), text("agent"));
-    Some(Filter { states, ring, commit, agent, freshness, unexpected, suspended, unproven, sort })
+    // Whoever is suspended is listed where all are, and where they are asked for.
+    let not_suspended = !suspended && (!states.is_empty() || freshness.is_some());
+    Some(Filter { states, ring, commit, agent, freshness, unexpected, suspended, not_suspended, unproven, sort })
 }
 
 /// The state of this name.

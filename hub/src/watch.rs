@@ -140,7 +140,12 @@ impl Reading {
     /// Whether an account has gone quiet since the last picture, or the list of those who are expected is another one: that is
     /// news which nobody sends.
     fn has_faded(&self, keep: &mut impl Keep, expected: &mut Expected, now: Timestamp) -> Result<bool, WatchError> {
-        if expected.read().is_ok_and(|changed| changed) {
+        let trouble = match expected.read() {
+            Ok(true) => return Ok(true),
+            Ok(false) => None,
+            Err(error) => Some(crate::chain(&error)),
+        };
+        if trouble != self.health.expected {
             return Ok(true);
         }
         let fresh = keep.freshness(&expected.view(now)).map_err(WatchError::Store)?;

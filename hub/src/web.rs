@@ -181,6 +181,9 @@ fn read(hub: &Arc<Hub>, who: &Who, (method, uri, headers): (&Method, &Uri, &Head
         asked.parts.clear();
     }
     let (moment, mut health, exit) = (hub.moment(), hub.health.borrow().clone(), hub.guard.exit(who));
+    if let Role::Part(_) = who.role {
+        health = health.of_a_part();
+    }
     let looker = guard::pages::looker(who, exit.as_deref());
     let seen = match hub.seen_by(who) {
         Ok(seen) => seen,

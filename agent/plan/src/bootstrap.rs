@@ -114,13 +114,19 @@ pub fn permit(key: &StackKey, set: &ChangeSet, may_destroy: bool) -> Result<Perm
     Ok(Permit::new(key.clone(), act, token(&set.id)))
 }
 
+/// What the template tells of a stack that is whole.
+const OUTPUTS: [&str; 3] = ["AgentRoleArn", "ServiceRoleArn", "ReadyParameter"];
+
 /// Leave to delete the agent's stack, and only that one.
 ///
 /// # Errors
 /// Why it may not go, and what ends that.
 pub fn removal(key: &StackKey, found: &FoundStack) -> Result<Permit, String> {
     let name = key.stack.as_str();
-    if found.tags.contains_key(OWNER) || found.nested {
+    let is_an_agents = OUTPUTS.iter().all(|output| found.outputs.contains_key(*output));
+    // One that never came up has no outputs, and nothing else either.
+    let is_empty = matches!(found.stance(), Some(Stance::Stillborn | Stance::Shell));
+    if found.tags.contains_key(OWNER) || found.nested || !(is_an_agents || is_empty) {
         return Err(format!("`{name}` is no agent's own stack; ends with another name (`--stack`)"));
     }
     if found.protected {

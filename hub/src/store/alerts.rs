@@ -87,8 +87,9 @@ impl Store {
         let stopped = |seen: Timestamp| seen.checked_add(patience).unwrap_or(Timestamp::MAX);
         self.accounts_that(&sql, params![ms(silent)], |_, seen| (Condition::Silent, Some(stopped(seen))), &mut facts)?;
         if is_list(&self.database)? {
-            let sql = format!("{ACCOUNT} WHERE unexpected = 1 ORDER BY state DESC, id");
-            self.accounts_that(&sql, params![], |_, _| (Condition::Unexpected, None), &mut facts)?;
+            // One that is on no list any more and says nothing is nobody's worry.
+            let sql = format!("{ACCOUNT} WHERE unexpected = 1 AND seen >= ?1 ORDER BY state DESC, id");
+            self.accounts_that(&sql, params![ms(silent)], |_, _| (Condition::Unexpected, None), &mut facts)?;
             self.not_ready_facts(&mut facts)?;
         }
         facts.extend(self.refused_lately(moment.now)?);
@@ -181,11 +182,9 @@ impl Store {
                     let known: Option<i64> = self.database.row(sql, params![id], |row| row.get(0))?;
                     if known.is_some() { None } else { Some(Over::Gone) }
                 }
-                Condition::Unexpected
-                | Condition::Quarantine
-                | Condition::Contested
-                | Condition::Queue
-                | Condition::List => None,
+                // It is expected now, or nobody hears of it any more.
+                Condition::Unexpected => self.how(id)?.filter(|how| !how.is_expected).map(|_| Over::Gone),
+                Condition::Quarantine | Condition::Contested | Condition::Queue | Condition::List => None,
             };
             over.extend(found.map(|found| (key.clone(), found)));
         }

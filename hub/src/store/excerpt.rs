@@ -80,7 +80,7 @@ impl Excerpt<'_> {
     fn account(&self, id: i64, now: Timestamp) -> Result<(), StoreError> {
         self.copy("expected", "WHERE id = ?1", params![id])?;
         self.copy("account", "WHERE id = ?1", params![id])?;
-        for table in ["stack", "drifted", "exception"] {
+        for table in ["stack", "drifted", "exception", "enrolled"] {
             self.copy(table, "WHERE account = ?1", params![id])?;
         }
         let since = ms(now.checked_sub(PAST).unwrap_or(Timestamp::MIN));
@@ -118,12 +118,23 @@ impl Excerpt<'_> {
                     std::iter::once(&revision as &dyn Param).chain(ids.map(|id| id as &dyn Param)).collect();
                 self.copy("progress", &which, &values)?;
             }
-            let sql = "SELECT count(*) FROM progress WHERE revision = ?1";
-            if self.to.row(sql, params![revision], |row| row.get::<i64>(0))? > Some(0) {
-                self.copy("revision", "WHERE id = ?1", params![revision])?;
-            }
+        }
+        let sql = "SELECT revision FROM progress UNION SELECT applied FROM account WHERE applied IS NOT NULL
+                   UNION SELECT attempted FROM account WHERE attempted IS NOT NULL";
+        for revision in self.to.rows(sql, params![], |row| row.get::<String>(0))? {
+            self.copy("revision", "WHERE id = ?1", params![revision])?;
+            self.revision(&revision)?;
         }
         Ok(())
+    }
+
+    /// Of a commit what these accounts say of it, not what anybody does: when they first worked towards it, and whether their newest
+    /// reports call its signature good.
+    fn revision(&self, revision: &str) -> Result<(), StoreError> {
+        let sql =
+            "UPDATE revision SET first = coalesce((SELECT min(attempted) FROM progress WHERE revision = ?1), first),
+                       signature = 1, signer = NULL WHERE id = ?1";
+        self.to.execute(sql, params![revision])
     }
 
     /// What people were told of them.

@@ -272,7 +272,7 @@ mod tests {
             assert_eq!(
                 tarball,
                 "holdfast holdfast-hub root/usr/lib/systemd/system/holdfast-agent.service \
-                 root/usr/lib/systemd/system/holdfast-hub.service\n"
+                 root/usr/lib/systemd/system/holdfast-hub.service root/usr/lib/systemd/system/holdfast-update.service\n"
             );
         }
     }

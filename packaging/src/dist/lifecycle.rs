@@ -161,7 +161,8 @@ fn a_package_is_installed_upgraded_removed_and_purged_and_the_administrators_fil
         fs::create_dir_all(root.at(folder)).unwrap();
     }
     root.dpkg(&["--remove", "holdfast"]);
-    let expect = ["deb-systemd-invoke stop holdfast-agent.service", "systemctl --system daemon-reload"];
+    let expect =
+        ["deb-systemd-invoke stop holdfast-update.timer holdfast-agent.service", "systemctl --system daemon-reload"];
     assert_eq!(root.told(), expect);
     assert!(!root.at("usr/bin/holdfast").exists() && root.at("var/lib/holdfast/memory").exists());
     assert_eq!(root.read("etc/holdfast/agent.yaml"), own);

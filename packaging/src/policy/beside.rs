@@ -32,8 +32,8 @@ pub(super) fn boundary() -> Vec<Statement> {
         vec![Statement::allow(("Inside", "A boundary allows nothing by itself"), vec!["*"], &["*"], &[])];
     statements.push(
         Statement::allow(
-            ("KeepTheRoles", "The installation's own roles and policies: neither changed, nor passed on, nor assumed"),
-            vec!["iam:Get*", "iam:List*"],
+            ("KeepTheRoles", "The installation's own roles and policies: neither changed nor assumed; what may be passed on stands below"),
+            vec!["iam:Get*", "iam:List*", "iam:PassRole"],
             &[
                 "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Prefix}/*",
                 "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/${Prefix}/*",
@@ -54,6 +54,8 @@ pub(super) fn boundary() -> Vec<Statement> {
                 "cloudformation:Describe*",
                 "cloudformation:Get*",
                 "cloudformation:List*",
+                "cloudwatch:Describe*",
+                "cloudwatch:List*",
                 "events:Describe*",
                 "events:List*",
                 "lambda:Get*",
@@ -69,11 +71,13 @@ pub(super) fn boundary() -> Vec<Statement> {
             ],
             &[
                 "arn:${AWS::Partition}:cloudformation:*:${AWS::AccountId}:stack/${AWS::StackName}/*",
+                "arn:${AWS::Partition}:cloudwatch:*:${AWS::AccountId}:alarm:${Prefix}-agent-*",
                 "arn:${AWS::Partition}:events:*:${AWS::AccountId}:rule/${Prefix}-agent-*",
                 "arn:${AWS::Partition}:lambda:*:${AWS::AccountId}:function:${Prefix}-agent*",
                 "arn:${AWS::Partition}:logs:*:${AWS::AccountId}:log-group:/aws/lambda/${Prefix}-agent*",
                 "arn:${AWS::Partition}:s3:::${Prefix}-artifacts-${AWS::AccountId}-*",
                 "arn:${AWS::Partition}:scheduler:*:${AWS::AccountId}:schedule/${Prefix}/*",
+                "arn:${AWS::Partition}:scheduler:*:${AWS::AccountId}:schedule-group/${Prefix}",
                 "arn:${AWS::Partition}:sqs:*:${AWS::AccountId}:${Prefix}-wake*",
                 "arn:${AWS::Partition}:sqs:*:${AWS::AccountId}:${Prefix}-dead*",
                 "arn:${AWS::Partition}:ssm:*:${AWS::AccountId}:parameter/${Prefix}/*",
@@ -81,6 +85,43 @@ pub(super) fn boundary() -> Vec<Statement> {
             &[],
         )
         .but()
+        .denied(),
+    );
+    statements.push(
+        Statement::allow(
+            ("KeepTheRolesToThemselves", "The agent's role and the schedule's are passed to nobody"),
+            vec!["iam:PassRole"],
+            &[
+                "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Prefix}/${Prefix}-agent",
+                "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Prefix}/${Prefix}-schedule",
+            ],
+            &[],
+        )
+        .denied(),
+    );
+    statements.push(
+        Statement::allow(
+            (
+                "PassItselfOn",
+                "For a nested stack CloudFormation passes the service role on to itself, and to nobody else",
+            ),
+            vec!["iam:PassRole"],
+            &["arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Prefix}/${Prefix}-service"],
+            &[("StringNotEquals", "iam:PassedToService", &["cloudformation.amazonaws.com"])],
+        )
+        .denied(),
+    );
+    statements.push(
+        Statement::allow(
+            ("KeepTheQueueConnected", "What wakes the agent has no name of its own: it is told by its function"),
+            vec!["lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"],
+            &["*"],
+            &[(
+                "ArnLike",
+                "lambda:FunctionArn",
+                &["arn:${AWS::Partition}:lambda:*:${AWS::AccountId}:function:${Prefix}-agent*"],
+            )],
+        )
         .denied(),
     );
     statements.push(
@@ -108,6 +149,7 @@ pub(super) fn roles() -> Vec<Statement> {
             "iam:PutRolePolicy",
             "iam:PutUserPermissionsBoundary",
             "iam:PutUserPolicy",
+            "iam:UpdateAssumeRolePolicy",
         ],
         &["*"],
         &[("StringNotEquals", "iam:PermissionsBoundary", &[BOUNDARY])],

@@ -39,10 +39,18 @@ fn a_stack_that_an_agent_manages_is_not_its_own() {
     for found in [managed, nested] {
         assert!(way("agent", Some(&found)).is_err() && removal(&key("agent"), &found).is_err());
     }
-    let protected = FoundStack { protected: true, ..stack("CREATE_COMPLETE") };
+    let whole = |status: &str| {
+        let outputs = ["AgentRoleArn", "ServiceRoleArn", "ReadyParameter"].map(|name| (name.into(), "x".into()));
+        FoundStack { outputs: outputs.into(), ..stack(status) }
+    };
+    let protected = FoundStack { protected: true, ..whole("CREATE_COMPLETE") };
+    let anothers =
+        removal(&key("agent"), &stack("CREATE_COMPLETE")).expect_err("it tells nothing that an agent's stack tells");
+    assert!(anothers.contains("no agent's own stack"), "{anothers}");
     assert!(removal(&key("agent"), &protected).is_err());
-    assert!(removal(&key("agent"), &stack("UPDATE_IN_PROGRESS")).is_err());
-    let leave = removal(&key("agent"), &stack("CREATE_COMPLETE")).expect("an agent's own stack may go");
+    assert!(removal(&key("agent"), &whole("UPDATE_IN_PROGRESS")).is_err());
+    assert!(removal(&key("agent"), &stack("ROLLBACK_COMPLETE")).is_ok(), "it never came up");
+    let leave = removal(&key("agent"), &whole("CREATE_COMPLETE")).expect("an agent's own stack may go");
     assert!(matches!(leave.act(), Act::Delete { retain, .. } if retain.is_empty()));
 }
 

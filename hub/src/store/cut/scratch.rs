@@ -63,7 +63,10 @@ impl Scratch {
             Ok((row.get::<i64>(0)?, row.get::<Option<String>>(1)?, row.get::<String>(2)?, row.get::<i64>(3)?))
         };
         for (id, name, ring, spoke) in store.rows("SELECT id, name, ring, spoke FROM expected", params![], read)? {
-            self.database.execute("INSERT INTO expected VALUES (?1, ?2, ?3, ?4)", params![id, name, ring, spoke])?;
+            self.database.execute(
+                "INSERT INTO expected (id, name, ring, spoke) VALUES (?1, ?2, ?3, ?4)",
+                params![id, name, ring, spoke],
+            )?;
         }
         let sql = "SELECT value FROM mark WHERE name = 'expected'";
         match store.row(sql, params![], |row| row.get::<String>(0))? {

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 fn told(store: &Store) -> Value {
     let moment = Moment { patience: Patience::default(), now: at(10_000) };
     let mut overview = serde_json::to_value(store.overview(moment).unwrap()).unwrap();
-    // Of no account: what came, and what of it was refused.
-    for name in ["messages", "quarantine"] {
+    // Of no account: what came, what of it was refused, and how far back that goes.
+    for name in ["messages", "quarantine", "journal"] {
         overview.as_object_mut().unwrap().remove(name);
     }
     let mut revisions = store.revisions(100).unwrap();
@@ -20,7 +20,7 @@ fn told(store: &Store) -> Value {
         .iter()
         .map(|it| {
             let rings = store.rings(&it.commit).unwrap();
-            json!([it.commit, it.worked, it.reached, it.applied, it.now, rings])
+            json!([it.commit, it.first, it.signature, it.signer, it.worked, it.reached, it.applied, it.now, rings])
         })
         .collect();
     let places = store.places(None).unwrap().rows;

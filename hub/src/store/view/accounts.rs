@@ -28,6 +28,8 @@ pub struct Filter {
     pub unexpected: bool,
     /// Whether those that are suspended are meant.
     pub suspended: bool,
+    /// Whether those that are suspended are left out.
+    pub not_suspended: bool,
     /// Whether those that have not proven that it is they who speak are meant.
     pub unproven: bool,
     /// In which order.
@@ -148,11 +150,12 @@ impl Listing<'_> {
         Ok(found)
     }
 
+    /// `+ 0`: the order of the table is read, not an index of states that would have to be put in order.
     fn by_account(&self, way: Way, after: Option<(i64, i64, i64)>) -> Result<Vec<Account>, StoreError> {
         let (beyond, order, nothing) = way.words();
         let that = self.that(14);
         let sql = format!(
-            "{ACCOUNT} WHERE id {beyond} ?1 AND seen < ?2 AND state IN (?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13){that}
+            "{ACCOUNT} WHERE id {beyond} ?1 AND seen < ?2 AND state + 0 IN (?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13){that}
              ORDER BY id {order} LIMIT ?3"
         );
         let from = after.map_or(nothing, |(_, _, id)| id);
@@ -184,6 +187,7 @@ impl Listing<'_> {
         }
         that.push_str(if self.filter.unexpected { " AND unexpected = 1" } else { "" });
         that.push_str(if self.filter.suspended { " AND unexpected = 2" } else { "" });
+        that.push_str(if self.filter.not_suspended { " AND unexpected < 2" } else { "" });
         that.push_str(if self.filter.unproven { " AND proven = 0" } else { "" });
         that
     }

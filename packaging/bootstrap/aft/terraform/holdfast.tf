@@ -1,5 +1,6 @@
 # Account Factory for Terraform, an account customization: goes into the folder `terraform` of a customization (or of
-# aft-global-customizations, for all accounts). AFT writes the provider and the backend beside it.
+# aft-global-customizations, for all accounts). AFT writes the account's provider and the backend
+# beside it; `aws.aft-mgt`, for AFT's own account, has to be added to that folder's `aft-providers.jinja`.
 
 data "aws_ssm_parameter" "holdfast" {
   for_each = toset(["repository_url", "hub_topic_arn", "release", "code_bucket", "code_key", "code_sha256"])

@@ -6,7 +6,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.0"
+      version = ">= 6.0"
     }
   }
 }
@@ -67,5 +67,11 @@ resource "aws_cloudformation_stack_set_instance" "agent" {
   operation_preferences {
     failure_tolerance_percentage = 10
     max_concurrent_percentage    = 25
+  }
+
+  # An account may take an hour to get ready, and a quarter of them go at a time.
+  timeouts {
+    create = "12h"
+    update = "12h"
   }
 }
