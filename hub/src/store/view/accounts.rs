@@ -150,12 +150,12 @@ impl Listing<'_> {
         Ok(found)
     }
 
-    /// `+ 0`: the order of the table is read, not an index of states that would have to be put in order.
+    /// `+ 0`: the order of the table is read, not an index of something else that would have to be put in order.
     fn by_account(&self, way: Way, after: Option<(i64, i64, i64)>) -> Result<Vec<Account>, StoreError> {
         let (beyond, order, nothing) = way.words();
         let that = self.that(14);
         let sql = format!(
-            "{ACCOUNT} WHERE id {beyond} ?1 AND seen < ?2 AND state + 0 IN (?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13){that}
+            "{ACCOUNT} WHERE id {beyond} ?1 AND seen + 0 < ?2 AND state + 0 IN (?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13){that}
              ORDER BY id {order} LIMIT ?3"
         );
         let from = after.map_or(nothing, |(_, _, id)| id);
