@@ -240,7 +240,8 @@ fn watched(folder: &Path, programs: &Path, settings: &[String]) -> (Child, Optio
     let mut watch = Command::new("sh");
     watch.args(["-c", WATCH, "sh"]).arg(server.get_program()).args(server.get_args());
     watch.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-c", "listen_addresses="]);
-    watch.args(["-c", "shared_buffers=64MB", "-c", "max_connections=60"]);
+    // Statistics that come or not, as the tests take long or not, would make other plans of the same statements.
+    watch.args(["-c", "shared_buffers=64MB", "-c", "max_connections=60", "-c", "autovacuum=off"]);
     for setting in settings {
         watch.args(["-c", setting]);
     }
