@@ -4,6 +4,7 @@
 
 use std::{error::Error, process::ExitCode};
 
+mod committed;
 mod dist;
 mod policy;
 mod schema;

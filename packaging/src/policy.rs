@@ -10,26 +10,22 @@ mod hubs;
 mod statement;
 mod template;
 
+use crate::committed::{self, Maker};
 use statement::Statement;
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
+
+const MAKER: Maker = Maker { command: "cargo x policy", source: "what the programs call", word: "called" };
 
 /// Why a policy was not written, or is not as it should be.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("{} could not be written: {why}", path.display())]
-    Write { path: PathBuf, why: io::Error },
-    #[error("{} could not be read: {why}\nhint: run `cargo x policy` and commit what it writes", path.display())]
-    Read { path: PathBuf, why: io::Error },
+    #[error(transparent)]
+    Committed(#[from] committed::Error),
     #[error("{}:{line}: {why}", path.display())]
     Template { path: PathBuf, line: usize, why: String },
-    #[error(
-        "{}:{line}: this is not what the programs call\n  committed: {committed}\n  called:    {current}\nhint: run `cargo x policy` and commit what it writes",
-        path.display()
-    )]
-    Stale { path: PathBuf, line: usize, committed: String, current: String },
     #[error("{name} has {size} bytes without white space, and IAM takes {most}")]
     TooLong { name: &'static str, size: usize, most: usize },
 }
@@ -51,23 +47,12 @@ fn policies() -> Vec<(&'static str, Vec<Statement>)> {
 
 /// Writes them.
 pub(crate) fn write() -> Result<String, Error> {
-    let mut told = String::new();
-    for (path, text) in files()? {
-        let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
-        folder.and_then(|()| fs::write(&path, text)).map_err(|why| Error::Write { path: path.clone(), why })?;
-        told.push_str(&format!("wrote {}\n", path.display()));
-    }
-    Ok(told)
+    Ok(committed::write(files()?)?)
 }
 
 /// Compares them with what stands in the folders.
 pub(crate) fn check() -> Result<String, Error> {
-    for (path, text) in files()? {
-        let committed = fs::read_to_string(&path).map_err(|why| Error::Read { path: path.clone(), why })?;
-        if committed != text {
-            return Err(stale(path, &committed, &text));
-        }
-    }
+    committed::check(files()?, &MAKER)?;
     Ok("the policies are current\n".to_owned())
 }
 
@@ -97,7 +82,11 @@ fn files() -> Result<Vec<(PathBuf, String)>, Error> {
     templates.retain(|path| path.extension().is_some_and(|end| end == "yaml"));
     templates.sort();
     for path in templates {
-        let text = fs::read_to_string(&path).map_err(|why| Error::Read { path: path.clone(), why })?;
+        let text = fs::read_to_string(&path).map_err(|why| committed::Error::Read {
+            path: path.clone(),
+            why,
+            command: MAKER.command,
+        })?;
         let filled = template::filled(&text, &policies).map_err(|(line, why)| Error::Template {
             path: path.clone(),
             line,
@@ -106,13 +95,6 @@ fn files() -> Result<Vec<(PathBuf, String)>, Error> {
         files.push((path, filled));
     }
     Ok(files)
-}
-
-/// The first line in which the two differ.
-fn stale(path: PathBuf, committed: &str, current: &str) -> Error {
-    let line = committed.lines().zip(current.lines()).take_while(|(old, new)| old == new).count();
-    let at = |text: &str| text.lines().nth(line).unwrap_or("(ends here)").trim().to_owned();
-    Error::Stale { path, line: line + 1, committed: at(committed), current: at(current) }
 }
 
 #[cfg(test)]
