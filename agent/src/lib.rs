@@ -22,7 +22,7 @@ pub mod checks;
 mod preview;
 mod template;
 mod package;
-mod zip;
+pub mod zip;
 mod shelve;
 mod law;
 mod refusal;

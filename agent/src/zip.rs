@@ -1,8 +1,9 @@
 //! A zip that is the same, byte by byte, whoever makes it and when (PKWARE's APPNOTE.TXT, 6.3.10).
 //!
-//! Members are stored, not deflated: what a compressor makes of the same bytes differs between its versions and between
-//! processors, and the digest of a zip decides whether a stack is changed. Names are sorted, the time is the oldest that
-//! a zip can say, and of the mode only git's executable bit is kept.
+//! What a repository says is stored, not deflated: what a compressor makes of the same bytes differs between its versions and
+//! between processors, and the digest of a zip decides whether a stack is changed. Names are sorted, the time is the oldest
+//! that a zip can say, and of the mode only git's executable bit is kept. A release of Holdfast itself, which is made once and
+//! downloaded, is handed over deflated.
 //!
 //! Not here: what is in it, and zips of 4 GiB or of 65,536 members; [`manifests::artifact`] has bounds far below both.
 
@@ -14,9 +15,24 @@ const MADE_BY: u16 = 3 << 8 | 20;
 const NEEDED: u16 = 20;
 /// The names are UTF-8.
 const FLAGS: u16 = 1 << 11;
+const STORED: u16 = 0;
+const DEFLATED: u16 = 8;
 /// 1 January 1980, midnight.
 const TIME: u16 = 0;
 const DATE: u16 = 1 << 5 | 1;
+
+/// One file in a zip, as its bytes stand there.
+#[derive(Debug)]
+pub struct Packed<'a> {
+    /// Its path.
+    pub name: &'a str,
+    /// Its permissions, as `0o644`.
+    pub mode: u32,
+    /// What its bytes are when they are unpacked.
+    pub bytes: &'a [u8],
+    /// The same, deflated; `None` where they are stored.
+    pub deflated: Option<Vec<u8>>,
+}
 
 /// The members, which are sorted by name, as one zip. What is a single zip already is that zip.
 pub(crate) fn zip(members: &[Member]) -> Vec<u8> {
@@ -26,45 +42,59 @@ pub(crate) fn zip(members: &[Member]) -> Vec<u8> {
     {
         return bytes.clone();
     }
-    let (mut zip, mut directory) = (Vec::new(), Vec::new());
-    for member in members {
+    archive(members.iter().map(|Member { name, executable, bytes }| {
+        let mode = if *executable { 0o755 } else { 0o644 };
+        Packed { name, mode, bytes, deflated: None }
+    }))
+}
+
+/// Files, which are sorted by name, as one zip.
+pub fn archive<'a>(files: impl Iterator<Item = Packed<'a>>) -> Vec<u8> {
+    let (mut zip, mut directory, mut count) = (Vec::new(), Vec::new(), 0_usize);
+    for file in files {
         let at = four(zip.len());
         zip.extend(b"PK\x03\x04");
         zip.extend(NEEDED.to_le_bytes());
-        common(&mut zip, member);
-        zip.extend(member.name.as_bytes());
-        zip.extend(&member.bytes);
+        common(&mut zip, &file);
+        zip.extend(file.name.as_bytes());
+        zip.extend(file.stands());
         directory.extend(b"PK\x01\x02");
         directory.extend(MADE_BY.to_le_bytes());
         directory.extend(NEEDED.to_le_bytes());
-        common(&mut directory, member);
+        common(&mut directory, &file);
         directory.extend([0; 6]); // no comment, the first disk, no attributes of its own
-        let mode: u32 = if member.executable { 0o100_755 } else { 0o100_644 };
-        directory.extend((mode << 16).to_le_bytes());
+        directory.extend(((0o100_000 | file.mode) << 16).to_le_bytes());
         directory.extend(at);
-        directory.extend(member.name.as_bytes());
+        directory.extend(file.name.as_bytes());
+        count += 1;
     }
     let (begin, length) = (four(zip.len()), four(directory.len()));
     zip.append(&mut directory);
     zip.extend(b"PK\x05\x06\0\0\0\0");
-    zip.extend(two(members.len()));
-    zip.extend(two(members.len()));
+    zip.extend(two(count));
+    zip.extend(two(count));
     zip.extend(length);
     zip.extend(begin);
     zip.extend([0; 2]); // no comment
     zip
 }
 
+impl Packed<'_> {
+    fn stands(&self) -> &[u8] {
+        self.deflated.as_deref().unwrap_or(self.bytes)
+    }
+}
+
 /// What a member's own header and its line in the directory have in common, from the flags to the lengths.
-fn common(to: &mut Vec<u8>, member: &Member) {
-    to.extend(FLAGS.to_le_bytes());
-    to.extend([0; 2]); // stored
-    to.extend(TIME.to_le_bytes());
-    to.extend(DATE.to_le_bytes());
-    to.extend(hash(&member.bytes).to_le_bytes());
-    to.extend(four(member.bytes.len()));
-    to.extend(four(member.bytes.len()));
-    to.extend(two(member.name.len()));
+fn common(to: &mut Vec<u8>, file: &Packed<'_>) {
+    let method = if file.deflated.is_some() { DEFLATED } else { STORED };
+    for number in [FLAGS, method, TIME, DATE] {
+        to.extend(number.to_le_bytes());
+    }
+    to.extend(hash(file.bytes).to_le_bytes());
+    to.extend(four(file.stands().len()));
+    to.extend(four(file.bytes.len()));
+    to.extend(two(file.name.len()));
     to.extend([0; 2]); // no extra field
 }
 
