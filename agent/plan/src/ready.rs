@@ -20,10 +20,7 @@ use alloc::{
     string::{String, ToString},
 };
 use jiff::{SignedDuration, Timestamp};
-use manifests::{
-    id::CommitId,
-    report::{Report, State},
-};
+use manifests::{id::CommitId, report::Report};
 use serde::{Deserialize, Serialize};
 
 /// What is kept of it, for the agent, and for whoever asks the account whether it is ready.
@@ -163,17 +160,7 @@ pub fn after(known: Option<&Ready>, turn: &Turn<'_>) -> Ready {
 fn commit<'a>(turn: &Turn<'a>) -> Option<&'a CommitId> {
     let source = &turn.report.source;
     let reached = source.applied.is_some() && source.applied == source.attempted && source.trouble.is_none();
-    let well = match turn.report.state {
-        State::InSync | State::Healed | State::Excepted => true,
-        State::Pending
-        | State::Applying
-        | State::Unknown
-        | State::Drifted
-        | State::Held
-        | State::Failed
-        | State::NeedsAPerson => false,
-    };
-    turn.memory.applied.as_ref().filter(|_| reached && well && heard(turn))
+    turn.memory.applied.as_ref().filter(|_| reached && turn.report.state.is_settled() && heard(turn))
 }
 
 /// Whether the hub has heard how the account stands.

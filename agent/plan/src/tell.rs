@@ -202,15 +202,5 @@ pub fn note(memory: &mut Memory, happening: Happening) {
 
 /// Whether every stack is as this commit says, so that the commit can be called applied.
 pub fn reached(plan: &Plan, problems: &[Problem], unreadable: &BTreeMap<Region, String>) -> bool {
-    let there = |row: &Row| match row.state() {
-        State::InSync | State::Healed | State::Excepted => true,
-        State::Pending
-        | State::Applying
-        | State::Unknown
-        | State::Drifted
-        | State::Held
-        | State::Failed
-        | State::NeedsAPerson => false,
-    };
-    problems.is_empty() && unreadable.is_empty() && plan.rows.values().all(there)
+    problems.is_empty() && unreadable.is_empty() && plan.rows.values().all(|row| row.state().is_settled())
 }
