@@ -4,14 +4,16 @@
 //! Not here: fetching them. A checkout that somebody keeps up to date is enough; one that can't be read any more leaves the
 //! list as it was, and the picture says so.
 
-use crate::organization::{Heard, Organizations};
-use fleet::{page::View, presence::Patience};
+use crate::organization::Organizations;
+use fleet::{
+    page::View,
+    presence::{Patience, together},
+};
 use jiff::Timestamp;
 use manifests::{
-    fleet::{Account, Fleet},
+    fleet::Fleet,
     id::{AccountId, RepoPath},
     parse::{Content, File, MAX_FILE, parse},
-    stack::Location,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -81,8 +83,8 @@ impl Expected {
         let (now, suspended) = match heard {
             None => (listed, BTreeSet::new()),
             Some(heard) => {
-                let (fleet, suspended) = together(listed.unwrap_or_default(), heard);
-                (Some(fleet), suspended)
+                let fleet = together(listed.unwrap_or_default(), heard.active, &heard.suspended);
+                (Some(fleet), heard.suspended)
             }
         };
         let is_other = self.known != now || self.suspended != suspended;
@@ -98,18 +100,6 @@ impl Expected {
     pub fn view(&self, now: Timestamp) -> View<'_> {
         View { expected: self.known.as_ref(), suspended: &self.suspended, patience: self.patience, now }
     }
-}
-
-/// Everybody on the list, and everybody of an organization, but for those who can't do anything. What the list says of one, labels
-/// above all, an organization does not know.
-fn together(mut listed: Fleet, heard: Heard) -> (Fleet, BTreeSet<AccountId>) {
-    listed.accounts.retain(|id, _| !heard.suspended.contains(id));
-    for (id, name) in heard.active {
-        let at = || Location { file: "organization".parse().expect("a plain name is a path"), line: 1 };
-        let one = || Account { id: id.clone(), name, labels: BTreeMap::new(), at: at() };
-        listed.accounts.entry(id.clone()).or_insert_with(one);
-    }
-    (listed, heard.suspended)
 }
 
 fn read(files: &[PathBuf]) -> Result<Fleet, ExpectedError> {
@@ -209,21 +199,5 @@ mod tests {
         fs::write(&file, "spec: [").unwrap();
         assert!(expected.read().is_err());
         assert_eq!(count(&expected), 2);
-    }
-
-    #[test]
-    fn an_organization_adds_who_is_missing_and_takes_out_who_is_suspended() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("fleet.yaml");
-        fs::write(&file, FLEET.to_owned() + "    - {id: '333333333333', labels: {ring: a}}\n").unwrap();
-        let id = |n: u8| n.to_string().repeat(12).parse::<AccountId>().unwrap();
-        let (one, none) = (Some("one".to_owned()), None);
-        let active = [(id(1), one), (id(2), none)].into();
-        let heard = Heard { active, suspended: [id(3), id(4)].into(), trouble: None };
-        let (listed, suspended) = together(read(std::slice::from_ref(&file)).unwrap(), heard);
-        let names: Vec<_> =
-            listed.accounts.values().map(|account| (account.id.clone(), account.name.clone())).collect();
-        assert_eq!(names, [(id(1), Some("a".to_owned())), (id(2), None)]);
-        assert_eq!(suspended, [id(3), id(4)].into());
     }
 }

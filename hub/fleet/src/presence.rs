@@ -7,12 +7,17 @@ use crate::{
     fold::{Account, Fleet},
     page::View,
 };
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
 use jiff::{SignedDuration, Timestamp};
 use manifests::{
     fleet,
     id::AccountId,
     report::{Report, State},
+    stack::Location,
 };
 use serde::Serialize;
 
@@ -98,6 +103,22 @@ pub struct NotReady {
     pub account: AccountId,
     /// What the fleet file calls it.
     pub name: Option<String>,
+}
+
+/// Who should speak: everybody on the list, and everybody of an organization, but for those who can't do anything. What the list says of
+/// one, labels above all, an organization does not know.
+pub fn together(
+    mut listed: fleet::Fleet,
+    active: BTreeMap<AccountId, Option<String>>,
+    suspended: &BTreeSet<AccountId>,
+) -> fleet::Fleet {
+    listed.accounts.retain(|id, _| !suspended.contains(id));
+    for (id, name) in active {
+        let at = || Location { file: "organization".parse().expect("a plain name is a path"), line: 1 };
+        let one = || fleet::Account { id: id.clone(), name, labels: BTreeMap::new(), at: at() };
+        listed.accounts.entry(id.clone()).or_insert_with(one);
+    }
+    listed
 }
 
 /// The expected accounts that never spoke, by id.
@@ -199,8 +220,7 @@ pub fn count(all: impl Iterator<Item = Freshness>) -> BTreeMap<Freshness, u64> {
 mod tests {
     use super::*;
     use crate::fold::tests::{report, second, taken};
-    use alloc::{collections::BTreeSet, format, string::ToString, vec};
-    use manifests::stack::Location;
+    use alloc::{format, string::ToString, vec};
 
     fn id(n: u8) -> AccountId {
         format!("{n}").repeat(12).parse().unwrap()
@@ -260,6 +280,14 @@ mod tests {
         assert_eq!(all(Some(&expected(&[1, 2, 3])), 0), [1, 3, 3, 4], "4 is nobody's, and 3 is not there");
         assert_eq!(all(Some(&expected(&[1, 2, 3])), 300), [0, 3, 0, 4]);
         assert_eq!(all(Some(&expected(&[])), 0), [0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn an_organization_adds_who_is_missing_and_takes_out_who_is_suspended() {
+        let active = [(id(1), Some("one".to_string())), (id(2), None)].into();
+        let both = together(expected(&[1, 3]), active, &[id(3), id(4)].into());
+        let names: Vec<_> = both.accounts.values().map(|one| (one.id.clone(), one.name.as_deref())).collect();
+        assert_eq!(names, [(id(1), Some("a1")), (id(2), None)]);
     }
 
     #[test]
