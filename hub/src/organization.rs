@@ -4,12 +4,9 @@
 //! `organizations:ListAccounts` is allowed to an organization's management account and to those that it has delegated something to
 //! (AWS Organizations API reference). Not here: what is expected of whom ([`crate::expected`]).
 
+use crate::queue::why;
 use aws_config::{BehaviorVersion, SdkConfig, sts::AssumeRoleProvider};
-use aws_sdk_organizations::{
-    Client,
-    error::{ProvideErrorMetadata, SdkError},
-    types::Account,
-};
+use aws_sdk_organizations::{Client, types::Account};
 use aws_sdk_sts::config::SharedCredentialsProvider;
 use manifests::id::AccountId;
 use std::{
@@ -177,14 +174,6 @@ impl Heard {
         } else {
             self.active.insert(id, account.name().map(ToOwned::to_owned));
         }
-    }
-}
-
-fn why<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E>) -> String {
-    match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        (None, _) => crate::chain(error),
     }
 }
 

@@ -153,14 +153,17 @@ fn region_of(url: &str) -> Option<&str> {
     host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"))
 }
 
-/// AWS's code and sentence; without an answer, the chain of causes.
 fn failed<E: Error + ProvideErrorMetadata + 'static>(call: &'static str, error: &SdkError<E>) -> QueueError {
-    let why = match (error.code(), error.message()) {
+    QueueError { call, why: why(error) }
+}
+
+/// AWS's code and sentence; without an answer, the chain of causes.
+pub(crate) fn why<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E>) -> String {
+    match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(one), None) | (None, Some(one)) => one.to_owned(),
         (None, None) => crate::chain(error),
-    };
-    QueueError { call, why }
+    }
 }
 
 #[cfg(test)]

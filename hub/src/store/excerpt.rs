@@ -92,14 +92,17 @@ impl Excerpt<'_> {
 
     /// Names of stacks and of controls, as far as these accounts have them.
     fn what_is_the_same_everywhere(&self) -> Result<(), StoreError> {
-        for (of, table) in [("place", "place"), ("provided", "provided")] {
-            let sql = format!("SELECT DISTINCT {of} FROM stack WHERE {of} > 0");
-            for id in self.to.rows(&sql, params![], |row| row.get::<i64>(0))? {
-                self.copy(table, "WHERE id = ?1", params![id])?;
-                if table == "provided" {
-                    self.copy("control", "WHERE provided = ?1", params![id])?;
-                }
-            }
+        // Each is called as the column that refers to it.
+        let of = |table: &str| {
+            let sql = format!("SELECT DISTINCT {table} FROM stack WHERE {table} > 0");
+            self.to.rows(&sql, params![], |row| row.get::<i64>(0))
+        };
+        for place in of("place")? {
+            self.copy("place", "WHERE id = ?1", params![place])?;
+        }
+        for provided in of("provided")? {
+            self.copy("provided", "WHERE id = ?1", params![provided])?;
+            self.copy("control", "WHERE provided = ?1", params![provided])?;
         }
         Ok(())
     }
