@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -63,7 +63,9 @@ impl<'a> Machine<'a> {
     pub(super) fn at(root: &Path, restart: &str) -> Result<Self, CommandError> {
         let machine = Self { root: root.into(), restart: restart.into(), aws: None, _alone: None };
         let releases = machine.root.join(RELEASES);
-        let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(&releases);
+        let made = fs::create_dir_all(&releases)
+            .and_then(|()| open_to_all(&machine.root))
+            .and_then(|()| open_to_all(&releases));
         made.map_err(|source| local("made", &releases, source))?;
         Ok(machine)
     }
@@ -180,8 +182,8 @@ impl<'a> Machine<'a> {
         let (path, beside) = (self.root.join(STATE), self.root.join("state.new"));
         let text = serde_json::to_string_pretty(written).unwrap_or_default();
         let write = || {
-            let mut options = OpenOptions::new();
-            let mut file = options.write(true).create(true).truncate(true).mode(0o644).open(&beside)?;
+            let mut file = File::create(&beside)?;
+            file.set_permissions(fs::Permissions::from_mode(0o644))?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(&beside, &path)?;
@@ -234,7 +236,8 @@ impl<'a> Machine<'a> {
     fn make(&self) -> io::Result<File> {
         let new = self.slot(NEW);
         gone(fs::remove_dir_all(&new))?;
-        fs::DirBuilder::new().mode(0o755).create(&new)?;
+        fs::create_dir(&new)?;
+        open_to_all(&new)?;
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(new.join(PROGRAM))
     }
 
@@ -271,6 +274,11 @@ impl Place for Machine<'_> {
         self.write(&Written { state: state.clone(), restart })?;
         self.link(state)
     }
+}
+
+/// The agent's user looks in here, whatever the mask of this process takes away.
+fn open_to_all(folder: &Path) -> io::Result<()> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
 }
 
 /// A folder's own entries reach the disk.

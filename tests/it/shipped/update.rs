@@ -307,6 +307,23 @@ fn what_is_not_what_the_commit_names_is_never_run() {
 }
 
 #[test]
+fn the_agents_user_may_look_whatever_the_mask_of_the_unit_is() {
+    let machine = Machine::new();
+    let told = machine.holdfast(&machine.site.file("program"), &["update", "--starting"]);
+    let mut masked = Command::new("sh");
+    masked.args(["-c", "umask 077 && exec \"$@\"", "sh"]).arg(told.get_program()).args(told.get_args());
+    masked.env_clear().envs(told.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ran = masked.stdout(Stdio::null()).status().unwrap();
+    assert!(ran.success(), "{ran}");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let root = machine.root();
+    for folder in [root.clone(), root.join("releases"), root.join("current"), root.join("current/holdfast")] {
+        assert_eq!(mode(&folder), 0o755, "{}", folder.display());
+    }
+    assert_eq!(mode(&root.join("state.json")), 0o644);
+}
+
+#[test]
 fn an_updater_that_is_killed_anywhere_leaves_the_old_or_the_new_one_whole() {
     let machine = Machine::new();
     let own = machine.update(&["--starting"])["good"]["name"].as_str().unwrap().to_owned();
