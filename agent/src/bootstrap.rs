@@ -223,13 +223,11 @@ pub(crate) async fn deploy(
     let found = cloud.stack(key).await?.map(|existing| existing.found);
     let way = way(key.stack.as_str(), found.as_ref()).map_err(CommandError::Refused)?;
     bundle.sound(found.as_ref()).map_err(|wrong| CommandError::Refused(wrong.join("; ")))?;
-    let (asked, mut kept) = (bundle.asked(), bundle.kept(found.as_ref()));
-    if way == Way::Make {
-        kept.clear();
-    }
-    let mut parameters = asked.clone();
-    parameters.parameters.extend(kept.iter().map(|name| (name.clone(), String::new())));
-    let name = format!("holdfast-bootstrap-{}", parameters.fingerprint());
+    // A stack that is made anew has nothing to keep.
+    let kept = if way == Way::Make { BTreeSet::new() } else { bundle.kept(found.as_ref()) };
+    let mut asked = bundle.asked();
+    asked.parameters.extend(kept.iter().map(|name| (name.clone(), String::new())));
+    let name = format!("holdfast-bootstrap-{}", asked.fingerprint());
     let request = ChangeSetRequest {
         key,
         create: way == Way::Make,
@@ -237,7 +235,7 @@ pub(crate) async fn deploy(
         revert: false,
         name: &name,
         template: Template::Inline(TEMPLATE),
-        asked: &parameters,
+        asked: &asked,
         kept: &kept,
         description: "holdfast bootstrap",
     };
