@@ -21,7 +21,7 @@ use fleet::{
 };
 use jiff::Timestamp;
 use manifests::id::{AccountId, Digest};
-use std::{collections::BTreeMap, fs::File};
+use std::collections::BTreeMap;
 
 pub mod alerts;
 mod cut;
@@ -97,7 +97,8 @@ pub struct Store {
     /// What the tables are known to hold, until somebody else writes.
     known: Known,
     /// Held as long as the store is open to be written to.
-    _lock: Option<File>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "what is held needs no reader"))]
+    lock: Option<sqlite::Lock>,
 }
 
 impl Store {
@@ -111,7 +112,7 @@ impl Store {
             place @ Place::Postgres(_) => (postgres::form::open(place, access)?, None),
         };
         let end = cut::end(&database)?;
-        let store = Self { database, end, expected: String::new(), known: Known::default(), _lock: lock };
+        let store = Self { database, end, expected: String::new(), known: Known::default(), lock };
         if let Access::Write(_) = access {
             store.catch_up()?;
         }

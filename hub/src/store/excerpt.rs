@@ -49,7 +49,7 @@ impl Store {
         excerpt.incidents(&meant)?;
         excerpt.sums(&meant)?;
         transaction.commit()?;
-        Ok(Store { database, end: End::NOTHING, expected: String::new(), known: Known::default(), _lock: None })
+        Ok(Store { database, end: End::NOTHING, expected: String::new(), known: Known::default(), lock: None })
     }
 }
 

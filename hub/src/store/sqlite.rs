@@ -12,8 +12,20 @@ use std::{
     time::Duration,
 };
 
+/// One writer's hold on a store. It is given up outright when it is dropped: a process that another thread is just starting has
+/// the file for a moment too, and closing it here would leave it locked until then.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // What can't be given up is closed next, which gives it up later.
+        drop(self.0.unlock());
+    }
+}
+
 /// The database in this file, and its lock as long as it is open to be written to.
-pub(super) fn open(path: &Path, access: Access) -> Result<(Database, Option<File>), StoreError> {
+pub(super) fn open(path: &Path, access: Access) -> Result<(Database, Option<Lock>), StoreError> {
     let path = &itself(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
     let lock = match access {
         Access::Write(_) => Some(locked(path)?),
@@ -26,6 +38,14 @@ pub(super) fn open(path: &Path, access: Access) -> Result<(Database, Option<File
     database.set_prepared_statement_cache_capacity(256);
     prepare(&mut database, path, access)?;
     Ok((Database::Sqlite(database), lock))
+}
+
+#[cfg(test)]
+impl Lock {
+    /// What a process has that is just being started.
+    pub(super) fn inherited(&self) -> io::Result<File> {
+        self.0.try_clone()
+    }
 }
 
 /// An empty one that lies nowhere, and is gone with whoever holds it.
@@ -46,7 +66,7 @@ fn itself(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// The one writer's lock, and the file itself: readable by nobody but its owner.
-fn locked(path: &Path) -> Result<File, StoreError> {
+fn locked(path: &Path) -> Result<Lock, StoreError> {
     let file = |path: &Path| {
         let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
         opened.map_err(|source| StoreError::File { path: path.to_owned(), source })
@@ -59,6 +79,7 @@ fn locked(path: &Path) -> Result<File, StoreError> {
         Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(source)) => return Err(StoreError::File { path: PathBuf::from(name), source }),
     }
+    let lock = Lock(lock);
     file(path)?;
     Ok(lock)
 }
