@@ -12,6 +12,7 @@ mod contract;
 mod drift;
 mod hub_stack;
 mod lambda;
+mod organization;
 mod policy;
 mod proof;
 mod strict;
