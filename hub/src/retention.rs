@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::{
     io,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
-    thread::{self, JoinHandle},
+    thread,
     time::Duration,
 };
 
@@ -17,14 +17,17 @@ use std::{
 const DAY: Duration = Duration::from_secs(86_400);
 /// How soon again when that did not work, or another hub was at it.
 const SOON: Duration = Duration::from_secs(3_600);
+/// How long the step that is under way is waited for when the hub ends. One that takes longer ends with the process, and the
+/// database undoes its half.
+const GRACE: Duration = Duration::from_secs(5);
 /// How long others have their turn between two steps.
 const TURN: Duration = Duration::from_millis(20);
 
-/// A thread that sees to it. Dropped, it stops where it is.
+/// A thread that sees to it. Dropped, it stops after the step that it is at.
 #[derive(Debug)]
 pub struct Keeper {
     stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    ended: Receiver<()>,
 }
 
 impl Keeper {
@@ -34,25 +37,26 @@ impl Keeper {
     /// When no thread can be had.
     pub fn start(place: &Place, keep: Duration, clock: fn() -> Timestamp) -> io::Result<Self> {
         let (stop, stopped) = channel();
+        let (ends, ended) = channel();
         let place = place.clone();
         let run = move || {
+            let _ends: Sender<()> = ends;
             while let Some(wait) = look(&place, keep, clock(), &stopped) {
                 if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
                     break;
                 }
             }
         };
-        let thread = thread::Builder::new().name("retention".into()).spawn(run)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        thread::Builder::new().name("retention".into()).spawn(run)?;
+        Ok(Self { stop: Some(stop), ended })
     }
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
+        // Nothing is ever sent: it is told by the thread's end.
+        self.ended.recv_timeout(GRACE).ok();
     }
 }
 
