@@ -1,5 +1,6 @@
 //! `cargo x policy`: the IAM policies in `packaging/iam`, written from the lists of what the programs call, and the same
-//! statements in every CloudFormation template that has a place for them; and whether all of it is current.
+//! statements in every CloudFormation template that has a place for them; what those templates have in common ([`shared`]); and
+//! whether all of it is current.
 //!
 //! The files are in the form of `Fn::Sub`: `${Prefix}`, `${StackPrefix}`, `${Regions}` and `${HubTopicArn}` are parameters of
 //! `packaging/cloudformation/agent.yaml`. Not here: what is called ([`agent::cloud::permission`], [`hub::permission`]).
@@ -7,12 +8,14 @@
 mod agents;
 mod beside;
 mod hubs;
+mod shared;
 mod statement;
 mod template;
 
 use crate::committed::{self, Maker};
 use statement::Statement;
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -75,26 +78,28 @@ fn files() -> Result<Vec<(PathBuf, String)>, Error> {
         }
         files.push((here.join("iam").join(format!("{name}.json")), text));
     }
-    let folder = here.join("cloudformation");
-    // A checkout without templates has no places to fill.
-    let entries = fs::read_dir(&folder).into_iter().flatten();
-    let mut templates: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    templates.retain(|path| path.extension().is_some_and(|end| end == "yaml"));
-    templates.sort();
-    for path in templates {
-        let text = fs::read_to_string(&path).map_err(|why| committed::Error::Read {
-            path: path.clone(),
-            why,
-            command: MAKER.command,
-        })?;
-        let filled = template::filled(&text, &policies).map_err(|(line, why)| Error::Template {
-            path: path.clone(),
-            line,
-            why,
-        })?;
-        files.push((path, filled));
-    }
+    files.extend(templates(&here.join("cloudformation"), &policies)?);
     Ok(files)
+}
+
+/// Every template with its places filled: first with statements, then with what another one has.
+fn templates(folder: &Path, policies: &[(&'static str, Vec<Statement>)]) -> Result<BTreeMap<PathBuf, String>, Error> {
+    // A checkout without templates has no places to fill.
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut texts = BTreeMap::new();
+    for path in paths.filter(|path| path.extension().is_some_and(|end| end == "yaml")) {
+        let unread = |why| committed::Error::Read { path: path.clone(), why, command: MAKER.command };
+        let text = fs::read_to_string(&path).map_err(unread)?;
+        let wrong = |(line, why)| Error::Template { path: path.clone(), line, why };
+        texts.insert(path.clone(), template::filled(&text, policies).map_err(wrong)?);
+    }
+    let of = |name: &str| texts.get(&folder.join(name)).map(String::as_str);
+    let whole = texts.iter().map(|(path, text)| {
+        let wrong = |(line, why)| Error::Template { path: path.clone(), line, why };
+        Ok((path.clone(), shared::filled(text, of).map_err(wrong)?))
+    });
+    whole.collect()
 }
 
 #[cfg(test)]

@@ -79,6 +79,8 @@ fn templates_beside_the_agents_are_plain_and_small() {
         "stacksets/roles.yaml",
         "../cloudformation/hub.yaml",
         "../cloudformation/agent.yaml",
+        "../cloudformation/agent-fargate.yaml",
+        "../cloudformation/agent-ec2.yaml",
     ] {
         let text = file(name);
         let template = parse::template(&text).unwrap_or_else(|error| panic!("{name}: {error}"));

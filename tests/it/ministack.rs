@@ -10,6 +10,7 @@ mod account;
 mod bootstrap;
 mod contract;
 mod drift;
+mod forms;
 mod hub_stack;
 mod lambda;
 mod organization;

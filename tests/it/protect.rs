@@ -1,5 +1,5 @@
 //! The service control policy that keeps an account's administrators from disarming their agent
-//! (`packaging/cloudformation/protect.json`), held against the agent's own template: whatever that makes, there are ways to break
+//! (`packaging/cloudformation/protect.json`), held against the agent's own templates: whatever those make, there are ways to break
 //! it, and each of them is denied to everybody but who provisions.
 //!
 //! The evaluator here knows what the policy uses and stops at everything else. What AWS makes of it is AWS's to say.
@@ -9,7 +9,12 @@ use sim::template::{Declaration, Template, parse};
 use std::collections::BTreeSet;
 
 const POLICY: &str = include_str!("../../packaging/cloudformation/protect.json");
-const AGENT: &str = include_str!("../../packaging/cloudformation/agent.yaml");
+/// The agent in each of its forms.
+const AGENTS: [&str; 3] = [
+    include_str!("../../packaging/cloudformation/agent.yaml"),
+    include_str!("../../packaging/cloudformation/agent-fargate.yaml"),
+    include_str!("../../packaging/cloudformation/agent-ec2.yaml"),
+];
 /// The longest that Organizations takes, blanks included.
 const LONGEST: usize = 5_120;
 
@@ -114,6 +119,14 @@ fn arn(service: &str, rest: &str) -> String {
     format!("arn:aws:{service}:eu-central-1:{ACCOUNT}:{rest}")
 }
 
+/// A call on what has no name that it is known by, but the tags that the template gives it.
+fn tagged(action: &str, resource: String, declared: &Declaration) -> Call {
+    let tags = declared.properties.get("Tags").or_else(|| declared.properties["TagSpecifications"][0].get("Tags"));
+    let part = tags.and_then(Value::as_array).into_iter().flatten().find(|tag| tag["Key"] == "holdfast:part");
+    let part = part.and_then(|tag| tag["Value"].as_str()).expect("it is known by its tag");
+    Call { context: vec![("aws:ResourceTag/holdfast:part", part.to_owned())], ..call(action, resource) }
+}
+
 /// How somebody would break what a resource is for. A kind that is new here has to be thought about.
 #[expect(clippy::too_many_lines, reason = "it is a table")]
 fn breaks(logical: &str, declared: &Declaration) -> Vec<Call> {
@@ -203,6 +216,43 @@ fn breaks(logical: &str, declared: &Declaration) -> Vec<Call> {
             &["logs:DeleteLogGroup", "logs:DeleteLogStream", "logs:PutRetentionPolicy"],
             arn("logs", &format!("log-group:{}:log-stream:x", named("LogGroupName"))),
         ),
+        // It is the log group's.
+        "AWS::Logs::MetricFilter" => {
+            calls(&["logs:DeleteMetricFilter"], arn("logs", "log-group:/holdfast/agent-0123456789ab:log-stream:"))
+        }
+        "AWS::ECS::Cluster" => {
+            calls(&["ecs:DeleteCluster", "ecs:UpdateCluster"], arn("ecs", &format!("cluster/{}", named("ClusterName"))))
+        }
+        "AWS::ECS::Service" => {
+            let name = named("ServiceName");
+            let of_service = ["ecs:DeleteService", "ecs:UpdateService"];
+            let mut all: Vec<Call> = calls(&of_service, arn("ecs", &format!("service/holdfast-agent/{name}")));
+            let of_task = ["ecs:StopTask", "ecs:ExecuteCommand"];
+            all.extend::<Vec<Call>>(calls(&of_task, arn("ecs", "task/holdfast-agent/0123")));
+            all
+        }
+        "AWS::AutoScaling::AutoScalingGroup" => {
+            let group = format!("autoScalingGroup:0123:autoScalingGroupName/{}", named("AutoScalingGroupName"));
+            let actions =
+                ["DeleteAutoScalingGroup", "UpdateAutoScalingGroup", "SuspendProcesses", "SetDesiredCapacity"];
+            let mut all: Vec<Call> = actions
+                .iter()
+                .map(|action| call(&format!("autoscaling:{action}"), arn("autoscaling", &group)))
+                .collect();
+            let actions = ["ec2:TerminateInstances", "ec2:StopInstances", "ec2:DeleteTags", "ssm:SendCommand"];
+            all.extend(actions.map(|action| tagged(action, arn("ec2", "instance/i-0123"), declared)));
+            all
+        }
+        "AWS::EC2::LaunchTemplate" => ["ec2:CreateLaunchTemplateVersion", "ec2:DeleteLaunchTemplate"]
+            .map(|action| tagged(action, arn("ec2", "launch-template/lt-0123"), declared))
+            .into(),
+        "AWS::EC2::SecurityGroup" => ["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"]
+            .map(|action| tagged(action, arn("ec2", "security-group/sg-0123"), declared))
+            .into(),
+        "AWS::IAM::InstanceProfile" => calls(
+            &["iam:RemoveRoleFromInstanceProfile", "iam:AddRoleToInstanceProfile", "iam:DeleteInstanceProfile"],
+            format!("arn:aws:iam::{ACCOUNT}:instance-profile{}{}", named("Path"), named("InstanceProfileName")),
+        ),
         "AWS::CloudWatch::Alarm" => calls(
             &[
                 "cloudwatch:DeleteAlarms",
@@ -214,6 +264,7 @@ fn breaks(logical: &str, declared: &Declaration) -> Vec<Call> {
         ),
         // Parts of what is named above, and what only the stack has.
         "AWS::IAM::Policy"
+        | "AWS::ECS::TaskDefinition"
         | "AWS::SQS::QueuePolicy"
         | "AWS::S3::BucketPolicy"
         | "AWS::CloudFormation::WaitCondition"
@@ -224,8 +275,8 @@ fn breaks(logical: &str, declared: &Declaration) -> Vec<Call> {
     }
 }
 
-fn template() -> Template {
-    parse::template(AGENT).unwrap()
+fn templates() -> [Template; 3] {
+    AGENTS.map(|text| parse::template(text).unwrap())
 }
 
 #[track_caller]
@@ -254,9 +305,10 @@ fn organizations_takes_it() {
 
 #[test]
 fn no_administrator_breaks_what_the_template_makes_and_who_provisions_changes_it() {
-    let template = template();
-    for (logical, declared) in &template.resources {
-        check(&breaks(logical, declared));
+    for template in templates() {
+        for (logical, declared) in &template.resources {
+            check(&breaks(logical, declared));
+        }
     }
 }
 

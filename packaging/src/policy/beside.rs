@@ -14,7 +14,7 @@ pub(super) fn lambda() -> Vec<Statement> {
         Statement::allow(
             ("WriteLog", "The Lambda service writes the log in the role's name"),
             vec!["logs:CreateLogStream", "logs:PutLogEvents"],
-            &["arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${Prefix}-agent*"],
+            &["arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/${Prefix}/agent-*"],
             &[],
         ),
         Statement::allow(
@@ -44,56 +44,15 @@ pub(super) fn boundary() -> Vec<Statement> {
         .but()
         .denied(),
     );
+    statements.push(keep_the_agent());
     statements.push(
         Statement::allow(
-            (
-                "KeepTheAgent",
-                "What the agent is made of can be looked at and not touched; its parameters not even looked at",
-            ),
-            vec![
-                "cloudformation:Describe*",
-                "cloudformation:Get*",
-                "cloudformation:List*",
-                "cloudwatch:Describe*",
-                "cloudwatch:List*",
-                "events:Describe*",
-                "events:List*",
-                "lambda:Get*",
-                "lambda:List*",
-                "logs:Describe*",
-                "logs:List*",
-                "s3:Get*",
-                "s3:List*",
-                "scheduler:Get*",
-                "scheduler:List*",
-                "sqs:Get*",
-                "sqs:List*",
-            ],
-            &[
-                "arn:${AWS::Partition}:cloudformation:*:${AWS::AccountId}:stack/${AWS::StackName}/*",
-                "arn:${AWS::Partition}:cloudwatch:*:${AWS::AccountId}:alarm:${Prefix}-agent-*",
-                "arn:${AWS::Partition}:events:*:${AWS::AccountId}:rule/${Prefix}-agent-*",
-                "arn:${AWS::Partition}:lambda:*:${AWS::AccountId}:function:${Prefix}-agent*",
-                "arn:${AWS::Partition}:logs:*:${AWS::AccountId}:log-group:/aws/lambda/${Prefix}-agent*",
-                "arn:${AWS::Partition}:s3:::${Prefix}-artifacts-${AWS::AccountId}-*",
-                "arn:${AWS::Partition}:scheduler:*:${AWS::AccountId}:schedule/${Prefix}/*",
-                "arn:${AWS::Partition}:scheduler:*:${AWS::AccountId}:schedule-group/${Prefix}",
-                "arn:${AWS::Partition}:sqs:*:${AWS::AccountId}:${Prefix}-wake*",
-                "arn:${AWS::Partition}:sqs:*:${AWS::AccountId}:${Prefix}-dead*",
-                "arn:${AWS::Partition}:ssm:*:${AWS::AccountId}:parameter/${Prefix}/*",
-            ],
-            &[],
-        )
-        .but()
-        .denied(),
-    );
-    statements.push(
-        Statement::allow(
-            ("KeepTheRolesToThemselves", "The agent's role and the schedule's are passed to nobody"),
+            ("KeepTheRolesToThemselves", "Its other roles (the agent's, and who starts it) are passed to nobody"),
             vec!["iam:PassRole"],
             &[
                 "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Prefix}/${Prefix}-agent",
                 "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Prefix}/${Prefix}-schedule",
+                "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Prefix}/${Prefix}-start",
             ],
             &[],
         )
@@ -126,6 +85,18 @@ pub(super) fn boundary() -> Vec<Statement> {
     );
     statements.push(
         Statement::allow(
+            (
+                "KeepTheMachine",
+                "Where the agent is on an instance: who reaches that, or makes another of it, is the agent",
+            ),
+            vec!["ec2:*", "ssm:SendCommand", "ssm:StartSession"],
+            &["*"],
+            &[("StringEquals", "aws:ResourceTag/holdfast:installation", &["${Prefix}"])],
+        )
+        .denied(),
+    );
+    statements.push(
+        Statement::allow(
             ("KeepTheBoundaries", "A boundary that is there stays there"),
             vec!["iam:DeleteRolePermissionsBoundary", "iam:DeleteUserPermissionsBoundary"],
             &["*"],
@@ -134,6 +105,58 @@ pub(super) fn boundary() -> Vec<Statement> {
         .denied(),
     );
     statements
+}
+
+/// What the agent is made of, in each of its forms.
+fn keep_the_agent() -> Statement {
+    Statement::allow(
+        (
+            "KeepTheAgent",
+            "What the agent is made of can be looked at and not touched; its parameters not even looked at",
+        ),
+        vec![
+            "autoscaling:Describe*",
+            "cloudformation:Describe*",
+            "cloudformation:Get*",
+            "cloudformation:List*",
+            "cloudwatch:Describe*",
+            "cloudwatch:List*",
+            "ecs:Describe*",
+            "ecs:List*",
+            "events:Describe*",
+            "events:List*",
+            "lambda:Get*",
+            "lambda:List*",
+            "logs:Describe*",
+            "logs:List*",
+            "s3:Get*",
+            "s3:List*",
+            "scheduler:Get*",
+            "scheduler:List*",
+            "sqs:Get*",
+            "sqs:List*",
+        ],
+        &[
+            "arn:${AWS::Partition}:autoscaling:*:${AWS::AccountId}:autoScalingGroup:*:autoScalingGroupName/${Prefix}-agent",
+            "arn:${AWS::Partition}:cloudformation:*:${AWS::AccountId}:stack/${AWS::StackName}/*",
+            "arn:${AWS::Partition}:cloudwatch:*:${AWS::AccountId}:alarm:${Prefix}-agent-*",
+            "arn:${AWS::Partition}:ecs:*:${AWS::AccountId}:*/${Prefix}-agent",
+            "arn:${AWS::Partition}:ecs:*:${AWS::AccountId}:*/${Prefix}-agent/*",
+            "arn:${AWS::Partition}:ecs:*:${AWS::AccountId}:*/${Prefix}-agent:*",
+            "arn:${AWS::Partition}:events:*:${AWS::AccountId}:rule/${Prefix}-agent-*",
+            "arn:${AWS::Partition}:lambda:*:${AWS::AccountId}:function:${Prefix}-agent*",
+            "arn:${AWS::Partition}:logs:*:${AWS::AccountId}:log-group:/${Prefix}/agent-*",
+            "arn:${AWS::Partition}:s3:::${Prefix}-artifacts-${AWS::AccountId}-*",
+            "arn:${AWS::Partition}:scheduler:*:${AWS::AccountId}:schedule/${Prefix}/*",
+            "arn:${AWS::Partition}:scheduler:*:${AWS::AccountId}:schedule-group/${Prefix}",
+            "arn:${AWS::Partition}:sqs:*:${AWS::AccountId}:${Prefix}-wake*",
+            "arn:${AWS::Partition}:sqs:*:${AWS::AccountId}:${Prefix}-dead*",
+            "arn:${AWS::Partition}:ssm:*:${AWS::AccountId}:parameter/${Prefix}/*",
+        ],
+        &[],
+    )
+    .but()
+    .denied()
 }
 
 /// And what keeps a commit from making a role that may more than the service role: it has to carry the same boundary.

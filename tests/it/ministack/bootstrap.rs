@@ -166,7 +166,7 @@ fn healed(new: &New) {
 }
 
 /// A call that CloudTrail tells of, made as this role.
-fn event(account: &str, role: &str) -> Value {
+pub(super) fn event(account: &str, role: &str) -> Value {
     json!({
         "version": "0", "id": "e", "account": account, "region": HOME, "time": "2026-11-26T10:00:00Z", "resources": [],
         "source": "aws.ssm", "detail-type": "AWS API Call via CloudTrail",

@@ -128,24 +128,27 @@ fn everything(sha256: &str) -> Vec<(&'static str, String)> {
 }
 
 /// The text that an instance of the stack begins with.
-fn user_data(hub: &Account) -> String {
-    let name = [("LaunchTemplateName", "holdfast-hub")];
+pub(super) fn user_data(hub: &Account, of: &str) -> String {
+    let name = [("LaunchTemplateName", of)];
     let answer = hub.operator.query("ec2", "2016-11-15", "DescribeLaunchTemplateVersions", &name);
     let (_, rest) = answer.split_once("<userData>").unwrap();
     let text = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, rest.split('<').next().unwrap());
     String::from_utf8(text.unwrap()).unwrap()
 }
 
-/// A machine that the text can be tried on: every place below a folder, and programs that only note that they were called.
+/// Where the text writes, or looks for a program.
+const PLACES: [&str; 5] = ["/etc/", "/usr/local/bin/", "/var/", "/tmp/hub", "/opt/aws/"];
+
+/// A machine that the text can be tried on: these places below a folder, and programs that only note that they were called.
 /// Storage answers with files of the folder `bucket`.
-fn tried(text: &str, root: &Path) -> (Ran, String) {
+pub(super) fn tried(text: &str, root: &Path, places: &[&str]) -> (Ran, String) {
     let folder = root.display();
     let mut here = text.to_owned();
-    for place in ["/etc/", "/usr/local/bin/", "/var/", "/tmp/hub", "/opt/aws/"] {
+    for place in places {
         here = here.replace(place, &format!("{folder}{place}"));
     }
     let bin = root.join("bin");
-    for made in ["etc/systemd/system", "etc/logrotate.d", "usr/local/bin", "tmp", "bin"] {
+    for made in ["etc/systemd/system", "etc/logrotate.d", "usr/local/bin", "usr/bin", "tmp", "bin"] {
         fs::create_dir_all(root.join(made)).unwrap();
     }
     let noted = |name: &str, more: &str| {
@@ -154,7 +157,7 @@ fn tried(text: &str, root: &Path) -> (Ran, String) {
         fs::write(&path, format!("#!/bin/sh\necho {name} \"$@\" >>{folder}/calls\n{more}\n")).unwrap();
         run(Command::new("chmod").arg("0755").arg(path)).unwrap();
     };
-    for name in ["useradd", "chown", "chgrp", "systemctl", "dnf", "id"] {
+    for name in ["useradd", "chown", "chgrp", "systemctl", "systemd-sysusers", "dnf", "id", "sleep"] {
         noted(name, "");
     }
     noted("aws", &format!("case \"$1\" in s3) cp {folder}/bucket/\"${{4##*/}}\" \"$5\" ;; *) echo password ;; esac"));
@@ -188,8 +191,8 @@ fn an_instance_makes_itself_a_hub_that_reads_its_configuration() {
     let (Some(hub), root) = (Account::new(), tempfile::tempdir().unwrap()) else { return };
     let all = everything(&bucket(root.path()));
     deploy(&hub, &all.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>());
-    let text = user_data(&hub);
-    let (ran, calls) = tried(&text, root.path());
+    let text = user_data(&hub, "holdfast-hub");
+    let (ran, calls) = tried(&text, root.path(), &PLACES);
     assert_eq!(ran.code, Some(0), "{ran:#?} {calls}");
     for call in [
         "systemctl enable --now holdfast-hub.service",
@@ -216,7 +219,7 @@ fn code_that_is_not_what_was_meant_is_never_started() {
     bucket(root.path());
     let all = everything(&"0".repeat(64));
     deploy(&hub, &all.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>());
-    let (ran, calls) = tried(&user_data(&hub), root.path());
+    let (ran, calls) = tried(&user_data(&hub, "holdfast-hub"), root.path(), &PLACES);
     assert_ne!(ran.code, Some(0), "{ran:#?}");
     assert!(calls.contains("cfn-signal --exit-code 1") && !calls.contains("systemctl"), "{calls}");
     assert!(!root.path().join("usr/local/bin/holdfast-hub").exists());
