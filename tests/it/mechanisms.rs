@@ -88,6 +88,30 @@ fn templates_beside_the_agents_are_plain_and_small() {
     }
 }
 
+/// `createStackInstances` answers at once: whoever stops there would call every account given, and its alarm would never ring.
+#[test]
+fn control_tower_s_account_is_given_when_its_operation_succeeded_and_the_alarm_hears_of_every_other_end() {
+    let template = parse::template(&file("control-tower/lifecycle.yaml")).unwrap();
+    let states = &template.resources["Give"].properties["Definition"]["States"];
+    let next = |state: &str| states[state]["Next"].as_str().unwrap_or_else(|| panic!("{state} ends")).to_owned();
+    assert_eq!((next("Give").as_str(), next("Wait").as_str(), next("Look").as_str()), ("Wait", "Look", "Judge"));
+    // Every status of an operation (API Reference, StackSetOperation).
+    let check = |status: &str, expect: &str| {
+        let choices = states["Judge"]["Choices"].as_array().unwrap();
+        let chosen = choices.iter().find(|choice| choice["StringEquals"] == status);
+        let to = chosen.map_or(&states["Judge"]["Default"], |choice| &choice["Next"]).as_str().unwrap();
+        assert_eq!(states[to]["Type"], expect, "{status}");
+    };
+    ["RUNNING", "STOPPING", "QUEUED"].iter().for_each(|status| check(status, "Wait"));
+    ["FAILED", "STOPPED"].iter().for_each(|status| check(status, "Fail"));
+    check("SUCCEEDED", "Succeed");
+    let alarm = &template.resources["NotGiven"].properties;
+    assert_eq!(
+        (&alarm["MetricName"], &alarm["TreatMissingData"]),
+        (&"ExecutionsFailed".into(), &"notBreaching".into())
+    );
+}
+
 /// What Account Factory runs last, with an `aws` that answers after a while, or never.
 #[track_caller]
 fn helper(answers: &str, code: i32, says: &str) {
