@@ -17,7 +17,7 @@ use crate::{
 };
 use aws_config::SdkConfig;
 use clap::Args;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use manifests::{
     id::{Digest, StackKey},
     stack::Capability,
@@ -251,7 +251,7 @@ pub(crate) async fn deploy(
                 let began = by_aws(&calls);
                 cloud.act(&permit).await?;
                 tokio::select! {
-                    end = watched(&cloud, key, &set.stack_id, (began, permit.token()), tell) => end?,
+                    end = watched(&cloud, (key, &set.stack_id, Goal::Up), (began, permit.token()), tell) => end?,
                     () = stop => End::Left,
                 }
             }
@@ -266,17 +266,27 @@ pub(crate) async fn deploy(
     Ok(Deployed { changes: set.changes, end })
 }
 
+/// What a stack is meant to become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// As asked.
+    Up,
+    /// No more.
+    Gone,
+}
+
 /// Waits until CloudFormation is done with a stack.
 pub(crate) async fn watched(
     cloud: &Aws,
-    key: &StackKey,
-    stack_id: &str,
+    (key, stack_id, goal): (&StackKey, &str, Goal),
     (began, token): (Timestamp, &str),
     tell: &mut dyn FnMut(&StackEvent),
 ) -> Result<End, CommandError> {
     const WAITS: Pacing = Pacing { first: Duration::from_millis(200), most: Duration::from_secs(5), jitter: 0.2 };
+    /// For how long what was asked for may not have begun: so long it may be that a stack still shows what it was before.
+    const LATEST: SignedDuration = SignedDuration::from_mins(2);
     let (mut pace, mut seen) = (Pace::new(WAITS), BTreeSet::new());
-    let mut first_failure = None;
+    let (mut first_failure, mut was_busy, asked) = (None, false, SystemClock.now());
     loop {
         let now = cloud.stack(key).await?.map(|existing| existing.found);
         let mut events = cloud.events(&key.region, stack_id, Some(began)).await?;
@@ -293,13 +303,20 @@ pub(crate) async fn watched(
         }
         let Some(found) = now.filter(|found| found.id == stack_id) else { return Ok(End::Done) };
         let why = || first_failure.clone().or_else(|| found.reason.clone()).unwrap_or_default();
-        match found.stance() {
-            // What was executed may not have begun yet.
-            Some(Stance::Busy | Stance::Shell) => SystemClock.sleep(pace.wait()).await,
-            Some(Stance::Ready) if seen.is_empty() => SystemClock.sleep(pace.wait()).await,
-            Some(Stance::Ready) => return Ok(End::Done),
-            Some(Stance::Absent) => return Ok(End::Done),
-            Some(Stance::Undone | Stance::Stillborn | Stance::Stuck(_)) | None => return Ok(End::Failed(why())),
+        let stance = found.stance();
+        was_busy |= stance == Some(Stance::Busy);
+        // What was asked for may not have begun yet, and then the stack shows how something before it ended.
+        let begun = was_busy || !seen.is_empty() || SystemClock.now().duration_since(asked) > LATEST;
+        match (stance, goal) {
+            (Some(Stance::Absent), _) => return Ok(End::Done),
+            (Some(Stance::Busy), _) => SystemClock.sleep(pace.wait()).await,
+            (Some(Stance::Shell), Goal::Up) => SystemClock.sleep(pace.wait()).await,
+            _ if !begun => SystemClock.sleep(pace.wait()).await,
+            (Some(Stance::Ready), Goal::Up) => return Ok(End::Done),
+            // A deletion that CloudFormation gave up leaves the stack as it was.
+            (Some(Stance::Ready | Stance::Shell | Stance::Undone | Stance::Stillborn | Stance::Stuck(_)) | None, _) => {
+                return Ok(End::Failed(why()));
+            }
         }
     }
 }

@@ -54,6 +54,7 @@ pub mod pace;
 pub mod forecast;
 pub mod adopt;
 pub mod bootstrap;
+pub mod teardown;
 pub mod uninstall;
 pub mod patch;
 pub mod people;

@@ -125,6 +125,21 @@ pub(crate) async fn say(config: &Config, aws: &SdkConfig, order: Order) -> Resul
     place.tell(change.document(), |orders| change.apply(orders.in_force(now))).await
 }
 
+/// What the account's agent is told while everything of it is taken away: to leave it all alone. Answers until when.
+pub(crate) async fn stand_aside(place: &Place, now: Timestamp, by: &str) -> Result<Timestamp, CommandError> {
+    let until = later(now, "24h")?;
+    let reason = "`holdfast uninstall --delete` is at work".to_owned();
+    let change = Change::Hold(Hold { stack: None, until, reason, by: by.to_owned() });
+    place.tell(change.document(), |orders| change.apply(orders.in_force(now))).await?;
+    Ok(until)
+}
+
+/// Takes that back, once there is nothing left that it could hold.
+pub(crate) async fn come_back(place: &Place, now: Timestamp) -> Result<(), CommandError> {
+    let change = Change::Release(None);
+    place.tell(change.document(), |orders| change.apply(orders.in_force(now))).await.map(drop)
+}
+
 /// Where what a person says is understood.
 struct Desk<'a> {
     config: &'a Config,

@@ -32,4 +32,5 @@ mod reports;
 mod rotation;
 mod secrets;
 mod trust;
+mod uninstall;
 mod update;

@@ -141,6 +141,6 @@ pub fn removal(key: &StackKey, found: &FoundStack) -> Result<Permit, String> {
 }
 
 /// The same for the same, so that an answer lost after the work was done does not make CloudFormation do it twice.
-fn token(of: &str) -> String {
+pub(crate) fn token(of: &str) -> String {
     format!("holdfast-bootstrap-{}", Fingerprint::of(of.as_bytes()))
 }

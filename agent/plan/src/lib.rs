@@ -58,6 +58,7 @@ pub mod reach;
 pub mod short;
 pub mod pair;
 pub mod owned;
+pub mod teardown;
 mod births;
 pub mod orders;
 pub mod lease;

@@ -16,6 +16,7 @@ use crate::{
 };
 use manifests::id::Malformed;
 use plan::facts::StackEvent;
+use std::io::IsTerminal;
 
 /// Tells the account's agent something, as a person.
 pub(super) async fn order(flags: Flags, order: Order, output: Output) -> Result<Exit, CommandError> {
@@ -187,14 +188,29 @@ pub(super) async fn bootstrap(flags: Flags, said: &Bootstrap, output: Output) ->
     Ok(deployed.exit())
 }
 
-/// Needs no repository: what was managed stays as it is.
+/// Needs no repository: what was managed stays as it is. Where it is deleted, a repository says what is built on what.
 pub(super) async fn uninstall(flags: Flags, said: &uninstall::Said, output: Output) -> Result<Exit, CommandError> {
     let (config, aws) = known(flags, |_| Ok(())).await?;
     let mut tell = |event: &StackEvent| match output {
         Output::Text => show::out(&show::bootstrap::event(event, Style::stdout())),
         Output::Json => {}
     };
-    let leaving = uninstall::uninstall((&config, &aws), said, &mut tell, stop()).await?;
+    let mut leaving = uninstall::look(&config, &aws, said).await?;
+    let mut go = said.yes;
+    if said.delete && !go {
+        if let (Output::Text, true) = (output, std::io::stdin().is_terminal()) {
+            show::out(&show::bootstrap::leaving(&leaving, Style::stdout()));
+            show::err(&format!("Type the account's number ({}) to delete all of that:", leaving.account));
+            let mut typed = String::new();
+            // What can't be read is no number.
+            go = std::io::stdin().read_line(&mut typed).is_ok() && typed.trim() == leaving.account.as_str();
+        }
+    } else if go && said.delete && output == Output::Text {
+        show::out(&show::bootstrap::going(&leaving, Style::stdout()));
+    }
+    if go {
+        uninstall::leave((&config, &aws), &mut leaving, &mut tell, stop()).await?;
+    }
     match output {
         Output::Text => show::out(&show::bootstrap::leaving(&leaving, Style::stdout())),
         Output::Json => show::json(&show::bootstrap::left(&leaving)),

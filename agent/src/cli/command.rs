@@ -119,7 +119,8 @@ pub enum Command {
     Trust(TrustCommand),
     /// Write the manifest of a stack that is there already, and show what taking it over would change; changes nothing
     Adopt(adopt::Said),
-    /// Take the agent out of this account, and leave every stack that it managed as it is; shows what would happen unless `--yes`
+    /// Take the agent out of this account, and leave every stack that it managed as it is, or delete those first; shows what would
+    /// happen unless `--yes`
     Uninstall(uninstall::Said),
     /// Bring the agent on this machine to the version that the commit in force asks for, and back if that is no good; looks once
     Update(update::Said),

@@ -3,6 +3,7 @@
 use super::{Ink, Style, counted};
 use crate::{
     bootstrap::{Bundle, Deployed, End, TEMPLATE},
+    teardown::Going,
     uninstall::Leaving,
 };
 use plan::facts::{Action, Change, StackEvent};
@@ -96,10 +97,25 @@ pub fn json(bundle: &Bundle, deployed: &Deployed) -> Value {
     })
 }
 
+/// The stacks that go before the agent, in their order, for a person.
+pub fn going(leaving: &Leaving, style: Style) -> String {
+    let mut lines = Vec::new();
+    for Going { permit, resources, kept } in &leaving.going {
+        let count = counted(*resources, "resource");
+        let names: Vec<&str> = kept.iter().map(String::as_str).collect();
+        let but = if kept.is_empty() { String::new() } else { format!("; its template keeps {}", names.join(", ")) };
+        lines.push(format!("{} {}: {count} deleted{but}", style.paint(Ink::Bad, "-"), permit.key()));
+    }
+    lines.join("\n")
+}
+
 /// Who stays and what goes, for a person.
 pub fn leaving(leaving: &Leaving, style: Style) -> String {
-    let Leaving { key, stays, end } = leaving;
+    let Leaving { key, stays, end, going: first, .. } = leaving;
     let mut text = String::new();
+    if end.is_none() && !first.is_empty() {
+        text.push_str(&format!("{}\n", going(leaving, style)));
+    }
     for stack in stays {
         text.push_str(&format!(
             "{} {stack}: stays as it is; nobody looks after it any more\n",
@@ -116,11 +132,21 @@ pub fn leaving(leaving: &Leaving, style: Style) -> String {
             "the agent is gone; its bucket, its log and what it remembered (its own parameters) are still there",
         ),
         Some(End::Held(why)) => style.paint(Ink::Bad, &why.join("; ")),
-        Some(End::Failed(why)) => style.paint(Ink::Bad, &format!("{key} is still there: {why}")),
+        Some(End::Failed(why)) => style.paint(Ink::Bad, &format!("{key} is still there: {why}{}", again(leaving))),
         Some(End::Left) => {
-            style.paint(Ink::Change, &format!("CloudFormation is still deleting {key}, and goes on by itself"))
+            let what = if first.is_empty() { key.to_string() } else { "the stack that it began with".to_owned() };
+            let text = format!("CloudFormation is still deleting {what}, and goes on by itself{}", again(leaving));
+            style.paint(Ink::Change, &text)
         }
     }
+}
+
+/// What goes on where this stopped.
+fn again(leaving: &Leaving) -> &'static str {
+    if leaving.going.is_empty() {
+        return "";
+    }
+    "; the same command goes on from there. Until then the account is on hold for a day: `holdfast release` gives it back to its agent"
 }
 
 /// The same for programs.
@@ -133,5 +159,20 @@ pub fn left(leaving: &Leaving) -> Value {
         Some(End::Left) => "left",
     };
     let stays: Vec<String> = leaving.stays.iter().map(ToString::to_string).collect();
-    json!({ "stack": leaving.key.to_string(), "stays": stays, "end": end })
+    let why = match &leaving.end {
+        Some(End::Failed(why)) => vec![why.clone()],
+        Some(End::Held(why)) => why.clone(),
+        None | Some(End::Same | End::Done | End::Left) => Vec::new(),
+    };
+    let going = leaving.going.iter().map(|Going { permit, resources, kept }| {
+        json!({ "stack": permit.key().to_string(), "resources": resources, "kept": kept })
+    });
+    json!({
+        "account": leaving.account,
+        "stack": leaving.key.to_string(),
+        "deletes": going.collect::<Vec<_>>(),
+        "stays": stays,
+        "end": end,
+        "why": why,
+    })
 }

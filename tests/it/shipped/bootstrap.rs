@@ -14,7 +14,12 @@ const CODE: &str = "the agent's code";
 
 /// A site with a bucket that has the code, and a topic.
 fn site() -> Site {
-    let site = Site::of(&[("stack", "")]);
+    site_of(&[("stack", "")])
+}
+
+/// The same, with these manifests.
+pub(super) fn site_of(manifests: &[(&str, &str)]) -> Site {
+    let site = Site::of(manifests);
     let made = "Resources:
   Code: {Type: AWS::S3::Bucket, Properties: {BucketName: code}}
   Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: holdfast-reports}}\n";
@@ -27,7 +32,7 @@ fn site() -> Site {
 }
 
 /// The command with everything that has to be said, and more.
-fn bootstrap(site: &Site, more: &[&str]) -> Ran {
+pub(super) fn bootstrap(site: &Site, more: &[&str]) -> Ran {
     let digest = Digest::of(CODE.as_bytes()).to_string();
     let mut said = vec!["bootstrap", "--code", "s3://code/agent.zip"];
     for (flag, value) in [("--topic", TOPIC), ("--sha256", &digest)] {

@@ -27,6 +27,7 @@ mod select;
 mod shelf;
 mod status;
 mod table;
+mod teardown;
 mod tell;
 mod update;
 mod watch;
