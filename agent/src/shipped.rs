@@ -144,7 +144,7 @@ impl<V: Watcher> World for Shipped<V> {
     }
 
     fn alive(&self, process: u32) -> bool {
-        std::path::Path::new(&format!("/proc/{process}")).exists()
+        alive(process)
     }
 
     fn leave(&self) {
@@ -296,8 +296,13 @@ fn trust_folder(path: Option<&RepoPath>) -> RepoPath {
     inside.parse().ok().or_else(|| path.cloned()).expect("a folder's name alone is a path")
 }
 
+/// Whether a process of this machine, container or function instance still runs.
+pub(crate) fn alive(process: u32) -> bool {
+    std::path::Path::new(&format!("/proc/{process}")).exists()
+}
+
 /// Who this process is: on the machine, or in the container or function instance, whose list of processes it is in.
-fn me() -> Holder {
+pub(crate) fn me() -> Holder {
     let read = |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
     let spaces = std::fs::read_link("/proc/self/ns/pid").map(|path| path.display().to_string()).unwrap_or_default();
     // Every instance of a function has the same name and the same first process; what it logs to is its own.

@@ -12,7 +12,7 @@ use crate::{
     error::CommandError,
     people,
     reading::Reading,
-    shipped::{Nobody, Shipped},
+    shipped::{Nobody, Shipped, alive, me},
     stop::Stopped,
     store::{Kept, Place, Store},
     world::World,
@@ -115,25 +115,20 @@ fn kept_by(template: &str) -> BTreeSet<String> {
 ///
 /// # Errors
 /// When it is at work just now, or its place can't be written.
-pub(crate) async fn begin(
-    (config, aws): (&Config, &SdkConfig),
-    calls: &Calls,
-    place: &Place,
-) -> Result<(), CommandError> {
+pub(crate) async fn begin(aws: &SdkConfig, calls: &Calls, place: &Place) -> Result<(), CommandError> {
     let caller = Aws::new(aws.clone(), calls.clone()).caller().await.map_err(Stopped::Identity)?;
     people::stand_aside(place, by_aws(calls), caller.name()).await?;
-    let (world, settings) = Shipped::new(config, aws, calls.clone(), Nobody)?;
-    let (lease, now) = (place.open().await.map_err(Stopped::from)?.lease, by_aws(calls));
-    if let Some((holder, until)) = lease.anothers(&settings.me, now, |process| world.alive(process)) {
+    let (me, lease, now) = (me(), place.open().await.map_err(Stopped::from)?.lease, by_aws(calls));
+    if let Some((holder, until)) = lease.anothers(&me, now, alive) {
         return Err(Stopped::Fenced { by: holder.name(), until }.into());
     }
     // A turn that began before it could hear of this finds that the lease was somebody's in between, and writes nothing.
-    let version = place.lease(&lease.taken(&settings.me, now)).await.map_err(Stopped::from)?;
+    let version = place.lease(&lease.taken(&me, now)).await.map_err(Stopped::from)?;
     if !lease.is_followed_by(version) {
         return Err(Stopped::Fenced { by: "it began in the same moment".into(), until: now }.into());
     }
     let taken = plan::lease::FoundLease { version, ..lease };
-    place.lease(&taken.let_go(&settings.me)).await.map_err(Stopped::from)?;
+    place.lease(&taken.let_go(&me)).await.map_err(Stopped::from)?;
     Ok(())
 }
 

@@ -119,7 +119,7 @@ pub(crate) async fn look(config: &Config, aws: &SdkConfig, said: &Said) -> Resul
 /// # Errors
 /// When the agent is at work just now, or AWS can't be asked.
 pub(crate) async fn leave(
-    (config, aws): (&Config, &SdkConfig),
+    aws: &SdkConfig,
     leaving: &mut Leaving,
     tell: &mut dyn FnMut(&StackEvent),
     stop: impl Future<Output = ()>,
@@ -128,7 +128,7 @@ pub(crate) async fn leave(
     let deletes = !leaving.going.is_empty();
     let mut end = End::Done;
     if deletes {
-        teardown::begin((config, aws), &leaving.calls, &leaving.place).await?;
+        teardown::begin(aws, &leaving.calls, &leaving.place).await?;
         end = teardown::delete((&leaving.cloud, &leaving.calls), &leaving.going, tell, stop.as_mut()).await?;
     }
     if end == End::Done {

@@ -209,7 +209,7 @@ pub(super) async fn uninstall(flags: Flags, said: &uninstall::Said, output: Outp
         show::out(&show::bootstrap::going(&leaving, Style::stdout()));
     }
     if go {
-        uninstall::leave((&config, &aws), &mut leaving, &mut tell, stop()).await?;
+        uninstall::leave(&aws, &mut leaving, &mut tell, stop()).await?;
     }
     match output {
         Output::Text => show::out(&show::bootstrap::leaving(&leaving, Style::stdout())),

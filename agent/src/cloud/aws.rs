@@ -66,6 +66,17 @@ impl Aws {
         Ok(Caller { account, arn: answer.arn().unwrap_or_default().to_owned() })
     }
 
+    /// How many stacks a region of the account may have, if CloudFormation says (`cloudformation:DescribeAccountLimits`).
+    ///
+    /// # Errors
+    /// When AWS can't be asked.
+    pub(crate) async fn most_stacks(&self, region: &Region) -> Result<Option<usize>, CloudError> {
+        const CALL: &str = "cloudformation:DescribeAccountLimits";
+        let answer = self.cfn(region).describe_account_limits().send().await.map_err(|error| trouble(CALL, &error))?;
+        let most = answer.account_limits().iter().find(|limit| limit.name() == Some("StackLimit"));
+        Ok(most.and_then(|limit| limit.value()).and_then(|value| usize::try_from(value).ok()))
+    }
+
     /// Who asks in a region whether calls are let in.
     pub(crate) fn prober(&self, region: &Region) -> Prober<'_> {
         Prober::new(self.cfn(region), (&self.config, &self.calls), region)

@@ -296,7 +296,7 @@ pub const ALL: &[Permission] = &[
         &["cloudformation:GetTemplate"],
         Scope::Stacks,
         Person,
-        "`adopt` writes it into the repository",
+        "`adopt` writes it into the repository; `uninstall --delete` tells what it keeps",
     ),
     row(
         "sns:GetTopicAttributes",
@@ -304,6 +304,13 @@ pub const ALL: &[Permission] = &[
         Scope::Topic,
         Person,
         "`bootstrap --check` looks whether the hub's topic is there",
+    ),
+    row(
+        "cloudformation:DescribeAccountLimits",
+        &["cloudformation:DescribeAccountLimits"],
+        Scope::Everywhere,
+        Person,
+        "`bootstrap --check`: whether there is room for one more stack",
     ),
     row("ssm:PutParameter", &[], Scope::Orders, Person, "`hold`, `pin`, `approve`, `rollback`, `reset`"),
     row("ssm:DeleteParameter", &["ssm:DeleteParameter"], Scope::Orders, Person, "and what takes them back"),

@@ -42,12 +42,13 @@ pub(crate) async fn before(
     say(identity);
     say(account::clock(calls.time(), SystemClock.now()));
     if !is_meant {
-        for name in ["stack", "parameters", "permissions", "code", "topic"] {
+        for name in ["stack", "parameters", "room", "permissions", "code", "topic"] {
             say(Check::after(name, "identity"));
         }
         return Ok(all);
     }
     stack(&cloud, bundle, &mut say).await;
+    say(room(&cloud, bundle).await);
     permissions(&cloud, bundle, &mut say).await;
     say(code(aws, &calls, bundle).await);
     say(topic(aws, &calls, bundle).await);
@@ -81,6 +82,32 @@ async fn stack(cloud: &Aws, bundle: &Bundle, say: &mut dyn FnMut(Check)) {
             Check::bad("parameters", Exit::Config, wrong.join("; "), fix)
         }
     });
+}
+
+/// Whether CloudFormation lets the region have one stack more, besides those that manifests will ask for.
+async fn room(cloud: &Aws, bundle: &Bundle) -> Check {
+    const NAME: &str = "room";
+    let region = &bundle.key.region;
+    let (most, there, is_there) = match (cloud.most_stacks(region).await, cloud.stacks(region).await) {
+        (Ok(most), Ok(stacks)) => (most, stacks.len(), stacks.iter().any(|(key, _)| *key == bundle.key)),
+        (Err(error), _) | (_, Err(error)) => return Check::failed(NAME, error),
+    };
+    match most {
+        Some(most) if there < most || is_there => {
+            Check::good(NAME, format!("{region}: {there} of {most} stacks are taken"))
+        }
+        Some(most) => Check::bad(
+            NAME,
+            Exit::Failed,
+            format!("{region}: {there} of {most} stacks are taken, and the agent's would be one more"),
+            "have the quota of CloudFormation stacks raised (Service Quotas), or delete some",
+        ),
+        None => Check::unchecked(
+            NAME,
+            format!("{region}: CloudFormation names no limit of stacks"),
+            "Service Quotas shows it",
+        ),
+    }
 }
 
 /// The calls that deploying makes, asked for a stack that nobody has. What CloudFormation then makes can't be asked about.

@@ -77,7 +77,7 @@ fn it_looks_first_and_changes_nothing_where_something_is_missing() {
         serde_json::from_str::<Value>(&ran.stdout).unwrap()
     };
     let all = look(&[], 0);
-    for name in ["clock", "stack", "parameters", "permissions", "code", "repository"] {
+    for name in ["clock", "stack", "parameters", "room", "permissions", "code", "repository"] {
         assert_eq!(of(&all, name).0, "good", "{all:#}");
     }
     assert_eq!(of(&all, "topic").0, "not-checked");

@@ -64,12 +64,21 @@ pub(crate) fn call(cfn: &mut Cfn<'_>, action: &str, params: &Params, x: &mut Xml
     Ok(())
 }
 
+fn limit(x: &mut Xml, (name, value): (&str, u32)) {
+    x.text("Name", name);
+    x.text("Value", value);
+}
+
 /// The actions that only look.
 fn look(cfn: &mut Cfn<'_>, action: &str, params: &Params, x: &mut Xml) -> Result<(), Refusal> {
     let (stack, token) = (params.get("StackName"), params.get("NextToken"));
     match action {
         "DescribeStacks" => stacks::page(x, &cfn.describe_stacks(stack, token)?),
         "ListStacks" => stacks::summaries(x, &cfn.list_stacks(&asked::statuses(params)?, token)?),
+        // What an account has that nobody asked for more.
+        "DescribeAccountLimits" => {
+            x.members("AccountLimits", [("StackLimit", 2000), ("StackOutputsLimit", 200)], limit)
+        }
         "GetStackPolicy" => x.maybe("StackPolicyBody", cfn.get_stack_policy(&params.required("StackName")?)?),
         "ListExports" => stacks::exports(x, &cfn.list_exports(token)?),
         "ListImports" => stacks::imports(x, &cfn.list_imports(&params.required("ExportName")?, token)?),
