@@ -69,9 +69,14 @@ impl End {
 
     /// The entry that comes next.
     pub fn next(&self, received: Timestamp, origin: Origin, body: &str) -> Entry {
-        let n = self.entries + 1;
-        let chain = link(&self.chain, n, received, &origin.digest(body));
+        let End { entries: n, chain } = self.following(received, &origin.digest(body));
         Entry { n, received, chain, origin, body: body.to_owned() }
+    }
+
+    /// The end after a text with this digest that comes next.
+    pub(crate) fn following(&self, received: Timestamp, digest: &Digest) -> Self {
+        let entries = self.entries + 1;
+        Self { entries, chain: link(&self.chain, entries, received, digest) }
     }
 
     /// The end after this entry, if it is the one that comes next and nothing of it was changed.

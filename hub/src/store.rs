@@ -175,7 +175,7 @@ impl Store {
                 cut::is_same(&transaction, entry, own, end)?;
             } else {
                 end = end.after(entry)?;
-                if is_known(&transaction, entry.origin, &entry.body)? {
+                if is_known(&transaction, &entry.origin.digest(&entry.body), &entry.body)? {
                     return Err(Broken::Odd { n: entry.n, what: "an entry before it has the same text" }.into());
                 }
                 insert(&transaction, entry)?;
@@ -273,14 +273,14 @@ impl Keep for Store {
         let mut heard = Vec::with_capacity(messages.len());
         let mut picture = Picture::knowing(&transaction, known.at(end))?;
         for message in messages {
-            if is_known(&transaction, Origin::Queue, message.body)? {
+            let digest = Origin::Queue.digest(message.body);
+            if is_known(&transaction, &digest, message.body)? {
                 heard.push(Heard { outcome: Outcome::Known, event: message.said.ok().map(|said| said.event) });
                 continue;
             }
-            let entry = end.next(received, Origin::Queue, message.body);
-            insert(&transaction, &entry)?;
-            end = End { entries: entry.n, chain: entry.chain };
-            heard.push(picture.take(entry.n, message, received)?);
+            end = end.following(received, &digest);
+            put(&transaction, (end, &digest), (received, Origin::Queue), message.body)?;
+            heard.push(picture.take(end.entries, message, received)?);
         }
         let known = picture.end(end.entries)?;
         transaction.commit()?;
@@ -291,7 +291,7 @@ impl Keep for Store {
     fn record(&mut self, record: Record, now: Timestamp) -> Result<(), StoreError> {
         let (transaction, end) = self.begin()?;
         let text = recorded(&record, now);
-        if is_known(&transaction, Origin::Hub, &text)? {
+        if is_known(&transaction, &Origin::Hub.digest(&text), &text)? {
             return Ok(());
         }
         let entry = end.next(now, Origin::Hub, &text);
@@ -356,8 +356,8 @@ fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {
 }
 
 /// Whether this very text is there.
-fn is_known(database: &Database, origin: Origin, body: &str) -> Result<bool, StoreError> {
-    let values = params![origin.digest(body).0, body.as_bytes()];
+fn is_known(database: &Database, digest: &Digest, body: &str) -> Result<bool, StoreError> {
+    let values = params![digest.0, body.as_bytes()];
     match database.row("SELECT body = ?2 FROM journal WHERE digest = ?1", values, |row| row.get(0))? {
         None => Ok(false),
         Some(true) => Ok(true),
@@ -367,11 +367,20 @@ fn is_known(database: &Database, origin: Origin, body: &str) -> Result<bool, Sto
 
 fn insert(database: &Database, entry: &Entry) -> Result<(), StoreError> {
     let Entry { n, received, chain, origin, body } = entry;
-    let digest = origin.digest(body);
-    let origin = i64::from(*origin == Origin::Hub);
+    put(database, (End { entries: *n, chain: *chain }, &origin.digest(body)), (*received, *origin), body)
+}
+
+/// Writes the text with this digest, after which the journal ends here.
+fn put(
+    database: &Database,
+    (end, digest): (End, &Digest),
+    (received, origin): (Timestamp, Origin),
+    body: &str,
+) -> Result<(), StoreError> {
+    let origin = i64::from(origin == Origin::Hub);
     database.execute(
         "INSERT INTO journal (n, received, chain, digest, body, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![signed(*n), received.as_millisecond(), chain.0, digest.0, body.as_bytes(), origin],
+        params![signed(end.entries), received.as_millisecond(), end.chain.0, digest.0, body.as_bytes(), origin],
     )
 }
 

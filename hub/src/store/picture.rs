@@ -48,6 +48,13 @@ pub(super) const EXPECTED: i64 = 0;
 pub(super) const UNEXPECTED: i64 = 1;
 pub(super) const SUSPENDED: i64 = 2;
 
+/// By what stacks are added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Place,
+    Provided,
+}
+
 /// How many messages are kept in quarantine; of more, the newest. All of them are in the journal.
 const QUARANTINE: i64 = 10_000;
 
@@ -56,6 +63,8 @@ pub(super) struct Picture<'t> {
     transaction: &'t Transaction<'t>,
     policy: Policy,
     sums: BTreeMap<(&'static str, String, i64), i64>,
+    /// Of stacks, by place, and by list of controls: there are many to each, and their names are looked up once.
+    stacks: BTreeMap<(Kind, i64, i64), i64>,
     /// Places, and lists of controls, that a stack has left: it may have been the last.
     left: BTreeSet<i64>,
     lists: BTreeSet<i64>,
@@ -75,8 +84,8 @@ impl<'t> Picture<'t> {
             Some(policy) => policy,
             None => policy(transaction)?,
         };
-        let (sums, left, lists) = Default::default();
-        Ok(Self { transaction, policy, sums, left, lists, heard_of_commits: false, known })
+        let (sums, stacks, left, lists) = Default::default();
+        Ok(Self { transaction, policy, sums, stacks, left, lists, heard_of_commits: false, known })
     }
 
     /// Takes in an entry of the journal.
@@ -204,10 +213,12 @@ impl<'t> Picture<'t> {
             self.stacks(id, event, made, listed == EXPECTED)?;
             self.exceptions(id, report)?;
         }
-        if let Some(before) = &before {
-            self.count(before, -1);
+        if before.as_ref().is_none_or(|before| !before.counts_as(&row)) {
+            if let Some(before) = &before {
+                self.count(before, -1);
+            }
+            self.count(&row, 1);
         }
-        self.count(&row, 1);
         self.write(id, event, &row, why)?;
         Ok(listed == EXPECTED)
     }
@@ -315,6 +326,7 @@ impl<'t> Picture<'t> {
     /// Writes the sums.
     pub(super) fn settle(mut self) -> Result<Known, StoreError> {
         let transaction = self.transaction;
+        self.name_stacks()?;
         for ((what, key, value), by) in self.sums.into_iter().filter(|(_, by)| *by != 0) {
             transaction.execute(
                 "INSERT INTO tally VALUES (?1, ?2, ?3, ?4)

@@ -24,6 +24,12 @@ impl Drop for Lock {
     }
 }
 
+/// How much of the file is at hand for whoever writes it, in KiB.
+const CACHE: i64 = 16 * 1_024;
+
+/// After how many pages what was written is put into the file itself: 16 MiB.
+const CHECKPOINT: i64 = 4_000;
+
 /// The database in this file, and its lock as long as it is open to be written to.
 pub(super) fn open(path: &Path, access: Access) -> Result<(Database, Option<Lock>), StoreError> {
     let path = &itself(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
@@ -133,6 +139,9 @@ fn writable(database: &mut Connection, found: u32, size: Option<u64>) -> Result<
     database.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     // A commit that was answered for survives the machine.
     database.pragma_update(None, "synchronous", "FULL")?;
+    // Every report changes pages that the one before has changed: they are at hand, and are not put into the file each time.
+    database.pragma_update(None, "cache_size", -CACHE)?;
+    database.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT, |_| Ok(()))?;
     let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for (form, number) in FORMS.iter().zip(1..).skip(found as usize) {
         transaction.execute_batch(form)?;

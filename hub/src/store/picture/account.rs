@@ -26,6 +26,28 @@ pub(super) struct Account {
     pub(super) form: Vec<u8>,
 }
 
+impl Account {
+    /// Whether it is the same in every sum.
+    pub(super) fn counts_as(&self, other: &Self) -> bool {
+        let Self {
+            standing: _,
+            n: _,
+            since: _,
+            form: _,
+            proven,
+            state,
+            ring,
+            listed,
+            applied,
+            attempted,
+            version,
+            share,
+        } = self;
+        (proven, state, listed, share) == (&other.proven, &other.state, &other.listed, &other.share)
+            && (ring, version, applied, attempted) == (&other.ring, &other.version, &other.applied, &other.attempted)
+    }
+}
+
 impl Picture<'_> {
     pub(super) fn account(&self, id: i64) -> Result<Option<Account>, StoreError> {
         let sql =

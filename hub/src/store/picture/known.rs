@@ -13,8 +13,12 @@ const MOST: usize = 20_000;
 /// What is remembered, and as of when.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Known {
-    pub(super) places: BTreeMap<(String, String, String), i64>,
-    pub(super) provided: BTreeMap<String, i64>,
+    /// By the stack's name, its region and its manifest.
+    places: BTreeMap<String, BTreeMap<String, BTreeMap<String, i64>>>,
+    /// How many of them there were at most.
+    seen: usize,
+    /// Lists of controls, as they are told.
+    pub(super) told: BTreeMap<Vec<String>, i64>,
     pub(super) controls: BTreeMap<i64, Vec<String>>,
     /// The policy on record.
     pub(super) policy: Option<Policy>,
@@ -24,7 +28,7 @@ pub(in crate::store) struct Known {
 impl Known {
     /// What is still so when the journal ends here.
     pub(in crate::store) fn at(self, end: End) -> Self {
-        let few = self.places.len().max(self.provided.len()) < MOST;
+        let few = self.seen.max(self.told.len()) < MOST;
         if self.as_of == Some(end) && few { self } else { Self::default() }
     }
 
@@ -33,13 +37,26 @@ impl Known {
         Self { as_of: Some(end), ..self }
     }
 
+    /// The number of a place.
+    pub(super) fn place(&self, stack: &str, region: &str, manifest: &str) -> Option<i64> {
+        self.places.get(stack)?.get(region)?.get(manifest).copied()
+    }
+
+    /// That a place has this number.
+    pub(super) fn is_place(&mut self, (stack, region, manifest): (&str, &str, &str), number: i64) {
+        self.seen += 1;
+        let regions = self.places.entry(stack.to_owned()).or_default();
+        regions.entry(region.to_owned()).or_default().insert(manifest.to_owned(), number);
+    }
+
     /// A place, or a list, that may be gone.
     pub(super) fn forget_place(&mut self, number: i64) {
-        self.places.retain(|_, known| *known != number);
+        let regions = self.places.values_mut().flat_map(BTreeMap::values_mut);
+        regions.for_each(|manifests| manifests.retain(|_, known| *known != number));
     }
 
     pub(super) fn forget_provided(&mut self, number: i64) {
-        self.provided.retain(|_, known| *known != number);
+        self.told.retain(|_, known| *known != number);
         self.controls.remove(&number);
     }
 }

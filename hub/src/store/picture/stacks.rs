@@ -1,6 +1,6 @@
 //! What a report says of its account's stacks, and of what people told its agent, as rows.
 
-use super::{Picture, json, ms, rank, word_of};
+use super::{Kind, Picture, json, ms, rank, word_of};
 use crate::store::{
     StoreError, signed,
     sql::{Param, Row, params},
@@ -70,16 +70,16 @@ impl Picture<'_> {
                 continue;
             }
             if let Some(known) = known {
-                self.count_stack(place, &known, (is_expected, -1))?;
+                self.count_stack(place, &known, (is_expected, -1));
             }
-            self.count_stack(place, &row, (is_expected, 1))?;
+            self.count_stack(place, &row, (is_expected, 1));
             changed.push((place, row));
         }
         self.put(id, made, &changed)?;
         for (place, gone) in before {
             self.transaction.execute("DELETE FROM stack WHERE account = ?1 AND place = ?2", params![id, place])?;
             self.left.insert(place);
-            self.count_stack(place, &gone, (is_expected, -1))?;
+            self.count_stack(place, &gone, (is_expected, -1));
         }
         Ok(())
     }
@@ -117,29 +117,43 @@ impl Picture<'_> {
     /// Adds all stacks of an account to the sums, or takes them out.
     pub(in crate::store) fn count_stacks(&mut self, id: i64, by: i64) -> Result<(), StoreError> {
         let stacks = self.known(id)?;
-        stacks.iter().try_for_each(|(place, row)| self.count_stack(*place, row, (true, by)))
+        stacks.iter().for_each(|(place, row)| self.count_stack(*place, row, (true, by)));
+        Ok(())
     }
 
-    fn count_stack(&mut self, place: i64, row: &Stack, (is_expected, by): (bool, i64)) -> Result<(), StoreError> {
+    fn count_stack(&mut self, place: i64, row: &Stack, (is_expected, by): (bool, i64)) {
         if by < 0 && row.provided > 0 {
             self.lists.insert(row.provided);
         }
         if !is_expected {
-            return Ok(());
+            return;
         }
-        self.sum("stack", "", row.state, by);
-        self.sum("place", &place.to_string(), row.state, by);
+        *self.stacks.entry((Kind::Place, place, row.state)).or_default() += by;
         if row.provided > 0 {
-            let names = self.controls(row.provided)?;
-            names.iter().for_each(|name| self.sum("control", name, row.state, by));
+            *self.stacks.entry((Kind::Provided, row.provided, row.state)).or_default() += by;
+        }
+    }
+
+    /// Adds what was added up by number to the sums, which are by name.
+    pub(super) fn name_stacks(&mut self) -> Result<(), StoreError> {
+        for ((kind, number, state), by) in std::mem::take(&mut self.stacks) {
+            match kind {
+                Kind::Place => {
+                    self.sum("stack", "", state, by);
+                    self.sum("place", &number.to_string(), state, by);
+                }
+                Kind::Provided => {
+                    let names = self.controls(number)?;
+                    names.iter().for_each(|name| self.sum("control", name, state, by));
+                }
+            }
         }
         Ok(())
     }
 
     fn place(&mut self, stack: &str, region: &str, manifest: &str) -> Result<i64, StoreError> {
-        let key = (stack.to_owned(), region.to_owned(), manifest.to_owned());
-        if let Some(id) = self.known.places.get(&key) {
-            return Ok(*id);
+        if let Some(id) = self.known.place(stack, region, manifest) {
+            return Ok(id);
         }
         let values = params![stack, region, manifest];
         let sql = "SELECT id FROM place WHERE stack = ?1 AND region = ?2 AND manifest = ?3";
@@ -151,7 +165,7 @@ impl Picture<'_> {
                 self.numbered(sql, values)?
             }
         };
-        self.known.places.insert(key, id);
+        self.known.is_place((stack, region, manifest), id);
         Ok(id)
     }
 
@@ -162,15 +176,15 @@ impl Picture<'_> {
     }
 
     /// The number of a list of controls; 0 is the empty one.
-    fn provided(&mut self, names: &[String]) -> Result<i64, StoreError> {
-        let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    fn provided(&mut self, told: &[String]) -> Result<i64, StoreError> {
+        if let Some(id) = self.known.told.get(told) {
+            return Ok(*id);
+        }
+        let names: BTreeSet<&str> = told.iter().map(String::as_str).collect();
         if names.is_empty() {
             return Ok(0);
         }
         let text = json(&names);
-        if let Some(id) = self.known.provided.get(&text) {
-            return Ok(*id);
-        }
         let sql = "SELECT id FROM provided WHERE names = ?1";
         let id = match self.transaction.row(sql, params![text], |row| row.get(0))? {
             Some(id) => id,
@@ -186,7 +200,7 @@ impl Picture<'_> {
                 id
             }
         };
-        self.known.provided.insert(text, id);
+        self.known.told.insert(told.to_vec(), id);
         Ok(id)
     }
 
