@@ -41,9 +41,8 @@ impl Store {
         let transaction = database.begin()?;
         let excerpt = Excerpt { from: &self.database, to: &transaction };
         excerpt.marks()?;
-        for id in &meant {
-            excerpt.account(*id, now)?;
-        }
+        let all: Vec<i64> = meant.iter().copied().collect();
+        all.chunks(STEP).try_for_each(|some| excerpt.accounts(some, now))?;
         excerpt.what_is_the_same_everywhere()?;
         excerpt.rollouts(&meant)?;
         excerpt.incidents(&meant)?;
@@ -56,6 +55,16 @@ impl Store {
 struct Excerpt<'e> {
     from: &'e Database,
     to: &'e Transaction<'e>,
+}
+
+/// The places of as many values as are asked for at once, from this one on.
+fn numbers(first: usize) -> String {
+    (first..first + STEP).map(|n| format!("?{n}")).collect::<Vec<_>>().join(", ")
+}
+
+/// As many, of which those that are too many are nobody's: every statement is of one form.
+fn padded(some: &[i64]) -> impl Iterator<Item = &dyn Param> {
+    some.iter().chain(std::iter::repeat(&-1)).take(STEP).map(|number| number as &dyn Param)
 }
 
 impl Excerpt<'_> {
@@ -77,17 +86,25 @@ impl Excerpt<'_> {
         self.to.execute("INSERT INTO mark VALUES ('part', '')", params![])
     }
 
-    fn account(&self, id: i64, now: Timestamp) -> Result<(), StoreError> {
-        self.copy("expected", "WHERE id = ?1", params![id])?;
-        self.copy("account", "WHERE id = ?1", params![id])?;
-        for table in ["stack", "drifted", "exception", "enrolled"] {
-            self.copy(table, "WHERE account = ?1", params![id])?;
+    /// Copies the rows of a table whose column has one of these numbers, of which there are no more than are asked for at once.
+    fn among(&self, (table, column): (&str, &str), some: &[i64]) -> Result<(), StoreError> {
+        self.copy(table, &format!("WHERE {column} IN ({})", numbers(1)), &padded(some).collect::<Vec<_>>())
+    }
+
+    fn accounts(&self, some: &[i64], now: Timestamp) -> Result<(), StoreError> {
+        for whose in [("expected", "id"), ("account", "id"), ("stack", "account"), ("drifted", "account")] {
+            self.among(whose, some)?;
+        }
+        for whose in [("exception", "account"), ("enrolled", "account")] {
+            self.among(whose, some)?;
         }
         let since = ms(now.checked_sub(PAST).unwrap_or(Timestamp::MIN));
-        self.copy("happened", "WHERE account = ?1 AND at >= ?2", params![id, since])?;
+        let which = format!("WHERE at >= ?1 AND account IN ({})", numbers(2));
+        self.copy("happened", &which, &std::iter::once(&since as &dyn Param).chain(padded(some)).collect::<Vec<_>>())?;
         // The newest report, which the account's own page shows.
-        let newest = self.to.row("SELECT n FROM account WHERE id = ?1", params![id], |row| row.get::<i64>(0))?;
-        newest.map_or(Ok(()), |n| self.copy("journal", "WHERE n = ?1", params![n]))
+        let sql = format!("SELECT n FROM account WHERE id IN ({})", numbers(1));
+        let newest = self.to.rows(&sql, &padded(some).collect::<Vec<_>>(), |row| row.get::<i64>(0))?;
+        self.among(("journal", "n"), &newest)
     }
 
     /// Names of stacks and of controls, as far as these accounts have them.
@@ -97,9 +114,7 @@ impl Excerpt<'_> {
             let sql = format!("SELECT DISTINCT {table} FROM stack WHERE {table} > 0");
             self.to.rows(&sql, params![], |row| row.get::<i64>(0))
         };
-        for place in of("place")? {
-            self.copy("place", "WHERE id = ?1", params![place])?;
-        }
+        of("place")?.chunks(STEP).try_for_each(|some| self.among(("place", "id"), some))?;
         for provided in of("provided")? {
             self.copy("provided", "WHERE id = ?1", params![provided])?;
             self.copy("control", "WHERE provided = ?1", params![provided])?;
@@ -111,14 +126,11 @@ impl Excerpt<'_> {
     fn rollouts(&self, meant: &BTreeSet<i64>) -> Result<(), StoreError> {
         let sql = "SELECT id FROM revision ORDER BY first DESC, id LIMIT ?1";
         let newest = self.from.rows(sql, params![REVISIONS], |row| row.get::<String>(0))?;
-        let places: Vec<String> = (2..STEP + 2).map(|n| format!("?{n}")).collect();
-        let which = format!("WHERE revision = ?1 AND account IN ({})", places.join(", "));
+        let which = format!("WHERE revision = ?1 AND account IN ({})", numbers(2));
         let all: Vec<i64> = meant.iter().copied().collect();
         for revision in newest {
             for some in all.chunks(STEP) {
-                let ids = some.iter().chain(std::iter::repeat(&-1)).take(STEP);
-                let values: Vec<&dyn Param> =
-                    std::iter::once(&revision as &dyn Param).chain(ids.map(|id| id as &dyn Param)).collect();
+                let values: Vec<&dyn Param> = std::iter::once(&revision as &dyn Param).chain(padded(some)).collect();
                 self.copy("progress", &which, &values)?;
             }
         }
