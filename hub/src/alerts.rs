@@ -4,6 +4,7 @@
 //! It runs beside the hub, with a connection of its own to the store: no endpoint that is slow holds up a report. Not here:
 //! what is told (`fleet::alert`), and how it is kept ([`crate::store::alerts`]).
 
+mod findings;
 mod look;
 pub mod routes;
 pub mod secret;
@@ -19,7 +20,7 @@ use crate::{
 };
 use fleet::presence::Patience;
 use jiff::{SignedDuration, Timestamp};
-use routes::{Route, Routes};
+use routes::{Route, Routes, To};
 use send::{SendError, Sender};
 use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 use tokio::sync::watch;
@@ -86,7 +87,15 @@ impl Teller {
     pub async fn deliver(&mut self, sender: &Sender) -> Result<(), StoreError> {
         let Self { store, routes, clock, pauses, .. } = self;
         let (store, pauses) = (RefCell::new(store), RefCell::new(pauses));
-        let each = routes.all.iter().map(|route| hand_over((&store, &pauses), route, sender, *clock));
+        let (store, pauses) = (&store, &pauses);
+        let each = routes.all.iter().map(async |route| match &route.to {
+            To::SecurityHub { product } => {
+                findings::hand_over((store, pauses), (&route.is.name, product), sender, *clock).await
+            }
+            To::Slack { .. } | To::Webhook { .. } | To::Sns { .. } => {
+                hand_over((store, pauses), route, sender, *clock).await
+            }
+        });
         futures_util::future::join_all(each).await.into_iter().collect()
     }
 }
@@ -136,9 +145,7 @@ async fn hand_over(
                     tracing::warn!(route = name, id = message.id, why, "not told; it is tried again");
                     // It stays the first of its route: who recovered is not told before who failed.
                     store.borrow_mut().undelivered(one.n, &why, now)?;
-                    let tries = pauses.borrow().get(name).map_or(0, |pause| pause.tries);
-                    let pause = Pause { until: now + error.pause(tries), tries: tries.saturating_add(1) };
-                    pauses.borrow_mut().insert(name.clone(), pause);
+                    wait(&mut pauses.borrow_mut(), name, &error, now);
                     break;
                 }
             }
@@ -148,6 +155,13 @@ async fn hand_over(
         }
     }
     Ok(())
+}
+
+/// A route is left alone for a while.
+fn wait(pauses: &mut Pauses, name: &str, error: &SendError, now: Timestamp) {
+    let tries = pauses.get(name).map_or(0, |pause| pause.tries);
+    let pause = Pause { until: now + error.pause(tries), tries: tries.saturating_add(1) };
+    pauses.insert(name.to_owned(), pause);
 }
 
 impl SendError {

@@ -311,7 +311,7 @@ fn teller(
     (patience, health): (Patience, sync::watch::Receiver<Health>),
 ) -> Result<std::thread::JoinHandle<()>, HubError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let sender = runtime.block_on(Sender::new(routes.has_topics()))?;
+    let sender = runtime.block_on(Sender::new(routes.has_aws()))?;
     let teller = Teller {
         store: Store::open(store, Access::Alerts)?,
         routes,
@@ -336,7 +336,7 @@ fn look_through(Alerts { file, test }: &Alerts) -> Result<(), HubError> {
     let now = clock::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let sender = Sender::new(routes.has_topics()).await?;
+        let sender = Sender::new(routes.has_aws()).await?;
         sender.send(&route.to, &Message::test(name, &format!("{}/alerts", routes.link), now), now).await
     })?;
     Ok(writeln!(out, "the route `{name}` took it")?)

@@ -22,6 +22,10 @@ pub enum Scope {
     Reports,
     /// The topics that alerts go to.
     Alerts,
+    /// The key of a queue that is encrypted with one of its own.
+    Key,
+    /// Security Hub's default product of the hub's account.
+    Findings,
     /// The organization of the hub's account.
     Organization,
 }
@@ -34,6 +38,16 @@ pub const ALL: &[Permission] = &[
         action: "organizations:ListAccounts",
         scope: Scope::Organization,
         why: "which accounts there are, where an organization is asked",
+    },
+    Permission {
+        action: "kms:Decrypt",
+        scope: Scope::Key,
+        why: "reports, where the queue is encrypted with a key of its own",
+    },
+    Permission {
+        action: "securityhub:BatchImportFindings",
+        scope: Scope::Findings,
+        why: "alerts, where Security Hub is to hear of them",
     },
     Permission { action: "sns:Publish", scope: Scope::Alerts, why: "alerts, where a topic is to hear of them" },
 ];

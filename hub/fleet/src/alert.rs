@@ -3,11 +3,12 @@
 //!
 //! An incident is one subject and one condition, from the first look that found it until it is over; nobody hears of one that
 //! was over, and stayed so, before it had settled. [`tell`] says who is told of what, and folds what many say alike; [`message`] is what it
-//! is told in, and [`digest`] what is told once a day.
+//! is told in, [`finding`] what AWS Security Hub gets of it, and [`digest`] what is told once a day.
 //!
 //! Deliberately not here: where the facts come from, and how a message gets to anybody.
 
 pub mod digest;
+pub mod finding;
 pub mod message;
 pub mod tell;
 
@@ -94,7 +95,7 @@ impl Condition {
     }
 
     /// What there can be one of at a time for one subject.
-    fn axis(self) -> &'static str {
+    pub(crate) fn axis(self) -> &'static str {
         match self {
             Self::State(_) => "state",
             Self::Silent => "silence",

@@ -7,7 +7,7 @@ use super::{
     secret::{Secret, SecretError, address},
     written::{self, Least, Spec},
 };
-use fleet::alert::{Rules, tell};
+use fleet::alert::{Rules, finding::Product, tell};
 use jiff::SignedDuration;
 use manifests::{
     document::{self, At, Fault, Mark},
@@ -98,6 +98,11 @@ pub enum To {
         /// Its ARN.
         topic: String,
     },
+    /// AWS Security Hub.
+    SecurityHub {
+        /// As what.
+        product: Product,
+    },
 }
 
 impl Routes {
@@ -113,7 +118,7 @@ impl Routes {
             let (url, secret) = match &route.to {
                 To::Slack { url } => (url, None),
                 To::Webhook { url, secret } => (url, secret.as_ref()),
-                To::Sns { .. } => continue,
+                To::Sns { .. } | To::SecurityHub { .. } => continue,
             };
             let text = url.read().map_err(wrong)?;
             if let Err(why) = address(&text) {
@@ -171,9 +176,9 @@ impl Routes {
         self.all.iter().find(|route| route.is.name == wanted).ok_or_else(unknown)
     }
 
-    /// Whether a topic is among those who are told.
-    pub fn has_topics(&self) -> bool {
-        self.all.iter().any(|route| matches!(route.to, To::Sns { .. }))
+    /// Whether AWS is asked to tell somebody: with credentials.
+    pub fn has_aws(&self) -> bool {
+        self.all.iter().any(|route| matches!(route.to, To::Sns { .. } | To::SecurityHub { .. }))
     }
 
     /// What it says, a line for each route.
@@ -198,6 +203,12 @@ impl Route {
         if route.rings.as_ref().is_some_and(Vec::is_empty) {
             faults.push(Fault::new(route.name.at, "`rings` is empty: leave it out for all of them"));
         }
+        let to_findings = route.to.value.security_hub.is_some();
+        if let Some(odd) = route.digest.as_ref().map(|digest| digest.at).or(route.fold_at.as_ref().map(|at| at.at))
+            && to_findings
+        {
+            faults.push(Fault::new(odd, "Security Hub takes a finding for each account: no `digest`, and no `foldAt`"));
+        }
         let is = tell::Route {
             name: route.name.value.clone(),
             least: match route.severity {
@@ -206,7 +217,8 @@ impl Route {
             },
             rings: route.rings.as_ref().map(texts).unwrap_or_default(),
             labels: route.labels.as_ref().map(pairs).unwrap_or_default(),
-            fold_at: route.fold_at.as_ref().map_or(fold_at, |at| u64::from(at.value)),
+            // Every account has a finding of its own.
+            fold_at: if to_findings { 0 } else { route.fold_at.as_ref().map_or(fold_at, |at| u64::from(at.value)) },
             changes: route.changes.as_ref().is_none_or(|changes| changes.value),
         };
         let digest = route.digest.as_ref().and_then(|text| clock_time(text, faults));
@@ -224,6 +236,7 @@ impl Route {
                 format!("a webhook at {}{signed}", url.place())
             }
             To::Sns { topic } => topic.clone(),
+            To::SecurityHub { product } => format!("Security Hub as {product}"),
         };
         let tell::Route { name, least, rings, labels, fold_at: _, changes } = &self.is;
         let mut of = vec![match least {
@@ -241,14 +254,14 @@ impl Route {
 
 /// Where a route leads.
 fn to(written: &At<written::To>, faults: &mut Vec<Fault>) -> Option<To> {
-    let written::To { slack, webhook, sns } = &written.value;
-    match (slack, webhook, sns) {
-        (Some(slack), None, None) => {
+    let written::To { slack, webhook, sns, security_hub } = &written.value;
+    match (slack, webhook, sns, security_hub) {
+        (Some(slack), None, None, None) => {
             let places = [("urlFile", &slack.value.url_file), ("urlEnv", &slack.value.url_env)];
             let url = secret(slack.at, &places, faults)?;
             Some(To::Slack { url })
         }
-        (None, Some(hook), None) => {
+        (None, Some(hook), None, None) => {
             let hooked = &hook.value;
             let places = [("url", &hooked.url), ("urlFile", &hooked.url_file), ("urlEnv", &hooked.url_env)];
             let url = secret(hook.at, &places, faults)?;
@@ -262,7 +275,7 @@ fn to(written: &At<written::To>, faults: &mut Vec<Fault>) -> Option<To> {
             let secret = if is_signed { Some(secret(hook.at, &places, faults)?) } else { None };
             Some(To::Webhook { url, secret })
         }
-        (None, None, Some(sns)) => {
+        (None, None, Some(sns), None) => {
             let topic = &sns.value.topic;
             let parts: Vec<&str> = topic.value.split(':').collect();
             let is_topic = matches!(parts[..], ["arn", _, "sns", region, account, name]
@@ -274,8 +287,20 @@ fn to(written: &At<written::To>, faults: &mut Vec<Fault>) -> Option<To> {
             }
             Some(To::Sns { topic: topic.value.clone() })
         }
+        (None, None, None, Some(hub)) => {
+            let text = &hub.value.product;
+            match text.value.parse::<Product>() {
+                Ok(product) => Some(To::SecurityHub { product }),
+                Err(why) => {
+                    let fault = Fault::new(text.at, format!("`{}` can't be used: {why}", text.value));
+                    let like = "arn:aws:securityhub:eu-central-1:111111111111:product/111111111111/default";
+                    faults.push(fault.hint(format!("it looks like `{like}`, with the hub's region and account")));
+                    None
+                }
+            }
+        }
         _ => {
-            faults.push(Fault::new(written.at, "a route leads to one of `slack`, `webhook` and `sns`"));
+            faults.push(Fault::new(written.at, "a route leads to one of `slack`, `webhook`, `sns` and `securityHub`"));
             None
         }
     }
@@ -356,11 +381,7 @@ mod tests {
             .map_err(|faults| told(Path::new("a.yaml"), &faults));
         match (told, expect) {
             (Ok(says), Ok(expect)) => assert_eq!(says, expect, "{text}"),
-            (Err(told), Err(expect)) => {
-                if told != expect {
-                    eprintln!("MISMATCH\n{told:?}\n{expect:?}")
-                }
-            }
+            (Err(told), Err(expect)) => assert_eq!(told, expect, "{text}"),
             (told, expect) => panic!("{text}: {told:?} and not {expect:?}"),
         }
     }
@@ -390,6 +411,11 @@ mod tests {
                 "nobody is told of the hub itself: every route is for some rings or labels, or for digests",
             ]),
         );
+        let product = "arn:aws:securityhub:eu-central-1:111111111111:product/111111111111/default";
+        check(
+            &with(&format!("    - {{name: s, to: {{securityHub: {{product: '{product}'}}}}}}\n")),
+            Ok(&[&format!("s: warnings and errors to Security Hub as {product}")]),
+        );
     }
 
     #[test]
@@ -406,7 +432,10 @@ mod tests {
             &route(&format!("{to}, severity: eror")),
             Err("a.yaml:6:55: `severity`: unknown word `eror`\n  hint: did you mean `error`?"),
         );
-        check(&route("to: {}"), Err("a.yaml:6:21: a route leads to one of `slack`, `webhook` and `sns`"));
+        check(
+            &route("to: {}"),
+            Err("a.yaml:6:21: a route leads to one of `slack`, `webhook`, `sns` and `securityHub`"),
+        );
         check(&route("to: {slack: {}}"), Err("a.yaml:6:29: one of `urlFile`, `urlEnv` is meant"));
         check(
             &route("to: {webhook: {url: 'http://example.com/x'}}"),
@@ -417,6 +446,19 @@ mod tests {
             Err(
                 "a.yaml:6:35: `arn:aws:sqs:eu-central-1:111111111111:alerts` is not the ARN of an SNS topic\n  hint: it looks like `arn:aws:sns:eu-central-1:111111111111:alerts`",
             ),
+        );
+        let hub = |product: &str| format!("to: {{securityHub: {{product: '{product}'}}}}");
+        let other = "arn:aws:securityhub:eu-central-1:111111111111:product/aws/guardduty";
+        check(
+            &route(&hub(other)),
+            Err(&format!(
+                "a.yaml:6:45: `{other}` can't be used: only the default product of the account itself can be told\n  hint: it looks like `arn:aws:securityhub:eu-central-1:111111111111:product/111111111111/default`, with the hub's region and account"
+            )),
+        );
+        let own = "arn:aws:securityhub:eu-central-1:111111111111:product/111111111111/default";
+        check(
+            &route(&format!("{}, foldAt: 9", hub(own))),
+            Err("a.yaml:6:133: Security Hub takes a finding for each account: no `digest`, and no `foldAt`"),
         );
         check(
             &route(&format!("{to}, digest: '7:00'")),

@@ -1,4 +1,4 @@
-//! Hands a message over: to a webhook, in Slack's form or as a CloudEvent with a signature, or to an SNS topic.
+//! Hands a message over: to a webhook, in Slack's form or as a CloudEvent with a signature, to an SNS topic, or to Security Hub.
 //!
 //! No redirect is followed, nothing waits for long, and of an answer only its beginning is read. An address is a secret: it
 //! stands in no error and in no log. Not here: when to try again.
@@ -51,6 +51,12 @@ pub enum SendError {
         /// How many seconds it asked to wait.
         wait: i64,
     },
+    /// Security Hub said no, or nothing.
+    #[error("securityhub:BatchImportFindings failed: {0}")]
+    SecurityHub(String),
+    /// Security Hub took others, and not this one.
+    #[error("Security Hub does not take the finding: {0}")]
+    Finding(String),
     /// SNS said no, or nothing.
     #[error("sns:Publish failed: {0}")]
     Sns(String),
@@ -64,7 +70,8 @@ impl SendError {
                 *status,
                 StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY
             ),
-            Self::Secret(_) | Self::Address { .. } | Self::Unreached(_) | Self::Sns(_) => false,
+            Self::Finding(_) => true,
+            Self::Secret(_) | Self::Address { .. } | Self::Unreached(_) | Self::Sns(_) | Self::SecurityHub(_) => false,
         }
     }
 
@@ -72,7 +79,12 @@ impl SendError {
     pub fn asked_to_wait(&self) -> i64 {
         match self {
             Self::Status { wait, .. } => *wait,
-            Self::Secret(_) | Self::Address { .. } | Self::Unreached(_) | Self::Sns(_) => 0,
+            Self::Secret(_)
+            | Self::Address { .. }
+            | Self::Unreached(_)
+            | Self::Sns(_)
+            | Self::SecurityHub(_)
+            | Self::Finding(_) => 0,
         }
     }
 }
@@ -80,16 +92,16 @@ impl SendError {
 /// What messages are sent with.
 #[derive(Debug)]
 pub struct Sender {
-    http: reqwest::Client,
-    aws: Option<SdkConfig>,
+    pub(super) http: reqwest::Client,
+    pub(super) aws: Option<SdkConfig>,
 }
 
 impl Sender {
-    /// With credentials from the usual places, if a topic is among those who are told.
+    /// With credentials from the usual places, if AWS is among those who are told.
     ///
     /// # Errors
     /// When this machine's certificates can't be used.
-    pub async fn new(with_topics: bool) -> Result<Self, SendError> {
+    pub async fn new(with_aws: bool) -> Result<Self, SendError> {
         let http = reqwest::Client::builder()
             .user_agent(concat!("holdfast-hub/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
@@ -98,7 +110,7 @@ impl Sender {
             .connect_timeout(Duration::from_secs(5))
             .build()
             .map_err(SendError::Unreached)?;
-        let aws = if with_topics {
+        let aws = if with_aws {
             let timeouts = TimeoutConfig::builder().operation_timeout(PATIENCE * 2).build();
             Some(aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts).load().await)
         } else {
@@ -119,6 +131,11 @@ impl Sender {
                 self.post(url, secret.as_ref(), body, "application/cloudevents+json", now).await
             }
             To::Sns { topic } => self.publish(topic, message).await,
+            To::SecurityHub { product } => {
+                let finding = message.finding(product).into_iter().collect::<Vec<_>>();
+                let refused = self.import(product, &finding, now).await?;
+                refused.into_values().next().map_or(Ok(()), |why| Err(SendError::Finding(why)))
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! From a report to what somebody hears, with endpoints that fail and hubs that are killed.
 
 mod endpoints;
+mod findings;
 mod looks;
 
 use super::*;

@@ -45,11 +45,12 @@ pub(super) enum Least {
 
 /// Where to; one of these.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct To {
     pub(super) slack: Option<At<Slack>>,
     pub(super) webhook: Option<At<Webhook>>,
     pub(super) sns: Option<At<Sns>>,
+    pub(super) security_hub: Option<At<SecurityHub>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,6 +68,12 @@ pub(super) struct Webhook {
     pub(super) url_env: Option<At<String>>,
     pub(super) secret_file: Option<At<String>>,
     pub(super) secret_env: Option<At<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecurityHub {
+    pub(super) product: At<String>,
 }
 
 #[derive(Debug, Deserialize)]
