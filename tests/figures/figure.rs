@@ -24,12 +24,24 @@ pub(crate) enum Unit {
     Exponent,
 }
 
-/// The most that it may be.
+/// On which side of it an amount has to stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Side {
+    /// It may be no more.
+    Most,
+    /// It may be no less.
+    Least,
+}
+
+/// What it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Goal {
-    /// The most.
-    pub(crate) most: f64,
+    /// The most, or the least.
+    pub(crate) limit: f64,
+    /// Which of the two.
+    pub(crate) side: Side,
     /// Whether it is a count, which comes out the same on every machine: missing it is a failure.
     pub(crate) exact: bool,
 }
@@ -75,12 +87,17 @@ impl Figure {
 
     /// It may be this much, on a machine of the class that the goal was set for.
     pub(crate) fn at_most(self, most: f64) -> Self {
-        Self { goal: Some(Goal { most, exact: false }), ..self }
+        Self { goal: Some(Goal { limit: most, side: Side::Most, exact: false }), ..self }
+    }
+
+    /// It has to be this much, on a machine of that class.
+    pub(crate) fn at_least(self, least: f64) -> Self {
+        Self { goal: Some(Goal { limit: least, side: Side::Least, exact: false }), ..self }
     }
 
     /// It may be this much, on every machine.
     pub(crate) fn exactly_at_most(self, most: f64) -> Self {
-        Self { goal: Some(Goal { most, exact: true }), ..self }
+        Self { goal: Some(Goal { limit: most, side: Side::Most, exact: true }), ..self }
     }
 
     /// Somebody else's, measured in this run.
@@ -102,7 +119,10 @@ impl Figure {
 
     /// Whether the goal was kept; `None` without one.
     pub(crate) fn met(&self) -> Option<bool> {
-        self.goal.map(|goal| self.amount <= goal.most)
+        self.goal.map(|Goal { limit, side, .. }| match side {
+            Side::Most => self.amount <= limit,
+            Side::Least => self.amount >= limit,
+        })
     }
 
     /// Whether it misses a goal that every machine has to keep.
@@ -166,6 +186,8 @@ mod tests {
         assert_eq!((slow.met(), slow.fails()), (Some(false), false));
         let many = Figure::new("", 3.0, Unit::Count).exactly_at_most(2.0);
         assert_eq!((many.met(), many.fails()), (Some(false), true));
+        let few = Figure::new("", 3.0, Unit::Count).at_least(4.0);
+        assert_eq!((few.met(), few.fails()), (Some(false), false));
         let without = Figure::new("", 3.0, Unit::Count);
         assert_eq!((without.met(), without.fails()), (None, false));
     }

@@ -28,6 +28,7 @@ mod stage;
 
 use clap::{Parser, Subcommand};
 use figure::{Chapter, Figure};
+use hub::Extent;
 use peers::Peers;
 use process::MeasureError;
 use std::{
@@ -56,9 +57,12 @@ struct Arguments {
     #[arg(long, conflicts_with = "reading")]
     drift: bool,
     /// Measure nothing but the hub, for which no agent is built
-    #[arg(long, conflicts_with = "holdfast")]
+    #[arg(long, conflicts_with = "reading")]
     hub: bool,
-    /// Measure this agent, instead of one that is built now as it ships
+    /// Measure the hub with few accounts and for seconds, which says nothing but that it can be measured
+    #[arg(long)]
+    quick: bool,
+    /// Measure this agent, and the hub beside it, instead of those that are built now as they ship
     #[arg(long, value_name = "PATH")]
     holdfast: Option<PathBuf>,
     #[command(subcommand)]
@@ -103,8 +107,10 @@ A hostile repository: one turn of an account of ten stacks that is in sync, afte
 and large behind it, or while the git server lies. Each has to end with an exit code that says so and without one write to \
 CloudFormation; the limit beside the amount is the agent's own, as it is set or as it ships.
 
-The hub: reports of 50 stacks, kept in batches of 10, every batch on disk before the next. Processor time of this process; \
-the median of 3. Then its pages, 400 times each over one connection, while nobody else asks.
+The hub: signed reports of 50 stacks, every batch on disk before the next. Processor time of this process; the median of 3. \
+Then stores of 10,000 and of 100,000 accounts: their pages, 400 times each over one connection, each time after the hub had \
+news; their size; and `holdfast-hub run` on them with a simulated queue: its memory from /proc, what others notice of an \
+account that sends a thousand reports a second, and an open page. With PostgreSQL if there is one.
 
 Deploying: first deploy, settled pass and one change, of 20 stacks (the median of 3 rounds) and of 200. With --peers \
 every tool does the same at the same endpoint, taking turns; its amount stands beside Holdfast's, with the ratio.
@@ -113,7 +119,7 @@ every tool does the same at the same endpoint, taking turns; its amount stands b
 so no exit code does: 0 is measured, 1 is a count that misses its goal, 2 is could not be measured.
 
 To repeat: `cargo figures` on a machine that is otherwise idle. It needs Rust and git, and takes about two minutes after \
-the build; `cargo figures --reading`, `--drift` and `--hub` take half a minute each, `--hostile` one.";
+the build, and the hub ten more; `cargo figures --reading` and `--drift` take half a minute each, `--hostile` one.";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -136,21 +142,27 @@ fn main() -> ExitCode {
 fn figures(arguments: &Arguments) -> Result<Vec<Chapter>, MeasureError> {
     let holdfast = match &arguments.holdfast {
         Some(path) => path.canonicalize().map_err(|error| MeasureError::File(path.clone(), error))?,
-        None if arguments.reading || arguments.hub => PathBuf::new(),
+        None if arguments.reading => PathBuf::new(),
+        None if arguments.hub => {
+            complain("building the hub as it ships");
+            shipped::built(&["hub"])?
+        }
         None => {
             complain("building the agent as it ships");
-            shipped::built()?
+            shipped::built(&["agent", "hub"])?
         }
     };
     let peers = if arguments.peers { Peers::installed() } else { Peers::default() };
     let machine = machine::Machine::before();
     let stage = stage::Stage::set(holdfast.clone())?;
+    // (What a debug build takes for many says nothing, and takes minutes.)
+    let extent = if arguments.quick || cfg!(debug_assertions) { Extent::QUICK } else { Extent::WHOLE };
     let chapters = match arguments {
         Arguments { reading: true, .. } => vec![reading::reading(&stage, &peers)?],
         Arguments { drift: true, .. } => drift::drift(&stage)?,
-        Arguments { hub: true, .. } => vec![hub::hub()?],
+        Arguments { hub: true, .. } => hub::hub(&stage, &shipped::hub(&holdfast), extent)?,
         Arguments { hostile: true, .. } => vec![hostile::hostile(&stage)?],
-        Arguments { .. } => chapters(&stage, &peers, &holdfast)?,
+        Arguments { .. } => chapters(&stage, &peers, (&holdfast, extent))?,
     };
     let machine = machine.after();
     say(&if arguments.json { print::document(&chapters, &machine) } else { print::tables(&chapters, &machine) });
@@ -158,7 +170,11 @@ fn figures(arguments: &Arguments) -> Result<Vec<Chapter>, MeasureError> {
 }
 
 /// Everything that there is to measure.
-fn chapters(stage: &stage::Stage, peers: &Peers, holdfast: &Path) -> Result<Vec<Chapter>, MeasureError> {
+fn chapters(
+    stage: &stage::Stage,
+    peers: &Peers,
+    (holdfast, extent): (&Path, Extent),
+) -> Result<Vec<Chapter>, MeasureError> {
     complain("deploying");
     let deployed = deploy::deploy(stage, &peers.tools)?;
     complain("settled turns");
@@ -175,8 +191,7 @@ fn chapters(stage: &stage::Stage, peers: &Peers, holdfast: &Path) -> Result<Vec<
     chapters.extend(drift::drift(stage)?);
     complain("hostile repositories");
     chapters.push(hostile::hostile(stage)?);
-    complain("the hub");
-    chapters.push(hub::hub()?);
+    chapters.extend(hub::hub(stage, &shipped::hub(holdfast), extent)?);
     chapters.extend(deployed.chapters);
     Ok(chapters)
 }

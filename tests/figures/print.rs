@@ -2,7 +2,7 @@
 //! document.
 
 use crate::{
-    figure::{Chapter, Figure, Goal, Unit},
+    figure::{Chapter, Figure, Goal, Side, Unit},
     machine::Machine,
 };
 use serde_json::json;
@@ -37,9 +37,13 @@ pub(crate) fn document(chapters: &[Chapter], machine: &Machine) -> String {
 }
 
 fn cells(figure: &Figure) -> [String; 4] {
-    let goal = figure.goal.map(|Goal { most, .. }| {
+    let goal = figure.goal.map(|Goal { limit, side, .. }| {
         let kept = if figure.met() == Some(true) { "" } else { " **missed**" };
-        format!("≤ {}{kept}", amount(most, figure.unit))
+        let sign = match side {
+            Side::Most => '≤',
+            Side::Least => '≥',
+        };
+        format!("{sign} {}{kept}", amount(limit, figure.unit))
     });
     let beside: Vec<String> = figure
         .beside

@@ -98,7 +98,7 @@ pub(crate) fn footprint(stage: &Stage, tenant: &Tenant, holdfast: &Path) -> Resu
 }
 
 /// A field of `/proc/<pid>/status`, in bytes.
-fn field(status: &str, name: &str) -> f64 {
+pub(crate) fn field(status: &str, name: &str) -> f64 {
     let value = status.lines().find_map(|line| line.strip_prefix(name));
     let kibibytes = value.and_then(|value| value.trim().trim_end_matches(" kB").parse::<f64>().ok());
     kibibytes.unwrap_or(f64::NAN) * 1024.0
