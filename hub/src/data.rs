@@ -19,13 +19,16 @@ pub(crate) fn document(shown: &Shown, (health, senders): (Option<&Health>, Sende
     #[derive(Serialize)]
     struct Document<'a> {
         at: Timestamp,
-        senders: Senders,
+        /// What says it itself does so once.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        senders: Option<Senders>,
         /// Of a store that nobody writes to at the moment, there is none to tell of.
         #[serde(skip_serializing_if = "Option::is_none")]
         hub: Option<&'a Health>,
         #[serde(flatten)]
         shown: &'a Shown,
     }
+    let senders = (!matches!(shown, Shown::Overview(_))).then_some(senders);
     serde_json::to_string(&Document { at: now, senders, hub: health, shown }).unwrap_or_default()
 }
 
