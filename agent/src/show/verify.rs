@@ -15,7 +15,11 @@ pub fn text(verified: &Verified, style: Style) -> String {
         (Some(Seal::Tolerated { why }), _) | (None, Some(why)) => format!("is not trusted: {why}"),
         (None, None) => "was not looked at".into(),
     };
-    let (mark, ink) = if *accepted { ("✓", Ink::Good) } else { ("✗", Ink::Bad) };
+    let (mark, ink) = match (accepted, signer) {
+        (true, Some(Seal::Good { .. })) => ("✓", Ink::Good),
+        (true, Some(Seal::Tolerated { .. }) | None) => ("!", Ink::Change),
+        (false, _) => ("✗", Ink::Bad),
+    };
     let rule = match policy {
         Policy::Off => "off: nobody looks at signatures here, so it is accepted: whoever may push may deploy",
         Policy::Warn => "warn: it is accepted, and what is wrong with its signature is told",
