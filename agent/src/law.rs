@@ -4,7 +4,10 @@
 
 use crate::{store::Kept, world::Settings};
 use jiff::Timestamp;
-use manifests::id::{CommitId, Digest};
+use manifests::{
+    guardrails::Guardrails,
+    id::{CommitId, Digest},
+};
 use plan::{
     guard::{self, Begun},
     memory::Memory,
@@ -12,6 +15,26 @@ use plan::{
     plan::Policy,
     select::Selected,
 };
+
+/// What the account allows; `None` where nobody ever said. `guarded`: whether somebody says that it is somewhere.
+///
+/// # Errors
+/// Why nothing may be changed: they can't be understood, or are gone.
+pub(crate) fn guardrails<'a>(
+    kept: &'a Kept,
+    guarded: bool,
+    memory: Option<&Memory>,
+) -> Result<Option<&'a Guardrails>, String> {
+    match &kept.guardrails {
+        Some(Ok(guardrails)) => Ok(Some(guardrails)),
+        Some(Err(why)) => Err(format!("the account's guardrails can't be understood: {why}; ends when they can")),
+        None if guarded || memory.is_some_and(|memory| memory.guardrails.is_some()) => Err(
+            "the account's guardrails are not there; ends when they are (an empty `spec: {}` asks for the usual ones)"
+                .into(),
+        ),
+        None => Ok(None),
+    }
+}
 
 /// What holds in the account for one turn.
 #[derive(Debug, Clone)]
@@ -31,27 +54,16 @@ impl Law {
     /// memory.
     pub(crate) fn of(kept: &Kept, settings: &Settings, memory: &mut Memory, now: Timestamp) -> Self {
         let mut policy = settings.policy.clone();
-        let mut closed = None;
-        match &kept.guardrails {
-            Some(Ok(guardrails)) => {
-                policy.guardrails.clone_from(guardrails);
-                memory.guardrails = Some(Digest::of(format!("{guardrails:?}").as_bytes()).short(16));
-            }
-            Some(Err(why)) => {
-                // There are some, whatever they say: when they go, that is not taken for "none wanted".
-                memory.guardrails.get_or_insert_with(|| "unread".into());
-                closed = Some(format!("the account's guardrails can't be understood: {why}; ends when they can"));
-            }
-            None if settings.guarded || memory.guardrails.is_some() => {
-                closed = Some(
-                    "the account's guardrails are not there; ends when they are (an empty `spec: {}` asks for the usual ones)"
-                        .into(),
-                );
-            }
-            None => {}
+        let found = guardrails(kept, settings.guarded, Some(memory));
+        if let Ok(Some(guardrails)) = found {
+            policy.guardrails.clone_from(guardrails);
+            memory.guardrails = Some(Digest::of(format!("{guardrails:?}").as_bytes()).short(16));
+        } else if kept.guardrails.is_some() {
+            // There are some, whatever they say: when they go, that is not taken for "none wanted".
+            memory.guardrails.get_or_insert_with(|| "unread".into());
         }
         let (garbled, orders) = Self::orders(kept, now);
-        let closed = closed.or(garbled);
+        let closed = found.err().or(garbled);
         Self { policy, orders, closed, begun: Begun::default() }
     }
 

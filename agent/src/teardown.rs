@@ -10,7 +10,7 @@ use crate::{
     cloud::{Cloud, aws::Aws, count::Calls},
     config::Config,
     error::CommandError,
-    people,
+    law, people,
     reading::Reading,
     shipped::{Nobody, Shipped, alive, me},
     stop::Stopped,
@@ -18,10 +18,7 @@ use crate::{
     world::World,
 };
 use aws_config::SdkConfig;
-use manifests::{
-    guardrails::Guardrails,
-    id::{Name, StackKey, StackName},
-};
+use manifests::id::{Name, StackKey, StackName};
 use plan::{
     drift::seen,
     facts::{FoundStack, StackEvent},
@@ -53,13 +50,8 @@ pub(crate) async fn look(
     (config, aws, cloud): (&Config, &SdkConfig, &Aws),
     (stacks, kept, keep): (&BTreeMap<StackKey, FoundStack>, &Kept, &BTreeSet<StackName>),
 ) -> Result<Vec<Going>, CommandError> {
-    let guardrails = match &kept.guardrails {
-        Some(Ok(guardrails)) => guardrails.clone(),
-        Some(Err(why)) => {
-            return Err(CommandError::Refused(format!("the account's guardrails can't be understood: {why}")));
-        }
-        None => Guardrails::default(),
-    };
+    let found = law::guardrails(kept, config.guardrails.is_some(), kept.memory.as_ref());
+    let guardrails = found.map_err(CommandError::Refused)?.cloned().unwrap_or_default();
     let needs = needs(config, aws, kept).await?;
     let asked = Teardown { stacks, needs: &needs, keep, guardrails: &guardrails, memory: kept.memory.as_ref() };
     let permits = asked.permits().map_err(|refused| CommandError::Refused(refused.join("; ")))?;

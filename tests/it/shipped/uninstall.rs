@@ -62,6 +62,8 @@ fn what_may_not_go_stops_all_of_it_until_it_is_kept_and_what_stays_keeps_what_it
     refused(&["--keep", "another"], "manages no such stack");
     site.operator().guardrails("{may: {prune: false}}");
     refused(&[], "allows no deletion");
+    site.operator().ssm("DeleteParameter", &json!({"Name": "/holdfast/guardrails"}));
+    refused(&[], "guardrails are not there");
     assert_eq!(site.called("cloudformation:DeleteStack"), 0);
     site.operator().guardrails("{stacks: {protected: [base]}}");
     let ran = site.run(&["uninstall", "--delete", "--yes", "--keep", "base"]);
