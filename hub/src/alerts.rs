@@ -16,7 +16,10 @@ pub use look::Last;
 use crate::{
     expected::Expected,
     reading::Health,
-    store::{Store, StoreError, alerts::Waiting},
+    store::{
+        Store, StoreError,
+        alerts::{Due, Waiting},
+    },
 };
 use fleet::presence::Patience;
 use jiff::{SignedDuration, Timestamp};
@@ -138,13 +141,8 @@ async fn hand_over(
             }
             Err(error) => {
                 let why = crate::chain(&error);
-                if error.is_of_the_message() && one.tries >= TRIES {
-                    tracing::error!(route = name, id = message.id, why, "not told, and given up");
-                    store.borrow_mut().given_up(one.n, &why, now)?;
-                } else {
-                    tracing::warn!(route = name, id = message.id, why, "not told; it is tried again");
-                    // It stays the first of its route: who recovered is not told before who failed.
-                    store.borrow_mut().undelivered(one.n, &why, now)?;
+                // It stays the first of its route: who recovered is not told before who failed.
+                if !not_told(&mut store.borrow_mut(), (name, &one), (&why, error.is_of_the_message()), now)? {
                     wait(&mut pauses.borrow_mut(), name, &error, now);
                     break;
                 }
@@ -155,6 +153,25 @@ async fn hand_over(
         }
     }
     Ok(())
+}
+
+/// Notes that a message was not taken; answers whether it is given up, as one is that is refused `for_itself` again and again.
+fn not_told(
+    store: &mut Store,
+    (route, one): (&str, &Due),
+    (why, for_itself): (&str, bool),
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let is_over = for_itself && one.tries >= TRIES;
+    let id = one.message.as_ref().map(|message| &message.id);
+    if is_over {
+        tracing::error!(route, n = one.n, id, why, "not told, and given up");
+        store.given_up(one.n, why, now)?;
+    } else {
+        tracing::warn!(route, n = one.n, id, why, "not told; it is tried again");
+        store.undelivered(one.n, why, now)?;
+    }
+    Ok(is_over)
 }
 
 /// A route is left alone for a while.

@@ -4,7 +4,7 @@
 //! `fleet::alert::finding`'s. Not tried on the real Security Hub.
 
 use super::{
-    Pauses, TRIES,
+    Pauses, TRIES, not_told,
     send::{SendError, Sender},
     wait,
 };
@@ -50,13 +50,8 @@ pub(super) async fn hand_over(
         Err(error) => {
             let (why, is_alone) = (crate::chain(&error), newest.len() == 1);
             for (one, _) in newest.values() {
-                if is_alone && error.is_of_the_message() && one.tries >= TRIES {
-                    tracing::error!(route = name, n = one.n, why, "not told, and given up");
-                    store.borrow_mut().given_up(one.n, &why, now)?;
-                } else {
-                    tracing::warn!(route = name, n = one.n, why, "not told; it is tried again");
-                    store.borrow_mut().undelivered(one.n, &why, now)?;
-                }
+                let for_itself = is_alone && error.is_of_the_message();
+                not_told(&mut store.borrow_mut(), (name, one), (&why, for_itself), now)?;
             }
             wait(&mut pauses.borrow_mut(), name, &error, now);
             return Ok(());
@@ -68,14 +63,10 @@ pub(super) async fn hand_over(
     for (id, (one, _)) in &newest {
         match refused.get(id) {
             None => store.borrow_mut().delivered(one.n, now)?,
-            Some(why) if one.tries >= TRIES => {
-                tracing::error!(route = name, id, why, "not told, and given up");
-                store.borrow_mut().given_up(one.n, why, now)?;
-            }
             Some(why) => {
-                tracing::warn!(route = name, id, why, "not told; it is tried again");
-                store.borrow_mut().undelivered(one.n, why, now)?;
-                trouble = Some(SendError::Finding(why.clone()));
+                if !not_told(&mut store.borrow_mut(), (name, one), (why, true), now)? {
+                    trouble = Some(SendError::Finding(why.clone()));
+                }
             }
         }
     }
@@ -136,7 +127,7 @@ impl Sender {
         let documents: Vec<&Value> = findings.iter().map(|finding| &finding.document).collect();
         let body = json!({ "Findings": documents }).to_string();
         let mut request = self.http.post(format!("{}{PATH}", endpoint.trim_end_matches('/')));
-        let headers = signed(&credentials, (&host, &product.region), &body, now);
+        let headers = signed(&credentials, (&host, product.region.as_str()), &body, now);
         // The host says itself where it is asked.
         for (name, value) in headers.into_iter().filter(|(name, _)| *name != "host") {
             request = request.header(name, value);

@@ -153,12 +153,7 @@ impl Request {
                 15 => byte == b'Z',
                 _ => byte.is_ascii_digit(),
             });
-        let domain = match partition {
-            "aws" | "aws-us-gov" => "amazonaws.com",
-            "aws-cn" => "amazonaws.com.cn",
-            "aws-eusc" => "amazonaws.eu",
-            _ => return None,
-        };
+        let domain = domain(partition)?;
         if service != "sns" || !is_time {
             return None;
         }
@@ -200,6 +195,16 @@ impl Request {
     pub fn authorization(&self, id: &str, signature: &Digest) -> String {
         let (scope, names) = (self.scope(), self.names());
         format!("AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders={names}, Signature={signature}")
+    }
+}
+
+/// Under which domain a partition of AWS has its services; `None` of one that is not known.
+pub fn domain(partition: &str) -> Option<&'static str> {
+    match partition {
+        "aws" | "aws-us-gov" => Some("amazonaws.com"),
+        "aws-cn" => Some("amazonaws.com.cn"),
+        "aws-eusc" => Some("amazonaws.eu"),
+        _ => None,
     }
 }
 

@@ -13,7 +13,10 @@ use alloc::{
     string::{String, ToString},
 };
 use core::{fmt, str::FromStr};
-use manifests::report::{Severity, State};
+use manifests::{
+    id::{AccountId, Region},
+    report::{Severity, State, proof::domain},
+};
 use serde_json::{Value, json};
 
 /// As what findings are imported: the product that every account has of its own.
@@ -21,10 +24,12 @@ use serde_json::{Value, json};
 pub struct Product {
     /// `aws`, or where else it is.
     pub partition: String,
+    /// The domain of its services.
+    domain: &'static str,
     /// The region of the Security Hub.
-    pub region: String,
+    pub region: Region,
     /// Whose it is.
-    pub account: String,
+    pub account: AccountId,
 }
 
 impl FromStr for Product {
@@ -35,26 +40,20 @@ impl FromStr for Product {
         let ["arn", partition, "securityhub", region, account, product] = parts[..] else {
             return Err("it is not the ARN of a product of Security Hub");
         };
-        let is_word =
-            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if !is_word(partition)
-            || !is_word(region)
-            || account.len() != 12
-            || !account.bytes().all(|b| b.is_ascii_digit())
-        {
+        let (Some(domain), Ok(region), Ok(account)) = (domain(partition), region.parse(), account.parse::<AccountId>())
+        else {
             return Err("its partition, region or account is none");
-        }
+        };
         if product != format!("product/{account}/default") {
             return Err("only the default product of the account itself can be told");
         }
-        let (partition, region, account) = (partition.into(), region.into(), account.into());
-        Ok(Self { partition, region, account })
+        Ok(Self { partition: partition.into(), domain, region, account })
     }
 }
 
 impl fmt::Display for Product {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { partition, region, account } = self;
+        let Self { partition, domain: _, region, account } = self;
         write!(f, "arn:{partition}:securityhub:{region}:{account}:product/{account}/default")
     }
 }
@@ -62,12 +61,7 @@ impl fmt::Display for Product {
 impl Product {
     /// The host that takes findings.
     pub fn host(&self) -> String {
-        let domain = match self.partition.as_str() {
-            "aws-cn" => "amazonaws.com.cn",
-            "aws-eusc" => "amazonaws.eu",
-            _ => "amazonaws.com",
-        };
-        format!("securityhub.{}.{domain}", self.region)
+        format!("securityhub.{}.{}", self.region, self.domain)
     }
 }
 
