@@ -251,10 +251,8 @@ impl Meddled {
             let key = Key::new(&home(), "AWS::SSM::Parameter", &format!("/{stack}/{logical}"));
             let value = world.account(&me()).store.get(&key).and_then(|it| it.text("Value").map(ToOwned::to_owned));
             let row = report.stacks.iter().find(|row| row.stack.as_str() == *stack);
-            // What was there right after our own change, and was not named by an event, can't be told from noise.
-            let baseline = row.and_then(|row| row.drift.as_ref()).is_some_and(|drift| drift.baseline > 0);
             let told = row.is_some_and(|row| row.state == State::Drifted && row.why.is_some());
-            if value.as_deref() != Some("asked") && !baseline && !told {
+            if value.as_deref() != Some("asked") && !told {
                 wrong.push(format!("{stack}/{logical} is {value:?}, and nobody says why"));
             }
         }

@@ -329,12 +329,16 @@ impl<W: World> Rounds<'_, W> {
         let rules = on.0.wanted.get(key).map_or_else(Drift::default, |wanted| wanted.manifest.drift.clone());
         let lens = Lens { key, rules: &rules, first, named };
         let news = self.drifts.change(key, |known| learn(known, &lens, look));
-        let who = self.law.policy.guardrails.drift.who;
         if !news.found.is_empty() {
-            let found: Vec<&Finding> = news.found.iter().collect();
-            self.note_for(key, What::Drifted, format!("drifted: {}", verdict::names(&found, Some(who))));
+            self.note_drift(key, &news.found.iter().collect::<Vec<_>>());
         }
         news
+    }
+
+    /// Notes what somebody is found to have changed.
+    pub(super) fn note_drift(&mut self, key: &StackKey, found: &[&Finding]) {
+        let who = self.law.policy.guardrails.drift.who;
+        self.note_for(key, What::Drifted, format!("drifted: {}", verdict::names(found, Some(who))));
     }
 
     /// That a stack could not be looked at this time, by a call that may work another time.

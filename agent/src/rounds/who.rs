@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use manifests::id::{Region, StackKey};
 use plan::drift::{
     author::Author,
+    doubt::{Doubt, Word},
     remembered::{Drifted, Finding},
 };
 use serde_json::Value;
@@ -46,6 +47,7 @@ impl<W: World> Rounds<'_, W> {
     /// Asks CloudTrail about findings of which nobody knows whose they are.
     pub(super) async fn ask_who(&mut self) {
         let now = now(self.world);
+        self.ask_whether(now).await;
         let due = |finding: &Finding| {
             let sure = finding.author.as_ref().is_some_and(|author| author.sure);
             let again = finding.asked.is_none_or(|asked| now.duration_since(asked) >= AGAIN);
@@ -58,8 +60,7 @@ impl<W: World> Rounds<'_, W> {
         let all: Vec<(StackKey, Finding)> = self.drifts.stacks().iter().flat_map(of).take(LOOKUPS).collect();
         for (key, finding) in all {
             let region = told_in(&key, &finding);
-            let denied = self.eyes.borrow().blind.get(&region).copied();
-            if denied.is_some_and(|denied| now.duration_since(denied) < BLIND) {
+            if self.is_blind(&region, now) {
                 continue;
             }
             if !self.spend(1) {
@@ -73,6 +74,50 @@ impl<W: World> Rounds<'_, W> {
                 }
             });
         }
+    }
+
+    /// Asks CloudTrail whether somebody made what is taken for a baseline.
+    async fn ask_whether(&mut self, now: Timestamp) {
+        let of = |(key, known): (&StackKey, &Drifted)| {
+            let due = known.doubts.iter().filter(|doubt| doubt.is_due(now));
+            due.map(|doubt| (key.clone(), doubt.clone())).collect::<Vec<_>>()
+        };
+        let all: Vec<(StackKey, Doubt)> = self.drifts.stacks().iter().flat_map(of).take(LOOKUPS).collect();
+        for (key, Doubt { finding, began, marks: _ }) in all {
+            let region = told_in(&key, &finding);
+            if !self.is_blind(&region, now) && !self.spend(1) {
+                return;
+            }
+            let word = match &finding.physical {
+                Some(physical) => self.whether(&region, physical, (began, finding.since)).await,
+                None => Some(Word::Refused),
+            };
+            // What it can't be asked now, it is asked in the next turn.
+            let Some(word) = word else { continue };
+            if let Some(found) = self.drifts.change(&key, |known| known.hear(&finding.logical, word, now)) {
+                self.note_drift(&key, &[&found]);
+            }
+        }
+    }
+
+    /// Whether CloudTrail has heard of somebody who changed this in that time. `None` when it doesn't answer.
+    async fn whether(&self, region: &Region, physical: &str, (from, to): (Timestamp, Timestamp)) -> Option<Word> {
+        let now = now(self.world);
+        if !self.is_blind(region, now)
+            && let Some(records) = self.trail(region, &Lookup::Resource(physical, from)).await
+        {
+            let before = |author: &Author| author.at.as_second() <= to.as_second();
+            let authors = records.iter().filter_map(event::author).filter(before);
+            let last = authors.max_by_key(|author| author.at);
+            return Some(Word::Said(last.map(|author| Author { sure: true, ..author })));
+        }
+        self.is_blind(region, now).then_some(Word::Refused)
+    }
+
+    /// Whether CloudTrail may not be asked there, as far as it was tried of late.
+    fn is_blind(&self, region: &Region, now: Timestamp) -> bool {
+        let denied = self.eyes.borrow().blind.get(region).copied();
+        denied.is_some_and(|denied| now.duration_since(denied) < BLIND)
     }
 
     /// Who CloudTrail says it was, if it says so yet.

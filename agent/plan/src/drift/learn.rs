@@ -1,14 +1,15 @@
 //! What a look says: which differences somebody made, and which say nothing.
 //!
 //! A difference says nothing when the manifest ignores it, when it is known noise ([`super::noise`]), or when it was there
-//! right after our own change of the same resource, with the same value: nobody but us had touched it. A resource that is
-//! gone is never noise. One that our change left alone, that an event has named, or that somebody was found to have changed
+//! right after our own change of the same resource, with the same value: nobody but us had touched it, as far as anybody
+//! knows ([`super::doubt`]). A resource that is gone is never noise. One that our change left alone, that an event has named, or that somebody was found to have changed
 //! before, gets no baseline: what differs in it may be theirs.
 //!
 //! Not here: what is done about it ([`super::heal`]).
 
 use super::{
     author::Author,
+    doubt::Doubt,
     noise,
     remembered::{Coverage, Drifted, Finding},
     seen::{Deviation, Difference, Look, Resource},
@@ -56,7 +57,7 @@ struct Sorted<'a> {
     told: Vec<&'a Difference>,
     ignored: u32,
     noise: u32,
-    baseline: Vec<Short>,
+    baseline: Vec<(Short, &'a Difference)>,
 }
 
 /// Writes into memory what a look found. Answers what is new in it.
@@ -72,7 +73,10 @@ pub fn learn(known: &mut Drifted, lens: &Lens<'_>, look: &Look) -> News {
             known.ignoring.retain(|logical| logical.as_str() != only);
         }
     }
-    let (mut findings, mut baseline) = (Vec::new(), BTreeSet::new());
+    for (logical, author) in lens.named {
+        known.suspect(logical, author.as_ref());
+    }
+    let (mut findings, mut baseline, mut doubts) = (Vec::new(), BTreeSet::new(), Vec::new());
     for deviation in &look.deviations {
         let Ok(logical) = deviation.logical.parse::<LogicalId>() else { continue };
         if look.only.as_ref().is_some_and(|only| *only != deviation.logical) {
@@ -81,7 +85,8 @@ pub fn learn(known: &mut Drifted, lens: &Lens<'_>, look: &Look) -> News {
         match deviation.seen {
             Some(Seen::Modified | Seen::Deleted) => {
                 let sorted = differences(known, lens, deviation, is_ours(lens, look, &deviation.logical));
-                baseline.extend(sorted.baseline.iter().copied());
+                baseline.extend(sorted.baseline.iter().map(|(mark, _)| *mark));
+                doubts.extend(doubted(known, lens, look, (deviation, &logical), &sorted));
                 findings.extend(sort_out(known, lens, look, (deviation, logical), sorted));
             }
             Some(Seen::Unknown) | None => {
@@ -91,8 +96,13 @@ pub fn learn(known: &mut Drifted, lens: &Lens<'_>, look: &Look) -> News {
             Some(Seen::InSync | Seen::NotChecked | Seen::Unsupported) => {}
         }
     }
+    let about = |logical: &LogicalId| look.only.as_ref().is_none_or(|only| logical.as_str() == only);
+    // What is no longer so is nobody's any more.
+    known.doubts.retain(|one| !about(&one.finding.logical) || one.marks.iter().any(|mark| baseline.contains(mark)));
     if lens.first.is_some() && look.only.is_none() {
         known.baseline = baseline;
+        known.doubts.retain(|one| !doubts.iter().any(|new: &Doubt| new.finding.logical == one.finding.logical));
+        known.doubts.append(&mut doubts);
     }
     replace(known, look, findings)
 }
@@ -124,10 +134,21 @@ fn sort_out(
         known.noisy.insert(logical);
         return None;
     }
+    Some(finding(lens, look, (deviation, logical), &told))
+}
+
+/// What is found when these differences say something.
+fn finding(
+    lens: &Lens<'_>,
+    look: &Look,
+    (deviation, logical): (&Deviation, LogicalId),
+    told: &[&Difference],
+) -> Finding {
+    let gone = deviation.seen == Some(Seen::Deleted);
     let mut values: Vec<String> = told.iter().map(|one| format!("|{}={}", one.path, one.actual)).collect();
     values.sort();
     let text = format!("{}|{}|{gone}{}", lens.key, deviation.logical, values.concat());
-    Some(Finding {
+    Finding {
         logical,
         physical: deviation.physical.clone(),
         kind: deviation.kind.clone(),
@@ -137,7 +158,25 @@ fn sort_out(
         mark: Short::of(&text),
         author: lens.named.get(&deviation.logical).cloned().flatten(),
         asked: None,
-    })
+    }
+}
+
+/// What a resource will have been found to be, if what is taken of it into a baseline now was somebody. What is in the
+/// baseline already has been asked about.
+fn doubted(
+    known: &Drifted,
+    lens: &Lens<'_>,
+    look: &Look,
+    (deviation, logical): (&Deviation, &LogicalId),
+    sorted: &Sorted<'_>,
+) -> Option<Doubt> {
+    let began = lens.first.filter(|_| look.only.is_none())?;
+    let taken = || sorted.baseline.iter().filter(|(mark, _)| !known.baseline.contains(mark));
+    let differences: Vec<&Difference> =
+        sorted.told.iter().copied().chain(taken().map(|(_, difference)| *difference)).collect();
+    let marks: BTreeSet<Short> = taken().map(|(mark, _)| *mark).collect();
+    let finding = || finding(lens, look, (deviation, logical.clone()), &differences);
+    (!marks.is_empty()).then(|| Doubt { finding: finding(), began, marks })
 }
 
 /// The differences of a resource that say something, by what is known.
@@ -162,7 +201,7 @@ fn differences<'a>(known: &Drifted, lens: &Lens<'_>, deviation: &'a Deviation, o
         } else if noise::known(kind, difference).is_some() {
             sorted.noise += 1;
         } else if first || known.baseline.contains(&mark) {
-            sorted.baseline.push(mark);
+            sorted.baseline.push((mark, difference));
         } else {
             sorted.told.push(difference);
         }

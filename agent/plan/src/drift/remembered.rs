@@ -4,7 +4,7 @@
 //! All of it can be lost without harm: a stack of which nothing is known is looked at again, and what was noise before is
 //! found once more and told. What a heal is counted by is in memory itself ([`crate::memory`]).
 
-use super::author::Author;
+use super::{author::Author, doubt::Doubt};
 use crate::{asked::Fingerprint, facts::Seen, short::Short};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -47,6 +47,9 @@ pub struct Drifted {
     /// Differences that were there right after our own change.
     #[serde(default, with = "crate::short", skip_serializing_if = "BTreeSet::is_empty")]
     pub baseline: BTreeSet<Short>,
+    /// What of it may yet turn out to be somebody's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<Doubt>,
     /// How many differences of the last look were known noise.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub noise: u32,
@@ -218,6 +221,8 @@ impl Drifts {
             self.change(&key, |known| known.noisy.clear());
         } else if let Some(key) = widest(|known| known.findings.iter().filter(|one| one.paths.len() > 1).count()) {
             self.change(&key, |known| known.findings.iter_mut().for_each(|one| one.paths.truncate(1)));
+        } else if let Some(key) = widest(|known| known.doubts.len()) {
+            self.change(&key, Drifted::withdraw_all);
         } else if let Some(key) = widest(|known| known.baseline.len()) {
             self.change(&key, |known| known.baseline.clear());
         } else if let Some(key) = widest(|known| known.findings.iter().filter(|one| one.author.is_some()).count()) {

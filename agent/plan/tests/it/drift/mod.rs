@@ -6,6 +6,7 @@
 
 mod agenda;
 mod author;
+mod doubt;
 mod guard;
 mod heal;
 mod learn;
