@@ -1,6 +1,13 @@
 //! A folder of manifests on this machine, read as a commit would be: for `holdfast validate` before there is a commit.
 
-use crate::{git::error::Unusable, package::package, reading::TEMPLATE_BYTES};
+use crate::{
+    git::{
+        error::Unusable,
+        tree::{is_yaml, shown},
+    },
+    package::package,
+    reading::TEMPLATE_BYTES,
+};
 use manifests::{
     artifact::Below,
     id::RepoPath,
@@ -41,14 +48,23 @@ pub(crate) fn read(root: &Path) -> io::Result<Repository> {
     while let Some((path, prefix)) = folders.pop() {
         for entry in std::fs::read_dir(&path)? {
             let entry = entry?;
-            let Some(name) = entry.file_name().to_str().map(|name| format!("{prefix}{name}")) else { continue };
-            let kind = entry.file_type()?;
-            if kind.is_dir() && name != ".git" {
-                folders.push((entry.path(), format!("{name}/")));
+            let (kind, name) = (entry.file_type()?, entry.file_name());
+            let lossy = name.to_string_lossy();
+            if kind.is_dir() && lossy == ".git" && prefix.is_empty() {
+                continue;
+            }
+            let Some(path) = name.to_str().and_then(|name| format!("{prefix}{name}").parse::<RepoPath>().ok()) else {
+                if kind.is_dir() || is_yaml(&lossy) {
+                    folder.problem(shown(&prefix, &lossy), &Unusable::Name);
+                }
+                continue;
+            };
+            if kind.is_dir() {
+                folders.push((entry.path(), format!("{path}/")));
             } else if kind.is_file() {
-                folder.file(&entry.path(), &name)?;
-            } else if kind.is_symlink() {
-                folder.link(&name);
+                folder.file(&entry.path(), path)?;
+            } else if kind.is_symlink() && is_yaml(&lossy) {
+                folder.problem(path, &Unusable::Link);
             }
         }
     }
@@ -90,22 +106,15 @@ fn file<'a>(path: &RepoPath, content: &'a Result<Vec<u8>, u64>) -> File<'a> {
     File { path: path.clone(), content }
 }
 
-/// Whether a file of this name may be a manifest.
-fn counts(name: &RepoPath) -> bool {
-    [".yaml", ".yml"].iter().any(|end| name.as_str().ends_with(end))
-}
-
 impl Folder {
-    fn link(&mut self, name: &str) {
-        let Some(file) = name.parse().ok().filter(counts) else { return };
-        let message = Unusable::Link.to_string();
+    fn problem(&mut self, file: RepoPath, why: &Unusable) {
+        let message = why.to_string();
         self.problems.push(Problem { file, line: 0, column: 0, message, hint: None, manifest: None });
     }
 
-    fn file(&mut self, path: &Path, name: &str) -> io::Result<()> {
-        let Ok(name) = name.parse::<RepoPath>() else { return Ok(()) };
+    fn file(&mut self, path: &Path, name: RepoPath) -> io::Result<()> {
         let size = path.metadata()?.len();
-        if counts(&name) {
+        if is_yaml(name.as_str()) {
             let content = if size > MAX_FILE { Err(size) } else { Ok(std::fs::read(path)?) };
             self.manifests.insert(name.clone(), content);
         }

@@ -55,6 +55,14 @@ fn told(site: &Site, said: &[&str]) {
 }
 
 #[test]
+fn a_name_that_no_manifest_may_have() {
+    check(&case(
+        &[("bad\u{1}.yaml", &manifest("bad", ""))],
+        &["bad\u{fffd}\u{fffd}.yaml: has a name with a control character"],
+    ));
+}
+
+#[test]
 fn an_unknown_field() {
     check(&case(&[("bad.yaml", &manifest("bad", "prunes: true"))], &["bad.yaml:6:3: unknown field `prunes`"]));
 }

@@ -314,7 +314,7 @@ pub(super) fn object(repository: &Repository, id: ObjectId, kind: Kind) -> Resul
     Ok(std::mem::take(&mut object.data))
 }
 
-fn is_yaml(name: &str) -> bool {
+pub(crate) fn is_yaml(name: &str) -> bool {
     name.ends_with(".yaml") || name.ends_with(".yml")
 }
 
@@ -324,7 +324,7 @@ pub(super) fn is_pointer(data: &[u8]) -> bool {
 }
 
 /// A path that may be written, in place of one that may not.
-fn shown(prefix: &str, name: &str) -> RepoPath {
+pub(crate) fn shown(prefix: &str, name: &str) -> RepoPath {
     let end = if name.ends_with(".yml") {
         ".yml"
     } else if is_yaml(name) {
