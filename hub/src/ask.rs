@@ -266,8 +266,11 @@ impl Question {
             | Self::Drift
             | Self::Control { control: None }
             | Self::Exceptions
-            | Self::Events { .. }
+            | Self::Events { what: None }
             | Self::Quarantine => "anything".into(),
+            Self::Events { what: Some(what) } => {
+                format!("anything that is `{what}`: it is a word of `what` in the list")
+            }
         }
     }
 }
@@ -326,6 +329,7 @@ mod tests {
             check("commit", "0f3c2aa");
             check("commit 0f3c2aa000000000000000000000000000000000", "reached it: 50 % after 0.0 s, 90 % after");
             let commit = format!("commit 9d1e77b{}", "0".repeat(33));
+            check("commit 9d1e77b", "  no ring: 0 of 250 accounts at it; 25 failed, 225 in sync");
             check(&commit, "  no ring: 0 of 250 accounts at it; 25 failed, 225 in sync");
             check("drift", "arn:aws:iam::111111111111:user/mallory");
             check("control", "CIS-3.1  25 failed, 475 in-sync");
@@ -356,9 +360,16 @@ mod tests {
         on_each(|spot| {
             let store = full(spot);
             assert!(asked(&store, "status -o csv").starts_with("that is no list"));
-            for words in
-                ["account 9", "account 999999999999", "stack x", "commit x", "control x", "accounts --state splendid"]
-            {
+            for words in [
+                "account 9",
+                "account 999999999999",
+                "stack x",
+                "commit x",
+                "commit 0f3",
+                "control x",
+                "accounts --state splendid",
+                "events --what exploded",
+            ] {
                 assert!(asked(&store, words).starts_with("no account has told of "), "{words}");
             }
         });

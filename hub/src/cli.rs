@@ -6,8 +6,9 @@ pub use question::{Fleet, Form, Question};
 
 use crate::{journal::End, organization::As, store::Place};
 use clap::{
-    Args, Parser, Subcommand, ValueEnum,
+    Args, CommandFactory, Parser, Subcommand, ValueEnum,
     builder::{PathBufValueParser, TypedValueParser},
+    error::ErrorKind,
 };
 use jiff::Timestamp;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -36,6 +37,32 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// The same, if one thing that it says does not contradict another.
+    ///
+    /// # Errors
+    /// Why it does, as clap says such things.
+    pub fn checked(self) -> Result<Self, clap::Error> {
+        let patience = match &self.command {
+            Command::Run(Run { watch: Watch { looking, .. }, .. })
+            | Command::Watch(Watch { looking, .. })
+            | Command::Replay(Replay { looking, .. }) => Some((looking.late, looking.silent)),
+            Command::Fleet(Fleet { late, silent, .. }) => Some((*late, *silent)),
+            Command::Alerts(_)
+            | Command::Token { .. }
+            | Command::Verify(_)
+            | Command::Prune(_)
+            | Command::Export(_)
+            | Command::Import(_) => None,
+        };
+        if patience.is_some_and(|(late, silent)| silent < late) {
+            let why = "`--silent`, which is 4h unless it is said, is shorter than `--late`: an account is late first, and silent after that";
+            return Err(Self::command().error(ErrorKind::ValueValidation, why));
+        }
+        Ok(self)
+    }
 }
 
 /// What the hub can do.
@@ -166,7 +193,7 @@ pub struct Run {
     pub stored: Stored,
 
     /// Where to serve pages, as `127.0.0.1:8080`; where others can reach it, with `--tokens` or `--sign-in` [default: no pages]
-    #[arg(long, env = "HOLDFAST_HUB_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, env = "HOLDFAST_HUB_LISTEN", value_name = "ADDRESS", value_parser = listen)]
     pub listen: Option<SocketAddr>,
 
     /// Who may look, as `holdfast-hub token NAME` prints it, a line each, with `reader` at its end for whoever is to see neither
@@ -199,6 +226,16 @@ pub struct Run {
     /// How large a store in a file may become, as `20GiB`; what does not fit stays on the queue [default: as large as the disk]
     #[arg(long, env = "HOLDFAST_HUB_STORE_SIZE", value_name = "SIZE", value_parser = manifests::id::size)]
     pub store_size: Option<u64>,
+}
+
+/// Where to listen.
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "it is an address and a port, such as `127.0.0.1:8080` or `[::1]:8080`".into())
+}
+
+/// A point in time.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "it is a time and how far that is from UTC, such as `2026-05-01T12:00:00Z`".into())
 }
 
 /// What to take out.
@@ -240,7 +277,7 @@ pub struct Replay {
     pub looking: Looking,
 
     /// As it was known at this time, as `2026-05-01T12:00:00Z`
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     pub until: Option<Timestamp>,
 
     /// A table for people, or one JSON document for machines
@@ -356,4 +393,29 @@ pub enum Output {
     Table,
     /// For machines: lines of type `happened`, `contested`, `refused` and `picture`.
     Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_contradicts_itself_or_makes_no_sense_is_said() {
+        let check = |words: &str, expect: Option<&str>| {
+            let arguments = ["holdfast-hub"].into_iter().chain(words.split(' '));
+            let said = Arguments::try_parse_from(arguments).and_then(Arguments::checked).err();
+            let said = said.map(|error| error.to_string());
+            assert_eq!(said.is_some(), expect.is_some(), "{words}: {said:?}");
+            assert!(said.unwrap_or_default().contains(expect.unwrap_or_default()), "{words}");
+        };
+        let shorter = Some("is shorter than `--late`");
+        check("fleet status --store x", None);
+        check("fleet status --store x --late 1h --silent 1h", None);
+        check("fleet status --store x --late 2h --silent 1h", shorter);
+        check("replay --store x --late 5h", shorter);
+        check("watch --queue x --late 5h", shorter);
+        check("run --queue x --store x --silent 1h", shorter);
+        check("run --queue x --store x --listen 8080", Some("an address and a port, such as `127.0.0.1:8080`"));
+        check("replay --store x --until yesterday", Some("such as `2026-05-01T12:00:00Z`"));
+    }
 }

@@ -102,11 +102,11 @@ fn patience(Looking { late, silent, .. }: &Looking) -> Patience {
 
 fn patience_of(late: Duration, silent: Duration) -> Patience {
     let span = |time: Duration| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
-    Patience { late: span(late), silent: span(silent.max(late)) }
+    Patience { late: span(late), silent: span(silent) }
 }
 
 fn main() -> ExitCode {
-    let command = Arguments::parse().command;
+    let command = Arguments::parse().checked().unwrap_or_else(|why| why.exit()).command;
     log();
     match execute(command) {
         Ok(()) => ExitCode::SUCCESS,

@@ -20,7 +20,7 @@ use fleet::{
 };
 use manifests::{
     id::AccountId,
-    report::{Event, State},
+    report::{Event, State, What},
 };
 use serde::Serialize;
 
@@ -121,6 +121,9 @@ pub(crate) struct Found {
 /// Reads what was asked for; `None` when there is no such thing.
 pub(crate) fn shown(store: &Store, asked: &Asked, moment: Moment) -> Result<Option<Shown>, StoreError> {
     let parts: Vec<&str> = asked.parts.iter().map(String::as_str).collect();
+    if asked.filters().any(|name| !filters(&parts).contains(&name)) {
+        return Ok(None);
+    }
     let after = asked.get("after");
     Ok(Some(match parts[..] {
         [] => Shown::Overview(Box::new(front(store, moment)?)),
@@ -149,7 +152,7 @@ pub(crate) fn shown(store: &Store, asked: &Asked, moment: Moment) -> Result<Opti
         ["commits", id] => {
             let Some(revision) = store.revision(id)? else { return Ok(None) };
             let mut rollout = rollout(store, revision)?;
-            rollout.happened = store.happened(&Of::Commit(id), after)?.rows;
+            rollout.happened = store.happened(&Of::Commit(&rollout.revision.commit), after)?.rows;
             Shown::Commit(Box::new(rollout))
         }
         ["drift"] => {
@@ -167,10 +170,14 @@ pub(crate) fn shown(store: &Store, asked: &Asked, moment: Moment) -> Result<Opti
             let account = asked.get("account").map(str::parse::<AccountId>).transpose();
             let Ok(account) = account else { return Ok(None) };
             let of = match (&account, asked.get("commit"), asked.get("what")) {
-                (Some(account), _, _) => Of::Account(account),
-                (None, Some(commit), _) => Of::Commit(commit),
-                (None, None, Some(what)) => Of::What(what),
                 (None, None, None) => Of::All,
+                (Some(account), None, None) => Of::Account(account),
+                (None, Some(commit), None) => Of::Commit(commit),
+                (None, None, Some(what)) if is_news(what) => Of::What(what),
+                // There is an index for one of them, and no word for nothing.
+                (None, None, Some(_)) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) | (Some(_), Some(_), None) => {
+                    return Ok(None);
+                }
             };
             Shown::Events(store.happened(&of, after)?)
         }
@@ -182,6 +189,24 @@ pub(crate) fn shown(store: &Store, asked: &Asked, moment: Moment) -> Result<Opti
         }
         _ => return Ok(None),
     }))
+}
+
+/// The filters that an address takes. One that it doesn't would be passed over, and what is answered taken for what was asked.
+fn filters(parts: &[&str]) -> &'static [&'static str] {
+    match parts {
+        ["accounts"] => {
+            &["state", "ring", "commit", "agent", "fresh", "sort", "unexpected", "suspended", "unproven", "after"]
+        }
+        ["events"] => &["account", "commit", "what", "after"],
+        ["search"] => &["q"],
+        [] | ["commits" | "controls" | "quarantine"] => &[],
+        _ => &["after"],
+    }
+}
+
+/// Whether a report can tell of something like this.
+fn is_news(what: &str) -> bool {
+    serde_json::from_value(what.into()).is_ok_and(|what: What| what != What::Unknown)
 }
 
 fn front(store: &Store, moment: Moment) -> Result<Front, StoreError> {

@@ -258,12 +258,15 @@ fn missing(frame: &Frame<'_>) -> Response {
         Form::Html => {
             let body = maud::html! {
                 h1 { "There is no such thing" }
-                p { "Either nobody has heard of it, or the address makes no sense." }
+                p { "Either nobody has heard of it, or the address makes no sense, or it has a filter that this page does not take." }
             };
             markup(StatusCode::NOT_FOUND, html::page(frame, "There is no such thing", &body))
         }
-        Form::Json => (StatusCode::NOT_FOUND, json(r#"{"error":"there is no such thing"}"#.to_owned())).into_response(),
-        Form::Csv => (StatusCode::NOT_FOUND, "there is no such thing\n").into_response(),
+        Form::Json => {
+            (StatusCode::NOT_FOUND, json(r#"{"error":"there is no such thing, or no such filter of it"}"#.to_owned()))
+                .into_response()
+        }
+        Form::Csv => (StatusCode::NOT_FOUND, "there is no such thing, or no such filter of it\n").into_response(),
     }
 }
 

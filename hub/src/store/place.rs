@@ -22,6 +22,7 @@ impl From<&Path> for Place {
         let is_address = |text: &&str| {
             let text = text.to_ascii_lowercase();
             ["postgres:", "postgresql:"].iter().any(|begins| text.starts_with(begins))
+                || text.contains("://")
                 || ["host=", "dbname=", "password="].iter().any(|word| text.contains(word))
         };
         match path.to_str().filter(is_address) {
@@ -55,9 +56,12 @@ impl fmt::Display for Place {
         match self {
             Self::File(path) => path.display().fmt(to),
             Self::Postgres(address) => {
-                let (_, rest) = address.split_once("://").unwrap_or_default();
+                let (scheme, rest) = address.split_once("://").unwrap_or_default();
+                // Of another database's address it is said which that is.
+                let is_other = !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+                let scheme = if is_other && !scheme.starts_with("postgres") { scheme } else { "postgres" };
                 let bare = rest.rsplit_once('@').map_or(rest, |(_, bare)| bare);
-                write!(to, "postgres://{}", bare.split('?').next().unwrap_or_default())
+                write!(to, "{scheme}://{}", bare.split('?').next().unwrap_or_default())
             }
         }
     }
@@ -88,6 +92,7 @@ mod tests {
         check("postgresql://hub@db/fleet?password=secret", "postgres://db/fleet");
         check("postgres://hub:sec@ret@db/fleet", "postgres://db/fleet");
         check("postgres://hub:sec/r?et@db/fleet", "postgres://db/fleet");
+        check("mysql://hub:secret@db/fleet", "mysql://db/fleet");
         check("postgres:///fleet?host=/run/postgresql", "postgres:///fleet");
     }
 }

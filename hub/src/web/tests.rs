@@ -274,6 +274,10 @@ fn what_makes_no_sense_is_not_there_and_nothing_can_be_changed() {
         }
         check("GET /accounts?state=splendid", "", 404);
         check("GET /accounts?sort=-worst", "", 404);
+        check("GET /accounts?colour=red", "", 404);
+        check("GET /events?what=exploded", "", 404);
+        check("GET /events.json?what=created&commit=0f3c2aa", "", 404);
+        check("GET /events?what=not-healed", "", 200);
         check("GET /index.csv", "", 404);
         check("GET /accounts?after=%00'%3B--", "", 200);
         check("GET /search?q=%25%27%22%00%E2%80%AE", "", 200);

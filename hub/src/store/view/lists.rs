@@ -137,7 +137,24 @@ impl Store {
     /// When the store can't be read.
     pub fn revision(&self, id: &str) -> Result<Option<Revision>, StoreError> {
         let sql = "SELECT id, first, signature, signer, old FROM revision WHERE id = ?1";
-        first(&self.database, sql, &[&id], revision_of)?.map(|revision| self.counted(revision)).transpose()
+        let found = match first(&self.database, sql, &[&id], revision_of)? {
+            Some(revision) => Some(revision),
+            None => self.abbreviated(id)?,
+        };
+        found.map(|revision| self.counted(revision)).transpose()
+    }
+
+    /// The one commit whose id begins so, as git and people write ids down.
+    fn abbreviated(&self, id: &str) -> Result<Option<Revision>, StoreError> {
+        const LEAST: usize = 4;
+        if id.len() < LEAST || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(None);
+        }
+        let from = id.to_ascii_lowercase();
+        let sql =
+            "SELECT id, first, signature, signer, old FROM revision WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 2";
+        let found = all(&self.database, sql, &[&from, &format!("{from}g")], revision_of)?;
+        Ok(<[Revision; 1]>::try_from(found).ok().map(|[revision]| revision))
     }
 
     fn counted(&self, revision: Revision) -> Result<Revision, StoreError> {
@@ -146,7 +163,7 @@ impl Store {
         Ok(Revision { worked: of("worked")?, reached: of("reached")?, applied: of("applied")?, now, ..revision })
     }
 
-    /// How far every ring is with a commit.
+    /// How far every ring is with a commit: the furthest first, and by their names where two are as far.
     ///
     /// # Errors
     /// When the store can't be read.
@@ -162,7 +179,11 @@ impl Store {
             let now = states(sums(&self.database, "ringAttempted", &key)?);
             Ok(Ring { ring, accounts, applied, now })
         };
-        accounts.into_iter().map(ring).collect()
+        let mut rings: Vec<Ring> = accounts.into_iter().map(ring).collect::<Result<_, StoreError>>()?;
+        // Rings are named by people, and nothing says which comes first: the furthest is.
+        let share = |ring: &Ring| u128::from(ring.applied) * 1_000_000 / u128::from(ring.accounts.max(1));
+        rings.sort_by_key(|ring| std::cmp::Reverse(share(ring)));
+        Ok(rings)
     }
 
     /// After which time so many of a hundred accounts that ever worked towards a commit had reached it; `None` as long as they
