@@ -51,7 +51,7 @@ pub struct Cli {
     pub names_guardrails: bool,
 }
 
-const AFTER: &str = "Exit codes: 0 done or in sync · 1 something failed · 2 changes (plan --detailed-exitcode, adopt) · \
+const AFTER: &str = "Exit codes: 0 done or in sync · 1 something failed · 2 changes or drift (plan or drift --detailed-exitcode, adopt) · \
 3 held, or a person is needed · 4 not everything is in place yet · 64 usage · 75 repository or AWS could not be reached · \
 77 credentials, permission or account · 78 configuration";
 
