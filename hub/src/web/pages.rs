@@ -228,7 +228,7 @@ fn one_stack(named: &NamedStack, asked: &Asked, now: Timestamp) -> Markup {
         h1 { "Stack " (said(Some(&named.stack))) }
         (place_rows(&named.placed.places))
         @if !named.placed.reasons.is_empty() {
-            h2 { "Why it is not in sync" }
+            h2 { "Why it is not in sync " small { "where it stands worst" } }
             ul { @for (why, n) in &named.placed.reasons { li { (grouped(*n)) " × " (said(Some(why))) } } }
         }
         h2 { "Accounts " small { "worst first" } }

@@ -51,7 +51,7 @@ impl Store {
             place.states = states(sums(&self.database, "place", &place.number.to_string())?);
             let sql =
                 "SELECT why, count(*) FROM (SELECT why FROM stack WHERE place = ?1 AND state > 1 AND why IS NOT NULL
-                       LIMIT 1000) AS told GROUP BY why ORDER BY 2 DESC, 1 LIMIT 10";
+                       LIMIT 200) AS told GROUP BY why ORDER BY 2 DESC, 1 LIMIT 10";
             let some = all(&self.database, sql, &[&place.number], |row| {
                 Ok((row.get::<String>(0)?, row.get::<i64>(1)?.unsigned_abs()))
             })?;
