@@ -121,7 +121,8 @@ fn judge(trial: &Trial, facts: &Facts<'_>) -> Step {
         return Step::FallBack(Some(why));
     }
     if as_good >= TURNS {
-        let trouble = facts.state.trouble.as_ref().filter(|it| it.sha256 == trial.slot.sha256 && facts.now < it.again());
+        let trouble =
+            facts.state.trouble.as_ref().filter(|it| it.sha256 == trial.slot.sha256 && facts.now < it.again());
         return trouble.map_or(Step::Keep, |trouble| Step::Stay(Rest::Unkept(trouble.clone())));
     }
     if let Some(why) = worn(trial) {
@@ -231,12 +232,15 @@ pub fn told(facts: &Facts<'_>) -> Option<UpdateReport> {
 }
 
 /// The same where the updater has yet to look.
-pub fn unlooked(asked: &Asked) -> UpdateReport {
+pub fn unlooked(asked: &Asked, trouble: Option<&str>) -> UpdateReport {
     UpdateReport {
         wanted: asked.version.to_string(),
         digest: asked.sha256,
         phase: UpdatePhase::Waiting,
-        why: "is looked at when this turn is over".into(),
+        why: trouble.map_or_else(
+            || "is looked at when this turn is over".into(),
+            |why| format!("could not be looked at: {why}; it is tried again after this turn"),
+        ),
     }
 }
 
