@@ -139,4 +139,14 @@ mod tests {
         assert_eq!(function(Some(&sum), Some("agent")), (slot("agent"), None));
         assert_eq!((function(None, Some("next")), function(Some(""), Some("next"))), ((None, None), (None, None)));
     }
+
+    #[test]
+    fn a_function_that_is_invoked_rarely_has_longer_to_prove_itself() {
+        let minutes = |minutes: i64| Some(SignedDuration::from_mins(minutes));
+        let function = Itself::of(None, Some(Function { name: "agent".into(), ..Function::default() }));
+        assert_eq!(function.trial(minutes(5)), TRIAL);
+        assert_eq!(function.trial(minutes(59)), SignedDuration::from_mins(236));
+        assert_eq!(function.trial(None), TRIAL);
+        assert_eq!(Itself::of(None, None).trial(minutes(59)), TRIAL, "a machine's updater is told how long");
+    }
 }

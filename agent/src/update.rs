@@ -52,7 +52,8 @@ pub struct Said {
     /// nobody
     #[arg(long, conflicts_with = "again")]
     pub starting: bool,
-    /// Try once more what was given up
+    /// Try once more what was given up: on this machine, or, where no updater of a machine remembers anything and memory is
+    /// in SSM, by the account's function
     #[arg(long)]
     pub again: bool,
 }
