@@ -11,13 +11,14 @@ use crate::{
     drift,
     error::{CommandError, Exit, chain},
     forecast::{self, Verdict, forecast},
-    lambda,
+    lambda::{self, Function},
     people::Order,
     run::run,
     shipped::{Shipped, Watcher, aws, configuration},
     show::{self, Output, Style, progress::Progress},
     trust::sign,
     turn::{Standing, Survey, survey, turn},
+    update::function::Functions,
     validate,
     world::{Settings, Sight},
 };
@@ -163,11 +164,17 @@ async fn daemon(flags: Flags) -> Result<Exit, CommandError> {
 }
 
 /// The agent as a function makes it: how often its schedule comes is the interval that it tells.
-async fn function(flags: Flags) -> Result<(Shipped<Log>, Settings), CommandError> {
+async fn function(flags: Flags) -> Result<Function<Shipped<Log>, Functions>, CommandError> {
     let (config, aws) = configured(flags).await?;
-    let (world, mut settings) = Shipped::new(&config, &aws, Calls::default(), Log)?;
+    let calls = Calls::default();
+    let (world, mut settings) = Shipped::new(&config, &aws, calls.clone(), Log)?;
     settings.rest = config.interval.try_into().ok();
-    Ok((world, settings))
+    let other = settings.itself.other.clone();
+    let function = Function::new(world, settings);
+    Ok(match other {
+        Some(other) => function.with(Functions::new(&config, &aws, calls, other.function.clone()), other),
+        None => function,
+    })
 }
 
 async fn once(flags: Flags, output: Output) -> Result<Exit, CommandError> {

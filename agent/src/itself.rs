@@ -1,5 +1,8 @@
 //! What this agent knows of itself: its form, and where it lies if an updater put it there.
 //!
+//! A function is updated where it is one of two, which its environment says: `HOLDFAST_DEPLOYED` is the digest of the code that
+//! both were deployed with, and `HOLDFAST_NEXT` the name of the other one, said only to the one that gets every event.
+//!
 //! Not here: whether it is the version that is asked for (`plan::update`), and who changes it ([`crate::update`]).
 
 use jiff::SignedDuration;
@@ -7,7 +10,7 @@ use manifests::{
     id::Digest,
     release::{Form, Machine},
 };
-use plan::update::State;
+use plan::update::{State, called};
 use std::path::{Path, PathBuf};
 
 /// How long a version has to prove itself, unless the updater is told otherwise.
@@ -22,24 +25,56 @@ pub(crate) const STATE: &str = "state.json";
 pub struct Itself {
     /// What it is, and what for.
     pub form: Form,
-    /// What its place is called: its digest, or its number among a function's versions. `None` when nobody updates it.
+    /// What its place is called: its digest, or which of two functions it is. `None` when nobody updates it.
     pub slot: Option<String>,
+    /// The function on which another version is tried, if this one has such.
+    pub other: Option<Other>,
+    /// Why it could not be looked at lately what is asked for, where the agent is its own updater.
+    pub unlooked: Option<String>,
     /// What it is known by, if that is in the name of its place.
     pub sha256: Option<Digest>,
     /// Where the updater of this machine remembers.
     state: Option<PathBuf>,
 }
 
+/// A function of the same deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Other {
+    /// Its name, by which it is invoked.
+    pub function: String,
+    /// What its place is called.
+    pub slot: String,
+}
+
+/// What a function's environment says of it.
+#[derive(Debug, Clone, Default)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// What it was deployed with.
+    pub deployed: Option<String>,
+    /// The function on which it tries another version.
+    pub next: Option<String>,
+}
+
 impl Itself {
-    /// What it is called by whoever started it: a program by its path, without links, and a function by its version.
-    pub fn of(program: Option<&Path>, function: Option<String>) -> Self {
-        if let Some(version) = function {
-            // What runs as `$LATEST` can't be gone back to, and is nobody's slot.
+    /// What it is called by whoever started it: a program by its path, without links, and a function by its environment.
+    pub fn of(program: Option<&Path>, function: Option<Function>) -> Self {
+        let nobodys = Self {
+            form: Form::Program(Machine::HERE),
+            slot: None,
+            other: None,
+            unlooked: None,
+            sha256: None,
+            state: None,
+        };
+        if let Some(Function { name, deployed, next }) = function {
             let slot =
-                Some(version).filter(|version| version.bytes().all(|b| b.is_ascii_digit()) && !version.is_empty());
-            return Self { form: Form::Function(Machine::HERE), slot, sha256: None, state: None };
+                |name: &str| deployed.as_ref().filter(|it| !it.is_empty()).map(|deployed| called(name, deployed));
+            let other = next.filter(|next| !next.is_empty() && *next != name);
+            let other = other.and_then(|function| slot(&function).map(|slot| Other { function, slot }));
+            return Self { form: Form::Function(Machine::HERE), slot: slot(&name), other, ..nobodys };
         }
-        let nobodys = Self { form: Form::Program(Machine::HERE), slot: None, sha256: None, state: None };
         let Some(folder) = program.and_then(Path::parent) else { return nobodys };
         let name = folder.file_name().and_then(|name| name.to_str());
         let (Some(sha256), Some(releases)) = (name.and_then(|name| name.parse().ok()), folder.parent()) else {
@@ -52,8 +87,24 @@ impl Itself {
 
     /// This process.
     pub(crate) fn here() -> Self {
-        let function = std::env::var("AWS_LAMBDA_FUNCTION_VERSION").ok().filter(|_| crate::lambda::is_here());
+        let said = |name: &str| std::env::var(name).ok();
+        let function = said("AWS_LAMBDA_FUNCTION_NAME").filter(|_| crate::lambda::is_here());
+        let function =
+            function.map(|name| Function { name, deployed: said("HOLDFAST_DEPLOYED"), next: said("HOLDFAST_NEXT") });
         Self::of(std::env::current_exe().ok().as_deref(), function)
+    }
+
+    /// Whether what an updater remembers is about this one.
+    pub(crate) fn is_meant(&self, state: &State) -> bool {
+        // On a machine it lies beside what it is about.
+        self.state.is_some() || self.slot.as_ref().is_some_and(|slot| state.is_of(slot))
+    }
+
+    /// How long a version has to prove itself here, when there is a turn so often.
+    pub(crate) fn trial(&self, rest: Option<SignedDuration>) -> SignedDuration {
+        // A function that is invoked once in an hour makes no two turns in half of one.
+        let turns = rest.filter(|_| matches!(self.form, Form::Function(_)));
+        turns.map_or(TRIAL, |rest| TRIAL.max(rest.saturating_mul(4)))
     }
 
     /// What the updater of this machine remembers; nothing on none.
@@ -68,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_in_a_folder_of_its_digest_and_a_numbered_version_have_an_updater() {
+    fn a_program_in_a_folder_of_its_digest_and_one_of_two_functions_have_an_updater() {
         let sum = Digest::of(b"x").to_string();
         let program = |path: &str| Itself::of(Some(Path::new(path)), None).slot;
         assert_eq!(program(&format!("/opt/holdfast/releases/{sum}/holdfast")), Some(sum.clone()));
@@ -76,8 +127,26 @@ mod tests {
         assert_eq!(program("/opt/holdfast/releases/1/holdfast"), None);
         assert_eq!(program("/usr/bin/holdfast"), None);
         assert_eq!(program("holdfast"), None);
-        let function = |version: &str| Itself::of(None, Some(version.into())).slot;
-        assert_eq!(function("7"), Some("7".into()));
-        assert_eq!((function("$LATEST"), function("")), (None, None));
+        let function = |deployed: Option<&str>, next: Option<&str>| {
+            let [deployed, next] = [deployed, next].map(|said| said.map(Into::into));
+            let itself = Itself::of(None, Some(Function { name: "agent".into(), deployed, next }));
+            (itself.slot, itself.other.map(|other| (other.function, other.slot)))
+        };
+        let slot = |name: &str| Some(format!("{name}@{}", &sum[..16]));
+        assert_eq!(function(Some(&sum), None), (slot("agent"), None));
+        assert_eq!(function(Some(&sum), Some("next")), (slot("agent"), slot("next").map(|slot| ("next".into(), slot))));
+        // Who tries another version on itself has nothing to fall back to.
+        assert_eq!(function(Some(&sum), Some("agent")), (slot("agent"), None));
+        assert_eq!((function(None, Some("next")), function(Some(""), Some("next"))), ((None, None), (None, None)));
+    }
+
+    #[test]
+    fn a_function_that_is_invoked_rarely_has_longer_to_prove_itself() {
+        let minutes = |minutes: i64| Some(SignedDuration::from_mins(minutes));
+        let function = Itself::of(None, Some(Function { name: "agent".into(), ..Function::default() }));
+        assert_eq!(function.trial(minutes(5)), TRIAL);
+        assert_eq!(function.trial(minutes(59)), SignedDuration::from_mins(236));
+        assert_eq!(function.trial(None), TRIAL);
+        assert_eq!(Itself::of(None, None).trial(minutes(59)), TRIAL, "a machine's updater is told how long");
     }
 }

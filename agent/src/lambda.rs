@@ -3,13 +3,19 @@
 //! A turn is told when its time is over, so it ends by telling what it has, and the next one finds what it began. One that
 //! is cut off all the same is an agent that died: nothing it began is lost, and nothing is said twice.
 //!
-//! Not here: the runtime's protocol (`lambda_runtime`), and what an event says ([`crate::wake::event`]).
+//! Not here: the runtime's protocol (`lambda_runtime`), what an event says ([`crate::wake::event`]), and how another version of
+//! the agent is tried ([`trial`]).
+
+mod trial;
+
+pub use trial::{Alone, On, Twin, Unanswered};
 
 use crate::{
     clock::SystemClock,
     cloud::Clock,
     config::Flags,
     error::{CommandError, Exit, chain},
+    itself::Other,
     run::WOKEN,
     stop::Stopped,
     turn::{Standing, meet, turn},
@@ -23,6 +29,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
 use tokio::{sync::Mutex, time::Instant};
+use trial::Pair;
 
 /// What AWS sets for every function and `lambda_runtime` can't do without.
 const SET: [&str; 4] = [
@@ -44,9 +51,9 @@ pub fn is_here() -> bool {
 ///
 /// # Errors
 /// When this is no function's environment, or the runtime can't be reached.
-pub(crate) async fn serve<W: World>(
+pub(crate) async fn serve<W: World, T: Twin>(
     flags: &Flags,
-    make: impl AsyncFn(Flags) -> Result<(W, Settings), CommandError>,
+    make: impl AsyncFn(Flags) -> Result<Function<W, T>, CommandError>,
 ) -> Result<Exit, CommandError> {
     if let Some(missing) = SET.iter().find(|name| std::env::var_os(name).is_none()) {
         return Err(CommandError::Refused(format!(
@@ -54,7 +61,7 @@ pub(crate) async fn serve<W: World>(
             SET[0]
         )));
     }
-    let function: Mutex<Option<Function<W>>> = Mutex::new(None);
+    let function: Mutex<Option<Function<W, T>>> = Mutex::new(None);
     let (function, make) = (&function, &make);
     let answer = async |event: LambdaEvent<Value>| {
         // By the machine's clock, which Lambda's deadline goes by too.
@@ -63,10 +70,7 @@ pub(crate) async fn serve<W: World>(
         let mut function = function.lock().await;
         let function = match function.as_mut() {
             Some(function) => function,
-            None => {
-                let (world, settings) = make(flags.clone()).await.map_err(Failed)?;
-                function.insert(Function::new(world, settings))
-            }
+            None => function.insert(make(flags.clone()).await.map_err(Failed)?),
         };
         function.invoke(&event.payload, left).await.map_err(|stopped| Failed(stopped.into()))
     };
@@ -97,6 +101,12 @@ pub enum Answer {
         /// How the account stands.
         report: Box<Report>,
     },
+    /// One, by the version on trial: its answer, as that one gives it.
+    #[serde(rename = "made")]
+    Handed {
+        /// How the account stands.
+        report: Value,
+    },
     /// None: nothing that came is about a resource of ours.
     None,
     /// None yet: events have led to so many already. What they name is looked at in the next turn.
@@ -105,17 +115,24 @@ pub enum Answer {
 
 /// An agent that makes a turn when it is told to.
 #[derive(Debug)]
-pub struct Function<W> {
+pub struct Function<W, T = Alone> {
     world: W,
     settings: Settings,
     standing: Standing,
     woken: Budget,
+    pair: Option<Pair<T>>,
 }
 
-impl<W: World> Function<W> {
+impl<W: World, T: Twin> Function<W, T> {
     /// An agent that has made no turn yet.
     pub fn new(world: W, settings: Settings) -> Self {
-        Self { world, settings, standing: Standing::default(), woken: Budget::default() }
+        Self { world, settings, standing: Standing::default(), woken: Budget::default(), pair: None }
+    }
+
+    /// The same, with the function on which another version is tried.
+    #[must_use]
+    pub fn with(self, twin: T, other: Other) -> Self {
+        Self { pair: Some(Pair::new(twin, other)), ..self }
     }
 
     /// Does what the event asks for, in the time that is left.
@@ -135,6 +152,10 @@ impl<W: World> Function<W> {
             }
         }
         let deadline = Instant::now() + left;
+        if let Some(answer) = self.hand(event, deadline).await {
+            self.update(true, deadline).await;
+            return Ok(answer);
+        }
         loop {
             let watching = watching(deadline.saturating_duration_since(Instant::now()));
             let settings = Settings { turn: self.settings.turn.min(watching), ..self.settings.clone() };
@@ -142,6 +163,7 @@ impl<W: World> Function<W> {
             // What an event named could not be looked at just now, and whoever sent it counts on it having been taken.
             let again = self.standing.has_hints() && watching > AGAIN && self.woken.take(1, WOKEN, now(&self.world));
             if !again {
+                self.update(report.agent.update.is_some(), deadline).await;
                 return Ok(Answer::Made { report });
             }
             self.world.clock().sleep(AGAIN.unsigned_abs()).await;

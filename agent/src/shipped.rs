@@ -306,7 +306,8 @@ pub(crate) fn me() -> Holder {
     let read = |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
     let spaces = std::fs::read_link("/proc/self/ns/pid").map(|path| path.display().to_string()).unwrap_or_default();
     // Every instance of a function has the same name and the same first process; what it logs to is its own.
-    let instance = std::env::var("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or_default();
+    let said = |name: &str| std::env::var(name).unwrap_or_default();
+    let instance = format!("{} {}", said("AWS_LAMBDA_FUNCTION_NAME"), said("AWS_LAMBDA_LOG_STREAM_NAME"));
     let (name, boot) = (read("/proc/sys/kernel/hostname"), read("/proc/sys/kernel/random/boot_id"));
     let host = format!("{name}|{boot}|{spaces}|{instance}");
     Holder { host, process: std::process::id(), began: SystemClock.now() }

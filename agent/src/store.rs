@@ -20,7 +20,7 @@ use plan::{
     lease::{FoundLease, Lease},
     memory::Memory,
     orders::{Approval, Hold, Orders, Pin, Reset, Rollback},
-    update::{Asked, Proof},
+    update::{Asked, Proof, State},
 };
 use serde::de::DeserializeOwned;
 use std::{
@@ -57,6 +57,8 @@ pub trait Store {
     fn save_asked(&self, asked: Option<&Asked>) -> impl Future<Output = Result<(), StoreError>>;
     /// Keeps what the agent says of its turns.
     fn save_proof(&self, proof: &Proof) -> impl Future<Output = Result<(), StoreError>>;
+    /// Keeps what the updater of a function remembers.
+    fn save_update(&self, state: &State) -> impl Future<Output = Result<(), StoreError>>;
     /// Keeps a copy of memory, in case that a version which is tried writes one that this one does not understand.
     fn keep_before(&self) -> impl Future<Output = Result<(), StoreError>>;
 }
@@ -301,6 +303,10 @@ impl Store for Place {
 
     async fn save_proof(&self, proof: &Proof) -> Result<(), StoreError> {
         self.write(Document::Proof, &serde_json::to_string(proof).unwrap_or_default()).await.map(drop)
+    }
+
+    async fn save_update(&self, state: &State) -> Result<(), StoreError> {
+        self.write(Document::Update, &serde_json::to_string(state).unwrap_or_default()).await.map(drop)
     }
 
     async fn keep_before(&self) -> Result<(), StoreError> {

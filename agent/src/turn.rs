@@ -19,7 +19,7 @@ use crate::{
     stop::{Stopped, Trouble, meant},
     store::Store,
     trust::Trust,
-    wake::hear,
+    wake::{Hints, hear},
     world::{Settings, Sight, Which, World, costs, now},
 };
 use jiff::Timestamp;
@@ -47,6 +47,8 @@ pub struct Standing {
     ready: Option<Ready>,
     /// What it knows of resources, and what woke it.
     eyes: Rc<RefCell<Eyes>>,
+    /// A function that may have been at work on this account and is known not to be any more.
+    pub(crate) over: Option<String>,
 }
 
 impl Standing {
@@ -60,6 +62,11 @@ impl Standing {
         !self.eyes.borrow().hints.is_empty()
     }
 
+    /// Somebody else has made the turn that it was woken for.
+    pub(crate) fn passed_on(&self) {
+        self.eyes.borrow_mut().hints = Hints::default();
+    }
+
     /// Whether the last turn left something to look at, or to read, soon.
     pub fn has_more(&self) -> bool {
         self.eyes.borrow().more
@@ -71,8 +78,12 @@ impl Standing {
 /// # Errors
 /// When it could not look at anything. Everything else that goes wrong is in the report.
 pub async fn turn<W: World>(world: &W, settings: &Settings, standing: &mut Standing) -> Result<Report, Stopped> {
+    let over = standing.over.clone();
     let (Start { account, begin, reading }, trouble) = start(world, settings, standing).await?;
-    if let Some((holder, until)) = begin.lease.anothers(&settings.me, begin.began, |process| world.alive(process)) {
+    let another = begin.lease.anothers(&settings.me, begin.began, |process| world.alive(process));
+    if let Some((holder, until)) =
+        another.filter(|(holder, _)| !over.is_some_and(|over| begin.lease.is_of(holder, &over)))
+    {
         return Err(Stopped::Fenced { by: holder.name(), until });
     }
     let mut rounds = Rounds::new(world, settings, begin);

@@ -9,6 +9,7 @@
 //! (`fetch`). Nothing of an account is changed here, and no commit is read: what is asked for was judged by the agent.
 
 mod fetch;
+pub(crate) mod function;
 mod program;
 
 use crate::{
@@ -51,7 +52,8 @@ pub struct Said {
     /// nobody
     #[arg(long, conflicts_with = "again")]
     pub starting: bool,
-    /// Try once more what was given up
+    /// Try once more what was given up: on this machine, or, where no updater of a machine remembers anything and memory is
+    /// in SSM, by the account's function
     #[arg(long)]
     pub again: bool,
 }
@@ -77,6 +79,11 @@ pub(crate) trait Place {
     async fn fetch(&self, asked: &Asked) -> Result<Slot, String>;
     /// Writes down what is meant, and then does it: what runs is `state.current()`.
     async fn settle(&self, state: &State) -> Result<(), CommandError>;
+    /// What is on trial has proved itself: what is known once it is what is gone back to. The error says why it can't be that
+    /// now, as a clause.
+    async fn keep(&self, state: &State, _: &Asked) -> Result<State, String> {
+        Ok(state.clone().kept())
+    }
 }
 
 /// Looks once, and does what is due.
@@ -85,6 +92,9 @@ pub(crate) trait Place {
 /// When what the updater keeps can't be read or written, or the agent can't be started anew.
 pub async fn update(config: &Config, aws: &SdkConfig, said: &Said) -> Result<Updated, CommandError> {
     let trial = trial(said)?;
+    if let Some(told) = function::again(config, aws, said).await? {
+        return Ok(told);
+    }
     let machine = Machine::open(&said.folder, &said.restart, aws, shipped::home(config, aws).ok())?;
     let mut state = machine.put_right()?;
     if said.again {
@@ -121,13 +131,14 @@ fn trial(said: &Said) -> Result<SignedDuration, CommandError> {
 
 /// What an account says of its agent's version, and of when anything may begin.
 pub(crate) struct Looked {
-    own: Own,
+    /// The documents about it.
+    pub(crate) own: Own,
     closed: Option<String>,
     windows: Vec<Window>,
 }
 
 /// Reads what is asked for, and whether anything may begin.
-async fn look(store: &crate::store::Place) -> Result<Looked, CommandError> {
+pub(crate) async fn look<S: Store>(store: &S) -> Result<Looked, CommandError> {
     let own = store.own().await?;
     let kept = store.open().await?;
     let now = SystemClock.now();
@@ -142,7 +153,7 @@ async fn look(store: &crate::store::Place) -> Result<Looked, CommandError> {
 }
 
 /// Does what is due, one step after the other.
-async fn act<P: Place>(
+pub(crate) async fn act<P: Place>(
     place: &P,
     mut state: State,
     looked: &Looked,
@@ -165,11 +176,7 @@ async fn act<P: Place>(
                 let what = format!("version {} is started on trial", next.current().version);
                 (next, what)
             }
-            (Step::Keep, _) => {
-                let next = state.kept();
-                let what = format!("version {} proved itself and stays", next.good.version);
-                (next, what)
-            }
+            (Step::Keep, asked) => kept(place, state, asked, now).await,
             (Step::FallBack(why), _) => back(state, why, now),
         };
         place.settle(&next).await?;
@@ -188,6 +195,22 @@ async fn fetched<P: Place>(place: &P, state: State, asked: &Asked, now: Timestam
         Err(why) => {
             let what = format!("version {} could not be fetched: {why}", asked.version);
             (state.unfetched(asked.sha256, why, now), what)
+        }
+    }
+}
+
+async fn kept<P: Place>(place: &P, state: State, asked: Option<&Asked>, now: Timestamp) -> (State, String) {
+    let version = state.current().version.clone();
+    let kept = match asked {
+        Some(asked) => place.keep(&state, asked).await,
+        None => Ok(state.clone().kept()),
+    };
+    match kept {
+        Ok(next) => (next, format!("version {version} proved itself and stays")),
+        Err(why) => {
+            let what = format!("version {version} proved itself, and can't take the place of the one before it: {why}");
+            let sha256 = state.current().sha256;
+            (state.unfetched(sha256, why, now), what)
         }
     }
 }

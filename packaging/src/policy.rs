@@ -42,6 +42,7 @@ fn policies() -> Vec<(&'static str, Vec<Statement>)> {
         ("agent", agents::agent()),
         ("codecommit", agents::codecommit()),
         ("lambda", beside::lambda()),
+        ("update", agents::update()),
         ("boundary", beside::boundary()),
         ("boundary-roles", beside::roles()),
         ("hub", hubs::hub()),

@@ -13,7 +13,7 @@ use plan::{
     lease::{FoundLease, Lease},
     memory::Memory,
     orders::Orders,
-    update::{Asked, Proof},
+    update::{Asked, Proof, State},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -225,6 +225,12 @@ impl Store for Desk {
     async fn save_proof(&self, proof: &Proof) -> Result<(), StoreError> {
         self.lives().await;
         self.own.borrow_mut().proof = Some(proof.clone());
+        Ok(())
+    }
+
+    async fn save_update(&self, state: &State) -> Result<(), StoreError> {
+        self.lives().await;
+        self.own.borrow_mut().state = Some(state.clone());
         Ok(())
     }
 

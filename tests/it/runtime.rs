@@ -34,6 +34,11 @@ impl Ended {
         self.body
     }
 
+    /// What the function answered, or why it failed.
+    pub(crate) fn into_result(self) -> Result<Value, Value> {
+        if self.failed { Err(self.body) } else { Ok(self.body) }
+    }
+
     /// Why it failed.
     #[track_caller]
     pub(crate) fn error(self) -> Value {

@@ -13,6 +13,7 @@ mod drift;
 mod failure;
 mod faults;
 mod forecast;
+mod function;
 mod health;
 mod hub;
 mod hubs;

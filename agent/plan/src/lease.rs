@@ -68,6 +68,18 @@ impl FoundLease {
         (void || (holder != me && !dead)).then_some((holder, over))
     }
 
+    /// Whether it is the lease of this function, by the part of a host's name in which a function says its own.
+    pub fn is_of(&self, holder: &Holder, function: &str) -> bool {
+        let said = |holder: &Holder| {
+            holder
+                .host
+                .split('|')
+                .next_back()
+                .is_some_and(|last| last.strip_prefix(function).is_some_and(|rest| rest.starts_with(' ')))
+        };
+        self.lease.as_ref().is_some_and(|lease| lease.was_written_over(self.version)) && said(holder)
+    }
+
     /// Whether whoever took it may let it go: nobody else can have taken it since.
     pub fn may_let_go(&self, now: Timestamp) -> bool {
         self.lease.as_ref().is_some_and(|lease| now < lease.until)

@@ -8,8 +8,10 @@
 //! the commit that asks may be believed: it is the one that is in force, so all of that has been judged.
 
 mod known;
+mod twin;
 
 pub use known::{Asked, Did, Fell, Fetched, Proof, Slot, State, Trial, Turned, Unfetched};
+pub use twin::{Again, Route, called, route, turned};
 
 use crate::{
     orders::{Hold, Orders},
@@ -94,6 +96,8 @@ pub enum Rest {
     ForTurn(Timestamp),
     /// It runs, and has yet to prove itself.
     Trial(Trial, Timestamp),
+    /// It proved itself, and could not be put into the place of what is good.
+    Unkept(Unfetched),
 }
 
 /// What is done now.
@@ -117,7 +121,9 @@ fn judge(trial: &Trial, facts: &Facts<'_>) -> Step {
         return Step::FallBack(Some(why));
     }
     if as_good >= TURNS {
-        return Step::Keep;
+        let trouble =
+            facts.state.trouble.as_ref().filter(|it| it.sha256 == trial.slot.sha256 && facts.now < it.again());
+        return trouble.map_or(Step::Keep, |trouble| Step::Stay(Rest::Unkept(trouble.clone())));
     }
     if let Some(why) = worn(trial) {
         return Step::FallBack(Some(why));
@@ -128,7 +134,7 @@ fn judge(trial: &Trial, facts: &Facts<'_>) -> Step {
     }
     let lacking = turns().next_back().and_then(|turned| turned.did.lacks(trial.before));
     Step::FallBack(Some(match (turns().count(), lacking) {
-        (0, _) => format!("finished no turn in {}", span(facts.trial)),
+        (0, _) => format!("finished no turn in {}{}", span(facts.trial), last(trial)),
         (_, Some(lacking)) => {
             format!("finished turns in {}, but {lacking}, as the version before it did", span(facts.trial))
         }
@@ -138,7 +144,12 @@ fn judge(trial: &Trial, facts: &Facts<'_>) -> Step {
 
 /// Why a version on trial is started no more, if that is so: whoever starts it knows of no turns, and needs nobody for this.
 pub fn worn(trial: &Trial) -> Option<String> {
-    (trial.starts > STARTS).then(|| format!("was started {STARTS} times and did not prove itself"))
+    (trial.starts > STARTS).then(|| format!("was started {STARTS} times and did not prove itself{}", last(trial)))
+}
+
+/// What came of its last start, where anybody knows.
+fn last(trial: &Trial) -> String {
+    trial.last.as_ref().map(|last| format!(" (the last time: {last})")).unwrap_or_default()
 }
 
 /// What is done while nothing is on trial.
@@ -220,6 +231,19 @@ pub fn told(facts: &Facts<'_>) -> Option<UpdateReport> {
     Some(UpdateReport { wanted: asked.version.to_string(), digest: asked.sha256, phase, why })
 }
 
+/// The same where the updater has yet to look.
+pub fn unlooked(asked: &Asked, trouble: Option<&str>) -> UpdateReport {
+    UpdateReport {
+        wanted: asked.version.to_string(),
+        digest: asked.sha256,
+        phase: UpdatePhase::Waiting,
+        why: trouble.map_or_else(
+            || "is looked at when this turn is over".into(),
+            |why| format!("could not be looked at: {why}; it is tried again after this turn"),
+        ),
+    }
+}
+
 /// The same where nobody updates the agent.
 pub fn unmanaged(asked: &Asked) -> UpdateReport {
     let why = "is not fetched, because nobody updates this agent: ends when its machine or function has the updater, or when \
@@ -235,7 +259,7 @@ pub fn unmanaged(asked: &Asked) -> UpdateReport {
 impl Rest {
     fn phase(&self) -> UpdatePhase {
         match self {
-            Self::Trial(..) => UpdatePhase::Trial,
+            Self::Trial(..) | Self::Unkept(_) => UpdatePhase::Trial,
             Self::Fell(_) => UpdatePhase::FellBack,
             Self::Unasked
             | Self::Here
@@ -277,6 +301,15 @@ impl fmt::Display for Rest {
                 f,
                 "runs on trial since {began:.0}; ends when it has finished {TURNS} turns, or goes back at {until:.0}"
             ),
+            Self::Unkept(trouble) => {
+                let again = trouble.again();
+                write!(
+                    f,
+                    "proved itself and makes the turns, and could not be put into the place of the one before it: {}; it \
+                     is tried again at {again:.0}",
+                    trouble.why
+                )
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use Need::{
     Always, Artifacts, Author, Change, Checks, CodeCommit, Deletion, Doctor, Drift, Events, Kept, Person, Recovery,
-    Reports, Role,
+    Reports, Role, Update,
 };
 
 /// What IAM has to allow, and what for.
@@ -54,6 +54,8 @@ pub enum Need {
     Reports,
     /// The manifests repository is in CodeCommit.
     CodeCommit,
+    /// The agent is a function, and brings itself to the version that is asked for.
+    Update,
     /// `holdfast doctor` asks, for what nobody has.
     Doctor,
     /// A person says something or adopts something; no agent does.
@@ -101,6 +103,14 @@ pub enum Scope {
     Queue,
     /// The manifests repository.
     Repository,
+    /// Those of the agent's parameters in which it is told of its own version.
+    Own,
+    /// The bucket with releases.
+    Releases,
+    /// The agent's own functions.
+    Functions,
+    /// The one of them on which another version is tried.
+    Next,
 }
 
 const fn row(
@@ -290,6 +300,23 @@ pub const ALL: &[Permission] = &[
     row("sns:Publish", &["sns:Publish"], Scope::Topic, Reports, "reports"),
     row("sqs:ReceiveMessage", &["sqs:ReceiveMessage"], Scope::Queue, Events, "what happened"),
     row("sqs:DeleteMessage", &["sqs:DeleteMessageBatch"], Scope::Queue, Events, "what was read is taken off"),
+    row(
+        "lambda:GetFunctionConfiguration",
+        &["lambda:GetFunctionConfiguration"],
+        Scope::Functions,
+        Update,
+        "what it runs",
+    ),
+    row(
+        "lambda:UpdateFunctionCode",
+        &["lambda:UpdateFunctionCode"],
+        Scope::Functions,
+        Update,
+        "the version that is asked for: first on the other function, and here when it has proved itself",
+    ),
+    row("s3:GetObject", &[], Scope::Releases, Update, "that version, from the bucket that the first one came from"),
+    row("ssm:PutParameter", &[], Scope::Own, Update, "what is asked for, tried and proved"),
+    row("lambda:InvokeFunction", &["lambda:Invoke"], Scope::Next, Update, "hands a turn to what is on trial"),
     row("codecommit:GitPull", &[], Scope::Repository, CodeCommit, "reads the manifests repository"),
     row(
         "cloudformation:GetTemplate",
@@ -312,7 +339,13 @@ pub const ALL: &[Permission] = &[
         Person,
         "`bootstrap --check`: whether there is room for one more stack",
     ),
-    row("ssm:PutParameter", &[], Scope::Orders, Person, "`hold`, `pin`, `approve`, `rollback`, `reset`"),
+    row(
+        "ssm:PutParameter",
+        &[],
+        Scope::Orders,
+        Person,
+        "`hold`, `pin`, `approve`, `rollback`, `reset`, `update --again`",
+    ),
     row("ssm:DeleteParameter", &["ssm:DeleteParameter"], Scope::Orders, Person, "and what takes them back"),
 ];
 
@@ -320,7 +353,7 @@ impl Permission {
     /// Whether the agent's own policy has it.
     pub fn is_the_agents(&self) -> bool {
         match self.need {
-            CodeCommit | Person => false,
+            CodeCommit | Person | Update => false,
             Always | Artifacts | Author | Change | Checks | Deletion | Doctor | Drift | Events | Kept | Recovery
             | Reports | Role => self.scope != Scope::Free,
         }
@@ -348,8 +381,8 @@ mod tests {
 
     /// Every text in the agent's source that looks like `service:Action`.
     fn spelled(folder: &Path, found: &mut BTreeSet<String>) {
-        const SERVICES: [&str; 9] =
-            ["cloudformation", "cloudtrail", "cloudwatch", "iam", "s3", "sns", "sqs", "ssm", "sts"];
+        const SERVICES: [&str; 10] =
+            ["cloudformation", "cloudtrail", "cloudwatch", "iam", "lambda", "s3", "sns", "sqs", "ssm", "sts"];
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {

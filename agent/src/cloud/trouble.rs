@@ -42,6 +42,7 @@ fn kind(code: &str, message: &str) -> Trouble {
         | "InternalFailure"
         | "InternalError"
         | "InternalServerError"
+        | "ServiceException"
         | "ServiceUnavailable" => Trouble::Unavailable,
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthorizationError" => Trouble::Denied,
         "ExpiredToken"
@@ -60,9 +61,13 @@ fn kind(code: &str, message: &str) -> Trouble {
         | "ParameterVersionNotFound"
         | "NoSuchBucket"
         | "NoSuchKey"
+        | "ResourceNotFoundException"
         | "NotFound" => Trouble::NotFound,
-        "InvalidChangeSetStatus" => Trouble::Busy,
-        "LimitExceededException" | "LimitExceeded" => Trouble::Limit,
+        "InvalidChangeSetStatus" | "ResourceConflictException" => Trouble::Busy,
+        "LimitExceededException"
+        | "LimitExceeded"
+        | "RequestEntityTooLargeException"
+        | "CodeStorageExceededException" => Trouble::Limit,
         "InsufficientCapabilitiesException" => Trouble::Invalid,
         "ValidationError" if message.contains("does not exist") => Trouble::NotFound,
         "ValidationError" if message.contains("can not be updated") || message.contains("cannot be updated") => {
@@ -74,7 +79,9 @@ fn kind(code: &str, message: &str) -> Trouble {
         "ValidationError" if message.contains("already exists and cannot be created again") => Trouble::Busy,
         // A role that was just made takes a while to be known everywhere.
         "ValidationError" if message.contains("cannot be assumed") => Trouble::Other,
-        "ValidationError" | "InvalidParameter" | "ValidationException" => Trouble::Invalid,
+        "ValidationError" | "InvalidParameter" | "InvalidParameterValueException" | "ValidationException" => {
+            Trouble::Invalid
+        }
         _ => Trouble::Other,
     }
 }

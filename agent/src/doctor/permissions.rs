@@ -75,7 +75,13 @@ impl Asked<'_> {
             Need::Events => matches!(world.bell(), Door::Queue(_)),
             Need::Artifacts => settings.shelving.is_some(),
             // What manifests name is asked about where they name it; a message, a role and a repository have lines of their own.
-            Need::Checks | Need::Role | Need::Reports | Need::CodeCommit | Need::Doctor | Need::Person => false,
+            Need::Checks
+            | Need::Update
+            | Need::Role
+            | Need::Reports
+            | Need::CodeCommit
+            | Need::Doctor
+            | Need::Person => false,
         }
     }
 

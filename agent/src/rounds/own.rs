@@ -5,7 +5,6 @@
 
 use super::Rounds;
 use crate::{
-    itself::TRIAL,
     reading::Reading,
     stop::Stopped,
     store::{self, Store},
@@ -14,6 +13,7 @@ use crate::{
 use jiff::Timestamp;
 use manifests::{
     id::{CommitId, Digest},
+    release::Form,
     report::{Happening, UpdateReport, What},
 };
 use plan::{
@@ -55,9 +55,12 @@ impl<W: World> Rounds<'_, W> {
                 return Ok(());
             }
         };
-        match self.settings.itself.state().or_else(|| found.state.clone()) {
-            Some(state) => self.heed(&asked, &state, found, slot, &reading.commit),
-            None => self.own.report = Some(update::unmanaged(&asked)),
+        let itself = &self.settings.itself;
+        let state = itself.state().or_else(|| found.state.clone()).filter(|state| itself.is_meant(state));
+        match (state, itself.form) {
+            (Some(state), _) => self.heed(&asked, &state, found, slot, &reading.commit),
+            (None, Form::Function(_)) => self.own.report = Some(update::unlooked(&asked, itself.unlooked.as_deref())),
+            (None, Form::Program(_)) => self.own.report = Some(update::unmanaged(&asked)),
         }
         Ok(())
     }
@@ -100,11 +103,13 @@ impl<W: World> Rounds<'_, W> {
             proof: found.proof.as_ref(),
             closed: self.law.closed.as_deref().or(hold.as_deref()),
             windows: &self.law.policy.guardrails.windows,
-            trial: TRIAL,
+            trial: self.settings.itself.trial(self.settings.rest),
             now,
         };
         self.own.report = update::told(&facts);
-        self.own.wanted = state.is_open().then_some(found.proof);
+        // While one is on trial, what the others do proves nothing, and must not take the place of what it did.
+        let proves = state.trial.as_ref().is_none_or(|trial| trial.slot.name == slot);
+        self.own.wanted = (state.is_open() && proves).then_some(found.proof);
         self.own.before = state.fetched.is_some();
         let Some(own) = &mut self.memory.own else { return };
         if state.trial.is_none() && state.good.sha256 == asked.sha256 && state.good.name == slot {

@@ -31,11 +31,13 @@ pub enum Document {
     Update,
     /// Memory as it was before a version of the agent was tried.
     Before,
+    /// A person's word that what was given up is to be tried once more.
+    Again,
 }
 
 impl Document {
     /// What is about the agent's own version: read when another one is asked for, and else not.
-    pub(super) const OWN: [Self; 4] = [Self::Release, Self::Proof, Self::Update, Self::Before];
+    pub(super) const OWN: [Self; 5] = [Self::Release, Self::Proof, Self::Update, Self::Before, Self::Again];
     /// What every turn begins with: as many as SSM reads in one call.
     pub(super) const ALL: [Self; 10] = [
         Self::Memory,
@@ -67,6 +69,7 @@ impl Document {
             Self::Proof => "proof",
             Self::Update => "update",
             Self::Before => "memory-before",
+            Self::Again => "again",
         }
     }
 
@@ -85,7 +88,8 @@ impl Document {
             | Self::Release
             | Self::Proof
             | Self::Update
-            | Self::Before => "json",
+            | Self::Before
+            | Self::Again => "json",
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 use plan::{
     memory::Memory,
-    update::{Asked, Proof, State},
+    update::{Again, Asked, Proof, State},
 };
 use serde::de::DeserializeOwned;
 
@@ -25,25 +25,28 @@ pub struct Own {
     pub proof: Option<Proof>,
     /// What the updater of a function remembers.
     pub state: Option<State>,
+    /// Whether, and since when, a person wants to see tried again what was given up.
+    pub again: Option<Again>,
 }
 
 impl Place {
     pub(super) async fn read_own(&self) -> Result<Own, StoreError> {
-        let texts = self.texts(&[Document::Release, Document::Proof, Document::Update]).await?;
+        let texts = self.texts(&[Document::Release, Document::Proof, Document::Update, Document::Again]).await?;
         let text = |document| texts.get(&document).map_or("null", |(text, _)| text.as_str());
         Ok(Own {
             asked: understood(text(Document::Release)),
             proof: understood(text(Document::Proof)),
             state: understood(text(Document::Update)),
+            again: understood(text(Document::Again)),
         })
     }
 
-    /// Keeps what the updater of a function remembers.
+    /// Says that what was given up is to be tried once more. A person does.
     ///
     /// # Errors
     /// When it can't be written.
-    pub async fn save_update(&self, state: &State) -> Result<(), StoreError> {
-        self.write(Document::Update, &serde_json::to_string(state).unwrap_or_default()).await.map(drop)
+    pub async fn say_again(&self, again: &Again) -> Result<(), StoreError> {
+        self.write(Document::Again, &serde_json::to_string(again).unwrap_or_default()).await.map(drop)
     }
 
     /// Keeps a copy of memory as it lies there.

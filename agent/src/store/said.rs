@@ -107,7 +107,8 @@ fn text(document: Document, orders: &Orders) -> String {
         | Document::Release
         | Document::Proof
         | Document::Update
-        | Document::Before => Ok(String::new()),
+        | Document::Before
+        | Document::Again => Ok(String::new()),
     };
     text.unwrap_or_default()
 }

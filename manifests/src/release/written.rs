@@ -44,8 +44,8 @@ pub(crate) const NONE: Machines = Machines { x86_64: None, aarch64: None };
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Download {
-    /// `https://…`, or `s3://bucket/key`; `{account}` and `{region}` may stand in it. A function's zip is fetched by Lambda
-    /// itself, from S3 and from its own region only.
+    /// `https://…`, or `s3://bucket/key`; `{account}` and `{region}` may stand in it. Whoever updates the
+    /// agent fetches it, and verifies it before anybody runs it.
     #[cfg_attr(feature = "schema", schemars(length(max = 2048), regex(pattern = "^(https|s3)://[^\\s@#]+$")))]
     pub(crate) from: At<String>,
     /// SHA-256 of its bytes, as `sha256sum` prints it.

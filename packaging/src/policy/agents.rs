@@ -27,6 +27,9 @@ const QUEUE: &str = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:
 const REGIONS: Condition = ("StringLike", "aws:RequestedRegion", &["${Regions}"]);
 const OURS: Condition = ("StringEquals", "aws:ResourceTag/holdfast:owner", &["${Prefix}"]);
 
+const AGENT: &str = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${Prefix}-agent";
+const NEXT: &str = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${Prefix}-agent-next";
+
 macro_rules! parameters {
     ($($name:literal),+) => {
         &[$(concat!("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${Prefix}/", $name)),+]
@@ -129,6 +132,29 @@ const REPOSITORY: Bounds = bounds(
     &[],
 );
 
+/// The statements of the agent that is a function and updates itself.
+const UPDATE: &[Bounds] = &[
+    bounds((Scope::Functions, "UpdateItself"), "Its own two functions", &[AGENT, NEXT], &[]),
+    bounds(
+        (Scope::Next, "HandOver"),
+        "The one on which another version is tried; nobody else invokes it",
+        &[NEXT],
+        &[],
+    ),
+    bounds(
+        (Scope::Own, "WriteOfItself"),
+        "What is asked for, what the updater remembers, what a turn got done, memory before a version was tried",
+        parameters!("release", "update", "proof", "memory-before"),
+        &[],
+    ),
+    bounds(
+        (Scope::Releases, "FetchReleases"),
+        "From where the first version came; one at an https address needs none of it",
+        &["arn:${AWS::Partition}:s3:::${CodeBucket}/*"],
+        &[],
+    ),
+];
+
 const fn bounds(
     (scope, sid): (Scope, &'static str),
     why: &'static str,
@@ -158,6 +184,11 @@ pub(super) fn codecommit() -> Vec<Statement> {
     vec![REPOSITORY.statement()]
 }
 
+/// What it may do besides where it is a function, so that it can bring itself to the version that is asked for.
+pub(super) fn update() -> Vec<Statement> {
+    UPDATE.iter().map(Bounds::statement).collect()
+}
+
 /// The stack that the agent comes from is not its own to change.
 fn own_stack() -> Statement {
     let writes = [Scope::Requests, Scope::ChangeSets, Scope::Owned];
@@ -178,6 +209,10 @@ mod tests {
             let it = BOUNDS.iter().find(|it| it.scope == row.scope).unwrap_or_else(|| panic!("{row:?}"));
             let statement = policy.iter().find(|statement| statement.sid == it.sid).unwrap();
             assert!(statement.action.contains(&row.action), "{row:?}");
+        }
+        for row in ALL.iter().filter(|row| row.need == Need::Update) {
+            let it = UPDATE.iter().find(|it| it.scope == row.scope).unwrap_or_else(|| panic!("{row:?}"));
+            assert!(it.statement().action.contains(&row.action), "{row:?}");
         }
     }
 }

@@ -10,7 +10,10 @@ use crate::{
     fault::{Fault, Faults, Refusal},
     iam::Confined,
     seed::Seed,
-    services::post::{Address, Post},
+    services::{
+        lambda::Functions,
+        post::{Address, Post},
+    },
     store::{Properties, Store},
     trail::Trail,
 };
@@ -111,6 +114,8 @@ pub struct World {
     pub quirks: Quirks,
     /// How long things take.
     pub timing: Timing,
+    /// Lambda's functions.
+    pub functions: Functions,
     pub(crate) time: Timekeeper,
     pub(crate) accounts: BTreeMap<AccountId, Account>,
     pub(crate) calls: u64,
@@ -138,6 +143,7 @@ impl World {
             faults: Faults::new(seed),
             quirks: Quirks::default(),
             timing,
+            functions: Functions::default(),
             time: Timekeeper::new(clock),
             accounts: BTreeMap::new(),
             calls: 0,

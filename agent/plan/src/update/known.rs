@@ -33,7 +33,7 @@ pub struct Asked {
 /// A version that is installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
-    /// What it is called where it lies: its digest on a machine, its number among a function's versions.
+    /// What it is called where it lies: its digest on a machine; of two functions, which one, and as whose deployment.
     pub name: String,
     /// Which version it is.
     pub version: Version,
@@ -81,6 +81,9 @@ pub struct Trial {
     /// How often it was started, where anybody counts.
     #[serde(default)]
     pub starts: u32,
+    /// Why the last of them came to nothing, as a clause, where anybody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
 }
 
 /// A version that was given up.
@@ -211,7 +214,8 @@ impl State {
     pub fn tried(self, before: Did, began: Timestamp) -> Self {
         match self.fetched {
             Some(Fetched { slot, .. }) => {
-                Self { trial: Some(Trial { slot, began, before, starts: 0 }), fetched: None, ..self }
+                let trial = Trial { slot, began, before, starts: 0, last: None };
+                Self { trial: Some(trial), fetched: None, ..self }
             }
             None => self,
         }

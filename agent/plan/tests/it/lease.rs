@@ -168,3 +168,18 @@ fn who_wrote_twice_because_an_answer_was_lost_has_it_and_who_wrote_between_has_n
     let reborn = before.taken(&Holder { began: at(NOW), ..me() }, at(NOW));
     check(&[(6, Some(&reborn)), (7, Some(&mine))], None);
 }
+
+#[test]
+fn a_functions_lease_is_known_by_its_name_as_long_as_nobody_else_wrote_at_once() {
+    let next = agent("host|boot|pid|agent-next 2026/11/28/[$LATEST]0", 1);
+    let check = |found: &FoundLease, function: &str, expect: bool| {
+        assert_eq!(found.is_of(&next, function), expect, "{function}");
+    };
+    let found = taken(&next, 0);
+    check(&found, "agent-next", true);
+    check(&found, "agent", false);
+    check(&found, "next", false);
+    // Whose it is nobody knows then.
+    check(&FoundLease { version: found.version + 1, ..found }, "agent-next", false);
+    assert!(!taken(&me(), 0).is_of(&me(), "agent-next"));
+}

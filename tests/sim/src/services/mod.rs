@@ -6,6 +6,7 @@
 pub mod cloudtrail;
 pub mod cloudwatch;
 pub mod filter;
+pub mod lambda;
 pub mod message;
 pub mod post;
 pub mod queue;

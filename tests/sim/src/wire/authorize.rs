@@ -5,6 +5,7 @@
 //! that ARN, to the resource and to `cloudformation:ChangeSetName`. Not here: what CloudFormation does as a service role.
 
 use super::{
+    lambda,
     params::Params,
     protocol::Service,
     request::{Call, Received},
@@ -40,6 +41,7 @@ fn questions(world: &mut World, call: &Call, request: &Received) -> Vec<Question
     match call.service {
         Service::CloudFormation => of_cloudformation(world, call),
         Service::CloudTrail | Service::CloudWatch => vec![Question::new(call.name(), "*")],
+        Service::Lambda => of_lambda(call, request),
         Service::S3 => of_s3(request),
         Service::Sns => vec![Question::new(call.name(), call.params.get("TopicArn").unwrap_or("*"))],
         Service::Sqs => of_sqs(call, request),
@@ -141,6 +143,13 @@ fn of_s3(request: &Received) -> Vec<Question> {
         "ListBuckets" => vec![Question::new("s3:ListAllMyBuckets", "*")],
         other => vec![Question::new(format!("s3:{other}"), whole)],
     }
+}
+
+fn of_lambda(call: &Call, request: &Received) -> Vec<Question> {
+    let (action, name) = lambda::target(request);
+    // The one action that has another name than its call.
+    let action = if action == "Invoke" { "InvokeFunction" } else { action };
+    vec![Question::new(format!("lambda:{action}"), arn(call, "lambda", &format!("function:{name}")))]
 }
 
 fn of_sqs(call: &Call, request: &Received) -> Vec<Question> {

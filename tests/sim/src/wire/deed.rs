@@ -40,13 +40,14 @@ pub(crate) fn of(call: &Call, request: &Received) -> Option<Deed> {
         Service::Sns => "sns.amazonaws.com",
         Service::Sqs => "sqs.amazonaws.com",
         Service::Ssm => "ssm.amazonaws.com",
-        Service::CloudTrail | Service::CloudWatch | Service::Sts => return None,
+        // Lambda's would be recorded under names of their own (`UpdateFunctionCode20150331v2`), and nobody here asks for them.
+        Service::CloudTrail | Service::CloudWatch | Service::Lambda | Service::Sts => return None,
     };
     let parameters = match call.service.protocol() {
         Protocol::Query(_) => of_query(&call.params),
         Protocol::Json(_) => of_json(&request.body),
         Protocol::Rest => Map::from_iter([("bucketName".to_owned(), s3::Target::of(request).bucket.into())]),
-        Protocol::Cbor => Map::new(),
+        Protocol::Cbor | Protocol::RestJson => Map::new(),
     };
     let resources = NAMES.iter().filter_map(|(parameter, kind)| {
         let fits = *parameter != "name" || call.service == Service::Ssm;

@@ -2,7 +2,7 @@
 
 use super::{
     answer::Answer,
-    authorize, cloudformation, cloudwatch, deed,
+    authorize, cloudformation, cloudwatch, deed, lambda,
     protocol::{Protocol, Service},
     request::{Call, Received},
     s3, sns, sts,
@@ -53,6 +53,7 @@ fn serve(
             let store = &mut world.account(&caller.account).store;
             ssm::call(store, &at, action, &request.body).map(|value| json(*service, &value))
         }
+        Service::Lambda => lambda::call(world, &at, request),
         Service::S3 => s3::call(world, &at, request),
     }
 }
@@ -70,6 +71,6 @@ fn json(service: Service, value: &serde_json::Value) -> Answer {
     let answer = Answer::new(200, value.to_string().into_bytes());
     match service.protocol() {
         Protocol::Json(mime) => answer.with("content-type", mime),
-        Protocol::Query(_) | Protocol::Cbor | Protocol::Rest => answer,
+        Protocol::Query(_) | Protocol::Cbor | Protocol::Rest | Protocol::RestJson => answer,
     }
 }

@@ -14,6 +14,7 @@ mod cloudwatch;
 mod deed;
 mod dispatch;
 pub mod door;
+mod lambda;
 pub mod ledger;
 mod line;
 pub mod params;

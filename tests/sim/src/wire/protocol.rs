@@ -1,6 +1,6 @@
 //! The services that are simulated, the ways in which they speak, and what an error looks like in each.
 
-use super::{answer::Answer, cloudformation, cloudwatch, sns, sts, xml::Xml};
+use super::{answer::Answer, cloudformation, cloudwatch, lambda, sns, sts, xml::Xml};
 use crate::fault::Refusal;
 use serde_json::json;
 
@@ -10,6 +10,7 @@ pub(crate) enum Service {
     CloudFormation,
     CloudTrail,
     CloudWatch,
+    Lambda,
     S3,
     Sns,
     Sqs,
@@ -28,6 +29,8 @@ pub(crate) enum Protocol {
     Cbor,
     /// S3: the method and the path say what is asked.
     Rest,
+    /// Lambda: the same, with JSON in and out.
+    RestJson,
 }
 
 impl Service {
@@ -37,9 +40,17 @@ impl Service {
         if signing_name == "monitoring" {
             return Some(Self::CloudWatch);
         }
-        [Self::CloudFormation, Self::CloudTrail, Self::S3, Self::Sns, Self::Sqs, Self::Ssm, Self::Sts]
-            .into_iter()
-            .find(|service| service.name() == signing_name)
+        let all = [
+            Self::CloudFormation,
+            Self::CloudTrail,
+            Self::Lambda,
+            Self::S3,
+            Self::Sns,
+            Self::Sqs,
+            Self::Ssm,
+            Self::Sts,
+        ];
+        all.into_iter().find(|service| service.name() == signing_name)
     }
 
     /// The prefix of its actions in IAM.
@@ -48,6 +59,7 @@ impl Service {
             Self::CloudFormation => "cloudformation",
             Self::CloudTrail => "cloudtrail",
             Self::CloudWatch => "cloudwatch",
+            Self::Lambda => "lambda",
             Self::S3 => "s3",
             Self::Sns => "sns",
             Self::Sqs => "sqs",
@@ -65,6 +77,7 @@ impl Service {
             Self::Sqs => Protocol::Json("application/x-amz-json-1.0"),
             Self::CloudTrail | Self::Ssm => Protocol::Json("application/x-amz-json-1.1"),
             Self::CloudWatch => Protocol::Cbor,
+            Self::Lambda => Protocol::RestJson,
             Self::S3 => Protocol::Rest,
         }
     }
@@ -99,6 +112,7 @@ impl Protocol {
                 }
             }
             Self::Cbor => cloudwatch::refuse(code, status, message),
+            Self::RestJson => lambda::refuse(code, status, message),
             // S3 answers its errors without a namespace.
             Self::Rest => Answer::xml(
                 status,
@@ -123,12 +137,16 @@ impl Protocol {
             (Self::Json(_) | Self::Cbor, "ServiceUnavailable") => ("ServiceUnavailableException", status),
             (Self::Json(_) | Self::Cbor, "MissingAuthenticationToken") => ("MissingAuthenticationTokenException", 400),
             (Self::Json(_) | Self::Cbor, "InvalidAction") => ("UnknownOperationException", 400),
+            (Self::RestJson, "Throttling") => ("TooManyRequestsException", 429),
+            (Self::RestJson, "AccessDenied") => ("AccessDeniedException", 403),
+            (Self::RestJson, "ExpiredToken") => ("ExpiredTokenException", 403),
+            (Self::RestJson, "InternalFailure") => ("ServiceException", status),
             (Self::Rest, "Throttling") => ("SlowDown", 503),
             (Self::Rest, "InternalFailure") => ("InternalError", status),
             (Self::Rest, "ExpiredToken") => ("ExpiredToken", 400),
             (Self::Rest, "MissingAuthenticationToken") => ("AccessDenied", 403),
             (Self::Rest, "InvalidAction") => ("NotImplemented", 501),
-            (Self::Json(_) | Self::Cbor | Self::Rest, _) => (code, status),
+            (Self::Json(_) | Self::Cbor | Self::Rest | Self::RestJson, _) => (code, status),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     caller::Caller,
-    cloudwatch,
+    cloudwatch, lambda,
     params::Params,
     protocol::{Protocol, Service},
     s3,
@@ -90,6 +90,7 @@ impl Call {
                 target.rsplit_once('.').map_or("", |(_, action)| action).to_owned()
             }
             Protocol::Cbor => cloudwatch::action(request),
+            Protocol::RestJson => lambda::target(request).0.to_owned(),
             Protocol::Rest => s3::Target::of(request).action.to_owned(),
         };
         if action.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::{
     answer::Answer,
-    dispatch, door,
+    dispatch, door, lambda,
     ledger::{Ledger, Seen, Traffic},
     line::{Listener, Shears},
     request::{Call, Received},
@@ -84,10 +84,29 @@ impl Site {
                 }
                 Reply::Answer(_) | Reply::Refused(_) | Reply::Silence | Reply::Reset | Reply::Crash => reply,
             },
+            "Invoke" if matches!(reply, Reply::Answer(_)) => self.run(call, request).await,
             _ => {
                 self.arrivals.notify_waiters();
                 reply
             }
+        }
+    }
+
+    /// A function is run beside everything else: it calls its account itself.
+    async fn run(&self, call: &Call, request: &Received) -> Reply<Answer> {
+        let (_, name) = lambda::target(request);
+        let found = {
+            let world = lock(&self.world);
+            let at = Place { account: &call.caller.account, region: &call.caller.region, now: world.now() };
+            world.functions.invocation(&at, name)
+        };
+        let Some((runner, function)) = found else {
+            return Reply::Refused(Refusal::new("ServiceException", 500, "nobody runs functions in this world"));
+        };
+        let event = serde_json::from_slice(&request.body).unwrap_or_default();
+        match tokio::task::spawn_blocking(move || runner(&function, &event)).await {
+            Ok(invoked) => Reply::Answer(lambda::invoked(&invoked)),
+            Err(error) => Reply::Refused(Refusal::new("ServiceException", 500, error.to_string())),
         }
     }
 
