@@ -174,10 +174,14 @@ impl Display for Which {
 /// Now. A machine's clock can be wrong, and nothing that is counted by the day may depend on it: where it is more than a
 /// little off what AWS says (whole seconds, and those late), AWS's counts.
 pub(crate) fn now<W: World>(world: &W) -> Timestamp {
+    agreed(world.clock().now(), world.cloud().time())
+}
+
+/// What the time is by a machine's clock and by what AWS said, if it said anything.
+pub(crate) fn agreed(machine: Timestamp, aws: Option<Timestamp>) -> Timestamp {
     const BLUR: SignedDuration = SignedDuration::from_secs(5);
-    let machine = world.clock().now();
     let off = |aws: &Timestamp| machine.duration_since(*aws).abs() > BLUR;
-    world.cloud().time().filter(off).unwrap_or(machine)
+    aws.filter(off).unwrap_or(machine)
 }
 
 /// Every call so far: AWS's by `service:Action`, git's as `git:request`.

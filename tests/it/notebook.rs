@@ -192,6 +192,10 @@ impl Store for Desk {
         Ok(Kept { memory, lost: false, guardrails, orders: Ok(orders), signers: None, lease, drifts })
     }
 
+    async fn open_anew(&self) -> Result<Kept, StoreError> {
+        Ok(Kept { memory: None, lost: true, ..self.open().await? })
+    }
+
     async fn save_drifts(&self, drifts: &Drifts) -> Result<(), StoreError> {
         self.lives().await;
         *self.drifts.borrow_mut() = Some(serde_json::to_string(drifts).unwrap());
@@ -229,6 +233,11 @@ impl Store for Desk {
     }
 
     async fn keep_before(&self) -> Result<(), StoreError> {
+        self.lives().await;
+        Ok(())
+    }
+
+    async fn forget_before(&self) -> Result<(), StoreError> {
         self.lives().await;
         Ok(())
     }

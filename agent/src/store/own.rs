@@ -25,14 +25,18 @@ pub struct Own {
     pub proof: Option<Proof>,
     /// What the updater of a function remembers.
     pub state: Option<State>,
+    /// Why what is asked for can't be understood, if that is so.
+    pub garbled: Option<String>,
 }
 
 impl Place {
     pub(super) async fn read_own(&self) -> Result<Own, StoreError> {
         let texts = self.texts(&[Document::Release, Document::Proof, Document::Update]).await?;
         let text = |document| texts.get(&document).map_or("null", |(text, _)| text.as_str());
+        let asked = serde_json::from_str::<Option<Asked>>(text(Document::Release));
         Ok(Own {
-            asked: understood(text(Document::Release)),
+            garbled: asked.as_ref().err().map(|error| plan::quote::quote(&error.to_string())),
+            asked: asked.unwrap_or_default(),
             proof: understood(text(Document::Proof)),
             state: understood(text(Document::Update)),
         })
