@@ -10,7 +10,8 @@ use crate::{
 use agent::{
     error::CommandError,
     itself::Itself,
-    store::Own,
+    stop::Stopped,
+    store::{Own, StoreError},
     update::{Place, act, look},
 };
 use fleet::{
@@ -20,7 +21,7 @@ use fleet::{
 };
 use jiff::{SignedDuration, Timestamp};
 use manifests::id::{AccountId, Digest, Region};
-use plan::update::{Asked, Fell, Slot, State, trial, worn};
+use plan::update::{Asked, Did, Fell, Slot, State, trial, worn};
 use sim::{
     cfn::api::{Deployment, Parameter, UpdateStack},
     seed::Seed,
@@ -29,6 +30,7 @@ use sim::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     path::Path,
     time::Duration,
 };
@@ -58,10 +60,13 @@ enum Does {
     Misnamed,
     /// It leaves nothing of what is asked for.
     Unasking,
+    /// It writes memory in a format that only it understands, and nobody hears of it.
+    Newer,
 }
 
 impl Does {
-    const BADLY: [Self; 6] = [Self::Hangs, Self::Ends, Self::Silent, Self::Blind, Self::Misnamed, Self::Unasking];
+    const BADLY: [Self; 7] =
+        [Self::Hangs, Self::Ends, Self::Silent, Self::Blind, Self::Misnamed, Self::Unasking, Self::Newer];
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -102,8 +107,11 @@ impl Place for Machine<'_> {
 struct Rollout {
     all: Everyone,
     shelf: BTreeMap<Digest, Release>,
-    /// When each release was asked for last.
+    /// When each release was asked for last, and which one is.
     asked: BTreeMap<Digest, Timestamp>,
+    last: Option<Digest>,
+    /// Whether the accounts are configured to have guardrails.
+    guarded: bool,
     /// What runs on each machine.
     runs: BTreeMap<&'static str, Slot>,
     /// Who ran which version, in which order they came to it.
@@ -112,6 +120,11 @@ struct Rollout {
     off: BTreeSet<&'static str>,
     /// Since when a stack is not as it was asked to be, by somebody's hand.
     changed: BTreeMap<&'static str, Timestamp>,
+    /// A machine on which nothing can be started.
+    dark: Option<&'static str>,
+    /// How many minutes an agent rests, and when each is to make its next turn.
+    every: i64,
+    next: BTreeMap<&'static str, Timestamp>,
     trace: String,
 }
 
@@ -121,10 +134,6 @@ fn digest(name: &str) -> Digest {
 
 fn home() -> Region {
     HOME.parse().unwrap()
-}
-
-fn lasts() -> SignedDuration {
-    trial(SignedDuration::from_mins(1), SignedDuration::from_mins(15))
 }
 
 impl Rollout {
@@ -144,10 +153,15 @@ impl Rollout {
             all,
             shelf: BTreeMap::new(),
             asked: BTreeMap::new(),
+            last: None,
+            guarded: false,
             runs: BTreeMap::new(),
             ran: Vec::new(),
             off: BTreeSet::new(),
             changed: BTreeMap::new(),
+            dark: None,
+            every: 1,
+            next: BTreeMap::new(),
             trace: String::new(),
         };
         let first = rollout.release("first", Release { version: "1.0.0", does: Does::Well, downgrade: false });
@@ -182,7 +196,9 @@ impl Rollout {
         });
         let agent = sha256.map(|sha256| {
             let Release { version, downgrade, .. } = self.shelf[&sha256];
-            self.asked.insert(sha256, self.now());
+            if self.last != Some(sha256) {
+                self.asked.insert(sha256, self.now());
+            }
             format!(
                 "  agent:\n    version: {version}\n    downgrade: {downgrade}\n    program: {{{}: {{from: 's3://releases/a', \
                  sha256: '{sha256}'}}}}\n    rings:\n    - {{name: canary, targets: {{labels: {{ring: canary}}}}}}\n    \
@@ -195,8 +211,14 @@ impl Rollout {
             accounts.concat(),
             agent.unwrap_or_default()
         );
+        self.last = sha256;
         self.all.commits.write("fleet.yaml", &text);
         self.all.commits.commit();
+    }
+
+    /// How long a trial lasts.
+    fn lasts(&self) -> SignedDuration {
+        trial(SignedDuration::from_mins(self.every), self.all.settings.turn)
     }
 
     fn now(&self) -> Timestamp {
@@ -231,8 +253,8 @@ impl Rollout {
         let asked = desk.own.borrow().asked.clone();
         let machine = Machine { desk, shelf: &self.shelf, now };
         let done = at_once(async {
-            let looked = look(desk, false, &machine).await.unwrap();
-            act(&machine, before.clone(), &looked, lasts()).await.unwrap()
+            let looked = look(desk, self.guarded, &machine).await.unwrap();
+            act(&machine, before.clone(), &looked, self.lasts()).await.unwrap()
         });
         self.trace.push_str(&format!("{now} {id} {:?}\n", done.unwrap()));
         let after = self.state(id);
@@ -256,7 +278,7 @@ impl Rollout {
     fn start(&mut self, id: &'static str) {
         let (state, now) = (self.state(id), self.now());
         let running = &self.runs[id];
-        if *running == *state.current() && self.shelf[&running.sha256].does != Does::Ends {
+        if self.dark == Some(id) || *running == *state.current() && self.shelf[&running.sha256].does != Does::Ends {
             return;
         }
         let state = state.started();
@@ -271,19 +293,24 @@ impl Rollout {
         }
         self.runs.insert(id, slot);
         self.all.standing.remove(&id.parse().unwrap());
+        self.next.remove(id);
     }
 
     /// What runs makes a turn, as well as it can.
     fn turn(&mut self, id: &'static str) {
         let slot = self.runs[id].clone();
         let Release { version, does, .. } = self.shelf[&slot.sha256];
-        if matches!(does, Does::Hangs | Does::Ends) {
+        let now = self.now();
+        if matches!(does, Does::Hangs | Does::Ends) || self.next.get(id).is_some_and(|next| now < *next) {
             return;
         }
+        self.all.settings.rest = Some(SignedDuration::from_mins(self.every));
+        self.next.insert(id, now + SignedDuration::from_mins(self.every));
         let place = format!("/nowhere/releases/{}/holdfast", slot.name);
         self.all.settings.itself = Itself::of(Some(Path::new(&place)), None);
         self.all.settings.version = if does == Does::Misnamed { "9.9.9" } else { version };
-        self.all.letters.deaf.set(does == Does::Silent);
+        self.all.letters.deaf.set(matches!(does, Does::Silent | Does::Newer));
+        self.all.here(id).store.speaks.set(u32::from(does == Does::Newer));
         self.all.commits.unreachable(does == Does::Blind);
         let done = self.all.turn(id).unwrap();
         self.trace.push_str(&format!("{done:?}\n"));
@@ -334,7 +361,7 @@ impl Rollout {
             self.changed.remove(id);
             return;
         }
-        let most = lasts() + SignedDuration::from_mins(HEALS);
+        let most = self.lasts() + SignedDuration::from_mins(HEALS);
         assert!(away <= most, "{id} was changed at {since} and is not healed at {now}; {} runs", self.runs[id].version);
     }
 
@@ -405,6 +432,9 @@ fn a_broken_release_stops_at_the_canary_when_somebody_mends_the_fleet_file() {
         rollout.asks("1.1.1", Does::Well);
         rollout.pass(200);
         assert!(rollout.came_to("1.1.0").iter().all(|id| *id == CANARY), "{does:?}: nobody else ever ran it");
+        // Of a trial that is over nothing is left that another one could go back to.
+        let copies = ALL.map(|id| rollout.all.here(id).store.before.borrow().clone());
+        assert_eq!(copies, [const { None }; 6], "{does:?}");
         assert!(rollout.hub().values().all(|agent| agent == "1.1.1"), "{does:?}: {:?}", rollout.hub());
     }
 }
@@ -425,6 +455,89 @@ fn a_broken_release_that_nobody_mends_is_gone_back_from_by_everybody_and_healing
         rollout.pass(HEALS + 3);
         assert!(ALL.iter().all(|id| rollout.value(id).as_deref() == Some("one")), "{does:?}: it heals as before");
     }
+}
+
+#[test]
+fn guardrails_that_are_gone_let_no_version_in() {
+    let rails = "apiVersion: holdfast/v1\nkind: Guardrails\nspec: {}\n";
+    let waits = |rollout: &mut Rollout, why: &str| {
+        rollout.asks("1.1.0", Does::Well);
+        rollout.pass(20);
+        assert!(rollout.came_to("1.1.0").is_empty(), "{why}");
+        let last = rollout.trace.lines().rfind(|line| line.contains(CANARY) && line.contains("rest:")).unwrap();
+        assert!(
+            last.contains("is not fetched: the account's guardrails are not there; ends when they are"),
+            "{why}: {last}"
+        );
+    };
+    // They were there once.
+    let mut rollout = Rollout::new(4);
+    rollout.all.here(CANARY).store.guardrails.replace(Some(rails.into()));
+    rollout.pass(3);
+    rollout.all.here(CANARY).store.guardrails.replace(None);
+    waits(&mut rollout, "they were there");
+    rollout.all.here(CANARY).store.guardrails.replace(Some(rails.into()));
+    rollout.pass(10);
+    assert_eq!(rollout.came_to("1.1.0"), [CANARY]);
+    // Somebody says that they are there.
+    let mut rollout = Rollout::new(4);
+    rollout.guarded = true;
+    waits(&mut rollout, "they are to be there");
+}
+
+#[test]
+fn a_version_that_rests_for_an_hour_is_not_too_slow() {
+    let mut rollout = Rollout::new(5);
+    rollout.every = 59;
+    rollout.asks("1.1.0", Does::Well);
+    rollout.pass(500);
+    assert_eq!(rollout.came_to("1.1.0").into_iter().collect::<BTreeSet<_>>(), ALL.into());
+    assert!(rollout.hub().values().all(|agent| agent == "1.1.0"), "{:?}", rollout.hub());
+}
+
+#[test]
+fn a_machine_that_is_off_through_a_trial_goes_on_with_it() {
+    let mut rollout = Rollout::new(6);
+    rollout.asks("1.1.0", Does::Well);
+    let tried = (0..60).find(|_| {
+        rollout.pass(1);
+        // It is put into its place, and the machine is switched off before anybody starts it.
+        let state = rollout.state(CANARY);
+        let is_fetched = state.fetched.is_some();
+        rollout.dark = is_fetched.then_some(CANARY);
+        state.trial.is_some()
+    });
+    assert!(tried.is_some_and(|_| rollout.came_to("1.1.0").is_empty()), "it was not started");
+    rollout.off.insert(CANARY);
+    rollout.pass(90);
+    rollout.off.clear();
+    rollout.dark = None;
+    rollout.pass(30);
+    assert_eq!(rollout.came_to("1.1.0").iter().filter(|id| **id == CANARY).count(), 1);
+    assert_eq!((rollout.fell(CANARY), rollout.hub()[CANARY].as_str()), (None, "1.1.0"));
+}
+
+#[test]
+fn memory_of_a_newer_version_begins_anew_only_where_the_updater_went_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rollout = Rollout::new(7);
+    let state = rollout.state(CANARY);
+    let place = folder.path().join("releases").join(&state.good.name).join("holdfast");
+    let tried = state.clone().fetched(state.good.clone(), rollout.now()).tried(Did::default(), rollout.now());
+    let turn = |rollout: &mut Rollout, says: Option<&State>| {
+        // A version of tomorrow wrote memory, and no copy is left from before.
+        rollout.all.here(CANARY).store.foreign();
+        let text = says.map(|state| serde_json::to_string(state).unwrap()).unwrap_or_default();
+        fs::write(folder.path().join("state.json"), text).unwrap();
+        rollout.all.settings.itself = Itself::of(Some(&place), None);
+        rollout.all.turn(CANARY).unwrap()
+    };
+    for says in [None, Some(&tried)] {
+        let stopped = turn(&mut rollout, says).unwrap_err();
+        assert!(matches!(stopped, Stopped::Memory(StoreError::Newer { .. })), "{stopped}");
+    }
+    let report = turn(&mut rollout, Some(&state)).unwrap();
+    assert_eq!(report.state, manifests::report::State::InSync, "{report:#?}");
 }
 
 /// One seed: releases of all kinds are asked for, withdrawn and asked for again; machines are off for a while, and people change
@@ -463,10 +576,10 @@ fn run(seed: u64) -> String {
 
 #[test]
 fn whatever_is_asked_for_healing_is_never_away_longer_than_a_trial_and_the_same_seed_goes_the_same_way() {
-    let seeds = std::env::var("HOLDFAST_SEEDS").map_or(6, |count| count.parse().expect("a number"));
+    let seeds = std::env::var("HOLDFAST_SEEDS").map_or(4, |count| count.parse().expect("a number"));
     for seed in 0..seeds {
         let trace = run(seed);
-        if seed < 2 {
+        if seed == 0 {
             assert!(trace == run(seed), "seed {seed}");
         }
     }
