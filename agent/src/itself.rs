@@ -5,7 +5,6 @@
 //!
 //! Not here: whether it is the version that is asked for (`plan::update`), and who changes it ([`crate::update`]).
 
-use jiff::SignedDuration;
 use manifests::{
     id::Digest,
     release::{Form, Machine},
@@ -13,8 +12,6 @@ use manifests::{
 use plan::update::{State, called};
 use std::path::{Path, PathBuf};
 
-/// How long a version has to prove itself, unless the updater is told otherwise.
-pub(crate) const TRIAL: SignedDuration = SignedDuration::from_mins(30);
 /// The folder of installed versions, below the updater's own.
 pub(crate) const RELEASES: &str = "releases";
 /// What the updater of a machine remembers.
@@ -100,16 +97,15 @@ impl Itself {
         self.state.is_some() || self.slot.as_ref().is_some_and(|slot| state.is_of(slot))
     }
 
-    /// How long a version has to prove itself here, when there is a turn so often.
-    pub(crate) fn trial(&self, rest: Option<SignedDuration>) -> SignedDuration {
-        // A function that is invoked once in an hour makes no two turns in half of one.
-        let turns = rest.filter(|_| matches!(self.form, Form::Function(_)));
-        turns.map_or(TRIAL, |rest| TRIAL.max(rest.saturating_mul(4)))
+    /// Whether the updater of this machine says that this is the version that is good, and none other runs.
+    pub(crate) fn is_good(&self) -> bool {
+        let good = self.state().filter(|state| state.trial.is_none()).map(|state| state.good.name);
+        good.is_some() && good == self.slot
     }
 
     /// What the updater of this machine remembers; nothing on none.
     pub(crate) fn state(&self) -> Option<State> {
-        let text = std::fs::read_to_string(self.state.as_ref()?).ok()?;
+        let text = crate::store::plain::read(self.state.as_ref()?, 1 << 20, true).ok()??;
         serde_json::from_str(&text).ok()
     }
 }
@@ -138,15 +134,5 @@ mod tests {
         // Who tries another version on itself has nothing to fall back to.
         assert_eq!(function(Some(&sum), Some("agent")), (slot("agent"), None));
         assert_eq!((function(None, Some("next")), function(Some(""), Some("next"))), ((None, None), (None, None)));
-    }
-
-    #[test]
-    fn a_function_that_is_invoked_rarely_has_longer_to_prove_itself() {
-        let minutes = |minutes: i64| Some(SignedDuration::from_mins(minutes));
-        let function = Itself::of(None, Some(Function { name: "agent".into(), ..Function::default() }));
-        assert_eq!(function.trial(minutes(5)), TRIAL);
-        assert_eq!(function.trial(minutes(59)), SignedDuration::from_mins(236));
-        assert_eq!(function.trial(None), TRIAL);
-        assert_eq!(Itself::of(None, None).trial(minutes(59)), TRIAL, "a machine's updater is told how long");
     }
 }

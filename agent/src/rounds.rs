@@ -340,7 +340,7 @@ impl<'a, W: World> Rounds<'a, W> {
             }
         }
         self.keep().await?;
-        self.prove(did).await;
+        self.prove(did).await?;
         self.let_go().await;
         // Whoever asked for the turn hears what it cost to the end; the report that went out can't.
         report.calls = spent(&self.calls, &costs(self.world));

@@ -32,6 +32,7 @@ use std::{
 mod document;
 mod error;
 mod own;
+pub(crate) mod plain;
 mod said;
 
 pub use document::Document;
@@ -42,6 +43,8 @@ pub use own::Own;
 pub trait Store {
     /// Everything, as it is now.
     fn open(&self) -> impl Future<Output = Result<Kept, StoreError>>;
+    /// The same, with a memory that begins anew, whatever lies there.
+    fn open_anew(&self) -> impl Future<Output = Result<Kept, StoreError>>;
     /// Keeps this memory. When it returns, it is kept.
     fn save(&self, memory: &Memory) -> impl Future<Output = Result<(), StoreError>>;
     /// Keeps what is remembered of drift.
@@ -61,6 +64,8 @@ pub trait Store {
     fn save_update(&self, state: &State) -> impl Future<Output = Result<(), StoreError>>;
     /// Keeps a copy of memory, in case that a version which is tried writes one that this one does not understand.
     fn keep_before(&self) -> impl Future<Output = Result<(), StoreError>>;
+    /// Forgets that copy.
+    fn forget_before(&self) -> impl Future<Output = Result<(), StoreError>>;
 }
 
 /// What is kept.
@@ -167,12 +172,10 @@ impl Place {
                 let mut texts = Texts::new();
                 for document in documents {
                     let path = &paths[document];
-                    match std::fs::read_to_string(path) {
-                        Ok(text) => drop(texts.insert(*document, (text, 0))),
-                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                        Err(source) => {
-                            return Err(StoreError::File { what: document.name(), path: path.clone(), source });
-                        }
+                    let text = plain::read(path, document.most(), document.is_ours());
+                    let file = |source| StoreError::File { what: document.name(), path: path.clone(), source };
+                    if let Some(text) = text.map_err(file)? {
+                        texts.insert(*document, (text, 0));
                     }
                 }
                 Ok(texts)
@@ -207,14 +210,9 @@ impl Place {
     }
 }
 
-impl Store for Place {
-    async fn open(&self) -> Result<Kept, StoreError> {
-        let texts = self.read().await?;
+impl Place {
+    fn kept(&self, texts: &Texts, (remembered, restored): (Option<Opened>, bool)) -> Kept {
         let text = |document| texts.get(&document).map(|(text, _)| text.as_str());
-        let (remembered, restored) = match text(Document::Memory).map(memory::open) {
-            Some(Opened::Newer(version)) => (Some(Opened::Memory(Box::new(self.before(version).await?))), true),
-            remembered => (remembered, false),
-        };
         let damaged = matches!(remembered, Some(Opened::Damaged));
         if damaged {
             tracing::warn!(
@@ -229,14 +227,14 @@ impl Store for Place {
             (Self::Parameters { .. }, _) => found.map_or(0, |(_, version)| *version),
             (Self::Files(_), lease) => lease.as_ref().map_or(0, |lease| lease.over.wrapping_add(1)),
         };
-        Ok(Kept {
+        Kept {
             lost: damaged || restored,
             memory: match remembered {
                 Some(Opened::Memory(memory)) => Some(*memory),
                 Some(Opened::Damaged | Opened::Newer(_)) | None => None,
             },
             guardrails: text(Document::Guardrails).map(|text| rails(&self.called(Document::Guardrails), text)),
-            orders: orders(&texts, self),
+            orders: orders(texts, self),
             signers: text(Document::Signers).map(|text| {
                 let place = self.called(Document::Signers);
                 Signers::parse(text)
@@ -244,7 +242,26 @@ impl Store for Place {
             }),
             lease: FoundLease { lease, version },
             drifts: text(Document::Drift).map(drifts).unwrap_or_default(),
+        }
+    }
+}
+
+impl Store for Place {
+    async fn open(&self) -> Result<Kept, StoreError> {
+        let texts = self.read().await?;
+        let memory = texts.get(&Document::Memory).map(|(text, _)| memory::open(text));
+        Ok(match memory {
+            Some(Opened::Newer(version)) => {
+                let before = Opened::Memory(Box::new(self.before(version).await?));
+                self.kept(&texts, (Some(before), true))
+            }
+            remembered => self.kept(&texts, (remembered, false)),
         })
+    }
+
+    async fn open_anew(&self) -> Result<Kept, StoreError> {
+        let texts = self.read().await?;
+        Ok(self.kept(&texts, (Some(Opened::Damaged), false)))
     }
 
     async fn save(&self, memory: &Memory) -> Result<(), StoreError> {
@@ -312,6 +329,10 @@ impl Store for Place {
     async fn keep_before(&self) -> Result<(), StoreError> {
         self.copy_memory().await
     }
+
+    async fn forget_before(&self) -> Result<(), StoreError> {
+        self.write(Document::Before, "null").await.map(drop)
+    }
 }
 
 /// What is remembered of drift. Without it everything is looked at again, and that is all.
@@ -325,7 +346,8 @@ fn drifts(text: &str) -> Drifts {
 /// Writes a lease over the version that it names. What SSM does by counting, a lock does here: two can't write at once.
 fn exchange(path: &Path, over: u64, bytes: &[u8]) -> std::io::Result<u64> {
     let _lock = locked(path)?;
-    let now = std::fs::read(path).ok().and_then(|text| serde_json::from_slice::<Lease>(&text).ok());
+    let now = plain::read(path, Document::Lease.most(), true)?;
+    let now = now.and_then(|text| serde_json::from_str::<Lease>(&text).ok());
     let version = now.map_or(0, |lease| lease.over.wrapping_add(1));
     if version == over {
         replace(path, bytes)?;
@@ -340,7 +362,7 @@ fn locked(path: &Path) -> std::io::Result<std::fs::File> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }
-    let lock = std::fs::File::create(path.with_extension("lock"))?;
+    let lock = plain::lock(&path.with_extension("lock"))?;
     lock.lock()?;
     Ok(lock)
 }
@@ -385,8 +407,10 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
     }
     let beside = path.with_extension("new");
+    // Whatever lies there: what is written into is made here.
+    plain::remove(&beside)?;
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&beside)?;

@@ -17,7 +17,7 @@ use crate::{
     ready::announce,
     rounds::{Begin, Rounds, StackDrift},
     stop::{Stopped, Trouble, meant},
-    store::Store,
+    store::{Store, StoreError},
     trust::Trust,
     wake::{Hints, hear},
     world::{Settings, Sight, Which, World, costs, now},
@@ -165,7 +165,12 @@ pub(crate) async fn start<'s, W: World>(
     let calls = costs(world);
     let id = identity(world, settings, standing).await?;
     let eyes = Rc::clone(&standing.eyes);
-    let found = world.store().open().await?;
+    let found = match world.store().open().await {
+        // A newer version was tried here and wrote memory, and no copy is left from before. The updater has gone back to this
+        // one, so there is nobody else whose memory it could be: it is lost, as one that is damaged.
+        Err(StoreError::Newer { .. }) if settings.itself.is_good() => world.store().open_anew().await?,
+        found => found?,
+    };
     let began = now(world);
     let mut memory = found.memory.clone().unwrap_or_else(|| Memory::new(epoch(world.clock().now())));
     let mut kept = memory.clone();

@@ -9,6 +9,7 @@
 //! (`fetch`). Nothing of an account is changed here, and no commit is read: what is asked for was judged by the agent.
 
 mod fetch;
+mod folder;
 pub(crate) mod function;
 mod program;
 
@@ -17,16 +18,15 @@ use crate::{
     cloud::{Clock, count::Calls},
     config::Config,
     error::CommandError,
-    itself::TRIAL,
-    law::Law,
+    law::{self, Law},
     shipped,
-    store::{Own, Store},
+    store::{Own, Store, StoreError},
 };
 use aws_config::SdkConfig;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use manifests::{guardrails::Guardrails, window::Window};
-use plan::update::{Asked, Facts, Slot, State, Step, decide, hold};
+use manifests::window::Window;
+use plan::update::{Asked, Facts, Rest, Slot, State, Step, decide, hold};
 use program::Machine;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -45,7 +45,8 @@ pub struct Said {
         default_value = "systemctl restart holdfast-agent.service"
     )]
     pub restart: String,
-    /// How long a version has to prove itself [default: 30m]
+    /// How long a version has to prove itself [default: two turns as long as they may be (`--turn`) and three rests between
+    /// them (`--interval`), and 30m at least]
     #[arg(long, env = "HOLDFAST_UPDATE_TRIAL", value_name = "TIME")]
     pub trial: Option<String>,
     /// Say that the agent is about to be started: counts that, and goes back from a version that never finishes a turn. Asks
@@ -74,15 +75,24 @@ pub struct Updated {
 }
 
 /// Where versions of the agent lie, and how one is put into place.
-pub(crate) trait Place {
+pub trait Place {
     /// Puts a version beside the others, whole and verified. The error says why not, as a clause.
-    async fn fetch(&self, asked: &Asked) -> Result<Slot, String>;
+    fn fetch(&self, asked: &Asked) -> impl Future<Output = Result<Slot, String>>;
     /// Writes down what is meant, and then does it: what runs is `state.current()`.
-    async fn settle(&self, state: &State) -> Result<(), CommandError>;
+    fn settle(&self, state: &State) -> impl Future<Output = Result<(), CommandError>>;
     /// What is on trial has proved itself: what is known once it is what is gone back to. The error says why it can't be that
     /// now, as a clause.
-    async fn keep(&self, state: &State, _: &Asked) -> Result<State, String> {
-        Ok(state.clone().kept())
+    fn keep(&self, state: &State, _: &Asked) -> impl Future<Output = Result<State, String>> {
+        let kept = state.clone().kept();
+        async { Ok(kept) }
+    }
+    /// Whether what is put into place has yet to be started, by somebody else.
+    fn starts_later(&self) -> bool {
+        false
+    }
+    /// Now.
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
     }
 }
 
@@ -91,26 +101,54 @@ pub(crate) trait Place {
 /// # Errors
 /// When what the updater keeps can't be read or written, or the agent can't be started anew.
 pub async fn update(config: &Config, aws: &SdkConfig, said: &Said) -> Result<Updated, CommandError> {
-    let trial = trial(said)?;
+    let trial = trial(config, said)?;
     if let Some(told) = function::again(config, aws, said).await? {
         return Ok(told);
     }
-    let machine = Machine::open(&said.folder, &said.restart, aws, shipped::home(config, aws).ok())?;
+    let calls = Calls::default();
+    let machine = Machine::open((&said.folder, &said.restart), (aws, shipped::home(config, aws).ok()), calls.clone())?;
     let mut state = machine.put_right()?;
     if said.again {
-        (state.fell, state.trouble) = (None, None);
+        (state.fell, state.trouble, state.unasked) = (None, None, None);
         machine.settle(&state).await?;
     }
-    let calls = Calls::default();
     let store = shipped::place(config, aws, &calls)?;
-    let looked = look(&store).await;
-    let updated = match looked {
-        Ok(looked) => act(&machine, state, &looked, trial).await?,
-        // Whoever can't ask what is wanted can't tell either whether a version on trial finishes a turn.
-        Err(error) => Updated::of(&state, None, Vec::new(), format!("what is asked for can't be read: {error}")),
+    let looked = look(&store, config.guardrails.is_some(), machine.now()).await;
+    let updated = loop {
+        let updated = match &looked {
+            Ok(looked) => act(&machine, state, looked, trial).await,
+            Err(error) => blind(&machine, state, error, trial).await,
+        };
+        // Who started the agent meanwhile wrote that down: it counts, and what is due is decided anew.
+        match updated {
+            Err(_) if machine.is_overtaken() => state = machine.put_right()?,
+            updated => break updated?,
+        }
     };
     machine.restart_if_due()?;
     Ok(updated)
+}
+
+/// Whoever can't read what is wanted can't tell either whether a version on trial finishes a turn. So when its time is over
+/// it is gone back from, and that is not held against it: it may be that nobody could read anything.
+async fn blind<P: Place>(
+    place: &P,
+    state: State,
+    error: &StoreError,
+    lasts: SignedDuration,
+) -> Result<Updated, CommandError> {
+    let why = crate::error::chain(error);
+    let now = place.now();
+    let mut state = seen(place, state, now).await?;
+    let mut done = Vec::new();
+    if state.trial.as_ref().is_some_and(|trial| plan::update::is_over(trial, lasts, now)) {
+        let tried = state.current().version.clone();
+        state = state.fallen(None, now);
+        place.settle(&state).await?;
+        let good = &state.good.version;
+        done.push(format!("nobody can tell whether version {tried} is any good: version {good} is started again"));
+    }
+    Ok(Updated::of(&state, None, done, format!("what is asked for can't be read: {why}")))
 }
 
 /// The agent is about to be started.
@@ -123,60 +161,85 @@ pub fn starting(said: &Said) -> Result<Updated, CommandError> {
     Ok(Updated::of(&state, None, Vec::new(), "the agent is started".into()))
 }
 
-fn trial(said: &Said) -> Result<SignedDuration, CommandError> {
-    let Some(text) = &said.trial else { return Ok(TRIAL) };
+fn trial(config: &Config, said: &Said) -> Result<SignedDuration, CommandError> {
+    let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    let Some(text) = &said.trial else { return Ok(plan::update::trial(signed(config.interval), signed(config.turn))) };
     let read = manifests::id::duration(text).ok().and_then(|time| SignedDuration::try_from(time).ok());
     read.ok_or_else(|| CommandError::Usage { key: "--trial", why: format!("`{text}` is no time, such as `30m`") })
 }
 
 /// What an account says of its agent's version, and of when anything may begin.
-pub(crate) struct Looked {
+#[derive(Debug, Clone)]
+pub struct Looked {
     /// The documents about it.
     pub(crate) own: Own,
     closed: Option<String>,
     windows: Vec<Window>,
 }
 
-/// Reads what is asked for, and whether anything may begin.
-pub(crate) async fn look<S: Store>(store: &S) -> Result<Looked, CommandError> {
+/// Reads what is asked for, and whether anything may begin: by the same rules as in a turn. `guarded`: whether somebody says
+/// that the account has guardrails.
+///
+/// # Errors
+/// When it can't be read.
+pub async fn look<S: Store>(store: &S, guarded: bool, now: Timestamp) -> Result<Looked, StoreError> {
     let own = store.own().await?;
-    let kept = store.open().await?;
-    let now = SystemClock.now();
-    let (closed, orders) = Law::orders(&kept, now);
-    let rails = match &kept.guardrails {
-        Some(Ok(rails)) => rails.clone(),
-        Some(Err(_)) | None => Guardrails::default(),
+    let (kept, guarded) = match store.open().await {
+        // What a newer version remembers is nothing to go by: there may have been guardrails.
+        Err(StoreError::Newer { .. }) => (store.open_anew().await?, true),
+        kept => (kept?, guarded),
     };
-    let unread = kept.guardrails.as_ref().and_then(|read| read.as_ref().err()).cloned();
-    let closed = closed.or(unread).or_else(|| hold(&orders).map(|why| why.to_string()));
-    Ok(Looked { own, closed, windows: rails.windows })
+    let (garbled, orders) = Law::orders(&kept, now);
+    let rails = law::guardrails(&kept, guarded, kept.memory.as_ref());
+    let hold = || hold(&orders).map(|why| why.to_string());
+    let (closed, windows) = match rails {
+        Ok(rails) => (garbled.or_else(hold), rails.map(|rails| rails.windows.clone()).unwrap_or_default()),
+        Err(why) => (Some(why), Vec::new()),
+    };
+    Ok(Looked { own, closed, windows })
+}
+
+/// What is remembered, as it is to be read now; written down if that is not the same.
+async fn seen<P: Place>(place: &P, state: State, now: Timestamp) -> Result<State, CommandError> {
+    let seen = state.clone().seen(now);
+    if seen != state {
+        place.settle(&seen).await?;
+    }
+    Ok(seen)
 }
 
 /// Does what is due, one step after the other.
-pub(crate) async fn act<P: Place>(
+///
+/// # Errors
+/// When what is meant can't be written down or done.
+pub async fn act<P: Place>(
     place: &P,
-    mut state: State,
+    state: State,
     looked: &Looked,
     trial: SignedDuration,
 ) -> Result<Updated, CommandError> {
-    let Looked { own: Own { asked, proof, .. }, closed, windows } = looked;
+    let Looked { own: Own { asked, proof, garbled, .. }, closed, windows } = looked;
+    let (asked, proof, closed) = (asked.as_ref(), proof.as_ref(), closed.as_deref());
+    let mut state = seen(place, state, place.now()).await?;
     let mut done = Vec::new();
     loop {
-        let now = SystemClock.now();
-        let (asked, proof, closed) = (asked.as_ref(), proof.as_ref(), closed.as_deref());
-        let step = decide(&Facts { asked, state: &state, proof, closed, windows, trial, now });
+        let now = place.now();
+        let garbled = garbled.as_deref();
+        let step = decide(&Facts { asked, garbled, state: &state, proof, closed, windows, trial, now });
         let (next, what) = match (step, asked) {
-            (Step::Stay(_) | Step::Fetch, None) => {
+            (Step::Stay(Rest::Unasked) | Step::Fetch, None) => {
                 return Ok(Updated::of(&state, None, done, "the commit in force asks for no version".into()));
             }
             (Step::Stay(rest), _) => return Ok(Updated::of(&state, asked, done, rest.to_string())),
             (Step::Fetch, Some(asked)) => fetched(place, state, asked, now).await,
             (Step::Try(before), _) => {
-                let next = state.tried(before, now);
+                let next = state.tried(before, now).lasting(trial);
+                let next = if place.starts_later() { next.waiting("nobody has started it yet") } else { next };
                 let what = format!("version {} is started on trial", next.current().version);
                 (next, what)
             }
             (Step::Keep, asked) => kept(place, state, asked, now).await,
+            (Step::FallBack(None), None) => back(state.left(), None, now),
             (Step::FallBack(why), _) => back(state, why, now),
         };
         place.settle(&next).await?;

@@ -139,6 +139,13 @@ pub struct Settings {
     pub rest: Option<SignedDuration>,
 }
 
+impl Settings {
+    /// How long a version of the agent has to prove itself, unless its updater was told otherwise.
+    pub(crate) fn trial(&self) -> SignedDuration {
+        plan::update::trial(self.rest.unwrap_or_default(), self.turn)
+    }
+}
+
 /// Which stack a person means: by its name, and by its region where that is said too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Which {
@@ -174,10 +181,14 @@ impl Display for Which {
 /// Now. A machine's clock can be wrong, and nothing that is counted by the day may depend on it: where it is more than a
 /// little off what AWS says (whole seconds, and those late), AWS's counts.
 pub(crate) fn now<W: World>(world: &W) -> Timestamp {
+    agreed(world.clock().now(), world.cloud().time())
+}
+
+/// What the time is by a machine's clock and by what AWS said, if it said anything.
+pub(crate) fn agreed(machine: Timestamp, aws: Option<Timestamp>) -> Timestamp {
     const BLUR: SignedDuration = SignedDuration::from_secs(5);
-    let machine = world.clock().now();
     let off = |aws: &Timestamp| machine.duration_since(*aws).abs() > BLUR;
-    world.cloud().time().filter(off).unwrap_or(machine)
+    aws.filter(off).unwrap_or(machine)
 }
 
 /// Every call so far: AWS's by `service:Action`, git's as `git:request`.

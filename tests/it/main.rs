@@ -30,6 +30,7 @@ mod openpgp;
 mod protect;
 mod proxy;
 mod readme;
+mod rollout;
 mod runtime;
 mod scenario;
 mod shipped;

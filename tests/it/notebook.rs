@@ -48,6 +48,11 @@ pub(crate) struct Notebook {
     bug: Option<Bug>,
     /// What there is about the agents' own version.
     pub(crate) own: RefCell<Own>,
+    /// Memory as it was before another version was tried.
+    pub(crate) before: RefCell<Option<String>>,
+    /// The format in which memory was written last, and the newest one that whoever comes next understands.
+    format: Cell<u32>,
+    pub(crate) speaks: Cell<u32>,
     /// How many more documents whoever writes lives to write; then it dies, with that one not written.
     pub(crate) dies: Cell<Option<u64>>,
 }
@@ -82,6 +87,9 @@ impl Notebook {
         Self {
             dies: Cell::default(),
             own: RefCell::default(),
+            before: RefCell::default(),
+            format: Cell::default(),
+            speaks: Cell::default(),
             text,
             drifts,
             guardrails,
@@ -100,6 +108,11 @@ impl Notebook {
     pub(crate) fn lose(&self) {
         *self.text.borrow_mut() = None;
         *self.drifts.borrow_mut() = None;
+    }
+
+    /// A version that nobody here understands writes memory.
+    pub(crate) fn foreign(&self) {
+        self.format.set(u32::MAX);
     }
 
     pub(crate) fn read(&self) -> Option<Memory> {
@@ -166,6 +179,12 @@ impl Store for Desk {
     async fn open(&self) -> Result<Kept, StoreError> {
         self.seen.set(self.saves.get());
         let mut memory = self.read();
+        let is_newer = self.format.get() > self.speaks.get();
+        if is_newer {
+            let before = self.before.borrow();
+            let newer = || StoreError::Newer { place: "memory".into(), version: self.format.get() };
+            memory = Some(serde_json::from_str(before.as_ref().ok_or_else(newer)?).unwrap());
+        }
         if self.bug == Some(Bug::Amnesia) {
             let accepted = memory.and_then(|memory| memory.accepted);
             let mut anew = Memory::new("0".into());
@@ -189,7 +208,12 @@ impl Store for Desk {
         };
         let drifts = self.drifts.borrow().as_deref().map(|text| serde_json::from_str(text).unwrap());
         let drifts = drifts.unwrap_or_default();
-        Ok(Kept { memory, lost: false, guardrails, orders: Ok(orders), signers: None, lease, drifts })
+        Ok(Kept { memory, lost: is_newer, guardrails, orders: Ok(orders), signers: None, lease, drifts })
+    }
+
+    async fn open_anew(&self) -> Result<Kept, StoreError> {
+        self.format.set(0);
+        Ok(Kept { memory: None, lost: true, ..self.open().await? })
     }
 
     async fn save_drifts(&self, drifts: &Drifts) -> Result<(), StoreError> {
@@ -236,6 +260,13 @@ impl Store for Desk {
 
     async fn keep_before(&self) -> Result<(), StoreError> {
         self.lives().await;
+        self.before.replace(self.text.borrow().clone());
+        Ok(())
+    }
+
+    async fn forget_before(&self) -> Result<(), StoreError> {
+        self.lives().await;
+        self.before.replace(None);
         Ok(())
     }
 
@@ -245,6 +276,7 @@ impl Store for Desk {
             self.note(format!("agent {} writes over what another one wrote", self.agent));
         }
         self.saves.set(self.saves.get() + 1);
+        self.format.set(self.speaks.get());
         self.seen.set(self.saves.get());
         *self.text.borrow_mut() = Some(serde_json::to_string(memory).unwrap());
         Ok(())

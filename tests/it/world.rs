@@ -395,7 +395,7 @@ impl Everyone {
 }
 
 /// Everything in memory is there at once; what is not there at once never will be, because whoever waits for it is dead.
-fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(done) => Some(done),
         Poll::Pending => None,

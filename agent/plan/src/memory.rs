@@ -130,6 +130,9 @@ pub struct Own {
     /// Whether it was told that it was given up.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub fell: bool,
+    /// Whether a copy of memory was kept, because another version was about to be tried.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub copied: bool,
 }
 
 /// The last report that arrived.

@@ -38,14 +38,21 @@ use manifests::{
 pub const TURNS: usize = 2;
 /// How often what is on trial may be started before it has.
 pub const STARTS: u32 = 3;
-/// How long the version that runs is waited for to show what it can do: after that, anything is better.
+/// How long the version that runs is waited for to show what it can do, at least: after that, anything is better.
 const SILENT: SignedDuration = SignedDuration::from_mins(15);
+/// How long a trial lasts at least: what is out of reach for a moment is nothing to hold against a version.
+const LEAST: SignedDuration = SignedDuration::from_mins(30);
+/// How many rests of an agent a trial leaves room for: one between two turns, one for a turn that was lost, and what
+/// either is longer by chance.
+const RESTS: i32 = 3;
 
 /// What is known when it is decided.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
     /// What the commit in force asks; `None` when it asks nothing.
     pub asked: Option<&'a Asked>,
+    /// Why that can't be understood, if that is so.
+    pub garbled: Option<&'a str>,
     /// What the updater remembers.
     pub state: &'a State,
     /// What an agent said of its turns.
@@ -80,6 +87,8 @@ pub enum Step {
 pub enum Rest {
     /// Nobody asks for a version.
     Unasked,
+    /// What is asked can't be understood.
+    Garbled(String),
     /// It is here.
     Here,
     /// It is older than what is here, or another make of the same version.
@@ -94,10 +103,20 @@ pub enum Rest {
     Unfetched(Unfetched),
     /// The version that runs finishes a turn first.
     ForTurn(Timestamp),
+    /// It is in its place, and nobody has started it.
+    Unstarted(String),
     /// It runs, and has yet to prove itself.
     Trial(Trial, Timestamp),
     /// It proved itself, and could not be put into the place of what is good.
     Unkept(Unfetched),
+}
+
+/// How long a version is on trial where nobody said: what an agent that rests so long, and takes so long for a turn at most,
+/// may need to finish its turns. A good one must not be given up for being slow.
+pub fn trial(rest: SignedDuration, turn: SignedDuration) -> SignedDuration {
+    let turns = turn.checked_mul(i32::try_from(TURNS).unwrap_or(i32::MAX));
+    let all = turns.zip(rest.checked_mul(RESTS)).and_then(|(turns, rests)| turns.checked_add(rests));
+    all.unwrap_or(SignedDuration::MAX).max(LEAST)
 }
 
 /// What is done now.
@@ -110,8 +129,10 @@ pub fn decide(facts: &Facts<'_>) -> Step {
 
 /// What becomes of the version on trial.
 fn judge(trial: &Trial, facts: &Facts<'_>) -> Step {
-    if facts.asked.is_none_or(|asked| asked.sha256 != trial.slot.sha256) {
-        return Step::FallBack(None);
+    match facts.asked {
+        Some(asked) if asked.sha256 == trial.slot.sha256 => {}
+        Some(_) => return Step::FallBack(None),
+        None => return Step::FallBack(unasked(trial, facts)),
     }
     let own = facts.proof.filter(|proof| proof.slot == trial.slot.name);
     let turns = || own.into_iter().flat_map(|proof| &proof.turns).filter(|turned| turned.at > trial.began);
@@ -128,7 +149,11 @@ fn judge(trial: &Trial, facts: &Facts<'_>) -> Step {
     if let Some(why) = worn(trial) {
         return Step::FallBack(Some(why));
     }
-    let until = trial.began.checked_add(facts.trial).unwrap_or(Timestamp::MAX);
+    // What never ran shows nothing, however long that was.
+    if let Some(why) = &trial.waits {
+        return Step::Stay(Rest::Unstarted(why.clone()));
+    }
+    let until = until(trial, facts.trial);
     if facts.now < until {
         return Step::Stay(Rest::Trial(trial.clone(), until));
     }
@@ -140,6 +165,26 @@ fn judge(trial: &Trial, facts: &Facts<'_>) -> Step {
         }
         (n, None) => format!("finished {n} of {TURNS} turns in {}", span(facts.trial)),
     }))
+}
+
+/// Whether a version has been on trial for so long.
+pub fn is_over(trial: &Trial, lasts: SignedDuration, now: Timestamp) -> bool {
+    trial.waits.is_none() && now >= until(trial, lasts)
+}
+
+fn until(trial: &Trial, lasts: SignedDuration) -> Timestamp {
+    trial.runs().checked_add(lasts).unwrap_or(Timestamp::MAX)
+}
+
+/// What is held against a version on trial when nothing is asked any more. It may be that the commit asks for nothing; or it
+/// is what runs on trial that can't tell any more what is asked, and nobody would ever ask for another one. The version
+/// before it knows, and asks again if that is so: then it is the second time.
+fn unasked(trial: &Trial, facts: &Facts<'_>) -> Option<String> {
+    let again = || facts.state.unasked == Some(trial.slot.sha256);
+    match facts.garbled {
+        Some(why) => Some(format!("leaves what is asked for so that it can't be understood ({why})")),
+        None => again().then(|| "leaves nothing of what is asked for, for the second time".into()),
+    }
 }
 
 /// Why a version on trial is started no more, if that is so: whoever starts it knows of no turns, and needs nobody for this.
@@ -154,8 +199,10 @@ fn last(trial: &Trial) -> String {
 
 /// What is done while nothing is on trial.
 fn go_on(facts: &Facts<'_>) -> Step {
-    let State { good, fetched, fell, trouble, trial: _ } = facts.state;
-    let Some(asked) = facts.asked else { return Step::Stay(Rest::Unasked) };
+    let State { good, fetched, fell, trouble, trial: _, unasked: _ } = facts.state;
+    let Some(asked) = facts.asked else {
+        return Step::Stay(facts.garbled.map_or(Rest::Unasked, |why| Rest::Garbled(why.into())));
+    };
     if asked.sha256 == good.sha256 {
         return Step::Stay(Rest::Here);
     }
@@ -180,7 +227,8 @@ fn go_on(facts: &Facts<'_>) -> Step {
     };
     let own = facts.proof.filter(|proof| proof.slot == good.name);
     let last = own.and_then(|proof| proof.turns.last()).filter(|turned| turned.at > fetched.at);
-    let until = fetched.at.checked_add(SILENT).unwrap_or(Timestamp::MAX);
+    let silent = SILENT.max(facts.trial / 2);
+    let until = fetched.at.checked_add(silent).unwrap_or(Timestamp::MAX);
     match last {
         Some(turned) => Step::Try(turned.did),
         None if facts.now >= until => Step::Try(Did::default()),
@@ -262,6 +310,8 @@ impl Rest {
             Self::Trial(..) | Self::Unkept(_) => UpdatePhase::Trial,
             Self::Fell(_) => UpdatePhase::FellBack,
             Self::Unasked
+            | Self::Garbled(_)
+            | Self::Unstarted(_)
             | Self::Here
             | Self::Backward(_)
             | Self::ForRing(_)
@@ -277,6 +327,9 @@ impl fmt::Display for Rest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unasked => f.write_str("is not asked for"),
+            Self::Garbled(why) => {
+                write!(f, "what is asked for can't be understood: {why}; ends when the agent writes it anew")
+            }
             Self::Here => f.write_str("is here"),
             Self::Backward(good) => write!(
                 f,
@@ -297,9 +350,11 @@ impl fmt::Display for Rest {
             Self::ForTurn(until) => {
                 write!(f, "is here, and is tried when the version that runs has finished a turn, or at {until:.0}")
             }
-            Self::Trial(Trial { began, .. }, until) => write!(
+            Self::Unstarted(why) => write!(f, "is in its place to run on trial, but {why}; ends when it is started"),
+            Self::Trial(trial, until) => write!(
                 f,
-                "runs on trial since {began:.0}; ends when it has finished {TURNS} turns, or goes back at {until:.0}"
+                "runs on trial since {:.0}; ends when it has finished {TURNS} turns, or goes back at {until:.0}",
+                trial.runs()
             ),
             Self::Unkept(trouble) => {
                 let again = trouble.again();

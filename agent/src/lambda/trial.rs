@@ -12,6 +12,7 @@ use crate::{
     update::{Looked, Place, act, look},
     world::{Settings, World, now},
 };
+use jiff::Timestamp;
 use manifests::{id::Digest, release::Version};
 use plan::update::{Asked, Facts, Slot, State, Trial, route, turned};
 use serde_json::{Value, json};
@@ -119,6 +120,10 @@ impl<W: World, T: Twin> Place for Slots<'_, W, T> {
         self.replaced.replace(true);
         Ok(state.clone().kept_as(self.here.to_owned()))
     }
+
+    fn now(&self) -> Timestamp {
+        now(self.world)
+    }
 }
 
 impl<W: World, T: Twin> Function<W, T> {
@@ -143,8 +148,8 @@ impl<W: World, T: Twin> Function<W, T> {
             return None;
         }
         let (asked, proof) = (before.asked.as_ref(), before.proof.as_ref());
-        let time = settings.itself.trial(settings.rest);
-        let facts = Facts { asked, state, proof, closed: None, windows: &[], trial: time, now: now(world) };
+        let (time, garbled) = (trial.lasts.unwrap_or_else(|| settings.trial()), before.garbled.as_deref());
+        let facts = Facts { asked, garbled, state, proof, closed: None, windows: &[], trial: time, now: now(world) };
         let route = route(&facts);
         if let Some(first) = &route.first
             && let Err(error) = world.store().save_update(first).await
@@ -202,7 +207,7 @@ impl<W: World, T: Twin> Function<W, T> {
 /// One look of the updater, and what is due.
 async fn round<W: World, T: Twin>(world: &W, settings: &Settings, pair: &mut Pair<T>) -> Result<(), String> {
     let said = |error: &CommandError| chain(error);
-    let looked: Looked = look(world.store()).await.map_err(|error| said(&error))?;
+    let looked: Looked = look(world.store(), settings.guarded, now(world)).await.map_err(|error| chain(&error))?;
     let sha256 = match pair.here {
         Some(known) => known,
         None => pair.twin.here().await?,
@@ -224,7 +229,7 @@ async fn round<W: World, T: Twin>(world: &W, settings: &Settings, pair: &mut Pai
     if looked.own.state.as_ref() != Some(&state) {
         slots.settle(&state).await.map_err(|error| said(&error))?;
     }
-    let done = act(&slots, state, &looked, settings.itself.trial(settings.rest)).await;
+    let done = act(&slots, state, &looked, settings.trial()).await;
     pair.open = Some(slots.settled.borrow().is_open());
     pair.replaced = slots.replaced.take();
     done.map(drop).map_err(|error| said(&error))

@@ -32,6 +32,8 @@ pub(super) struct Found {
     wanted: Option<Option<Proof>>,
     /// Whether another version is about to be tried.
     before: bool,
+    /// Whether it is over, and the copy of memory that was kept for it is of no use any more.
+    over: bool,
 }
 
 impl<W: World> Rounds<'_, W> {
@@ -44,8 +46,12 @@ impl<W: World> Rounds<'_, W> {
             self.own.report = asked.filter(|_| self.settings.rest.is_some()).as_ref().map(update::unmanaged);
             return Ok(());
         };
-        let Some(asked) = self.ask(reading, account).await? else { return Ok(()) };
-        if self.memory.own.as_ref().is_some_and(|own| own.here.as_ref() == Some(&slot)) {
+        let copied = self.memory.own.as_ref().is_some_and(|own| own.copied);
+        let Some(asked) = self.ask(reading, account).await? else {
+            self.own.over = copied && self.settings.itself.state().is_some_and(|state| !state.is_open());
+            return Ok(());
+        };
+        if self.memory.own.as_ref().is_some_and(|own| own.here.as_ref() == Some(&slot) && !own.copied) {
             return Ok(());
         }
         let found = match self.world.store().own().await {
@@ -58,7 +64,19 @@ impl<W: World> Rounds<'_, W> {
         let itself = &self.settings.itself;
         let state = itself.state().or_else(|| found.state.clone()).filter(|state| itself.is_meant(state));
         match (state, itself.form) {
-            (Some(state), _) => self.heed(&asked, &state, found, slot, &reading.commit),
+            (Some(state), _) => {
+                // A version that runs on trial has to show that it can say what is asked for: nobody would ask for another
+                // one. And what another one left in its place is put right.
+                let is_tried = state.trial.as_ref().is_some_and(|trial| trial.slot.name == slot);
+                if is_tried || found.asked.as_ref() != Some(&asked) {
+                    self.take().await?;
+                    if let Err(error) = self.world.store().save_asked(Some(&asked)).await {
+                        tracing::warn!(%error, "the updater can't be told which version is asked for");
+                        return Ok(());
+                    }
+                }
+                self.heed(&asked, &state, found, slot, &reading.commit);
+            }
             (None, Form::Function(_)) => self.own.report = Some(update::unlooked(&asked, itself.unlooked.as_deref())),
             (None, Form::Program(_)) => self.own.report = Some(update::unmanaged(&asked)),
         }
@@ -86,9 +104,10 @@ impl<W: World> Rounds<'_, W> {
             tracing::warn!(%error, "the updater can't be told which version is asked for; it is tried again next turn");
             return Ok(asked);
         }
+        let copied = before.as_ref().is_some_and(|own| own.copied);
         self.memory.own = asked.as_ref().map(|asked| match before.filter(|own| own.sha256 == asked.sha256) {
             Some(own) => Own { said, ..own },
-            None => Own { sha256: asked.sha256, since: now, said, here: None, fell: false },
+            None => Own { sha256: asked.sha256, since: now, said, here: None, fell: false, copied },
         });
         Ok(asked)
     }
@@ -99,19 +118,24 @@ impl<W: World> Rounds<'_, W> {
         let hold = update::hold(&self.law.orders).map(|why| why.to_string());
         let facts = Facts {
             asked: Some(asked),
+            garbled: None,
             state,
             proof: found.proof.as_ref(),
             closed: self.law.closed.as_deref().or(hold.as_deref()),
             windows: &self.law.policy.guardrails.windows,
-            trial: self.settings.itself.trial(self.settings.rest),
+            trial: state.trial.as_ref().and_then(|trial| trial.lasts).unwrap_or_else(|| self.settings.trial()),
             now,
         };
         self.own.report = update::told(&facts);
         // While one is on trial, what the others do proves nothing, and must not take the place of what it did.
         let proves = state.trial.as_ref().is_none_or(|trial| trial.slot.name == slot);
         self.own.wanted = (state.is_open() && proves).then_some(found.proof);
-        self.own.before = state.fetched.is_some();
+        // As long as this version runs, and another one is next: what was copied before its last turn is not what it leaves.
+        let is_next = state.trial.as_ref().is_some_and(|trial| trial.slot.name != slot);
+        self.own.before = state.fetched.is_some() || is_next;
         let Some(own) = &mut self.memory.own else { return };
+        self.own.over = own.copied && !state.is_open();
+        own.copied |= self.own.before;
         if state.trial.is_none() && state.good.sha256 == asked.sha256 && state.good.name == slot {
             own.here = Some(slot);
             self.happened(
@@ -139,19 +163,37 @@ impl<W: World> Rounds<'_, W> {
     }
 
     /// Says what this turn got done, when somebody wants to know.
-    pub(super) async fn prove(&mut self, did: Did) {
-        let Some((before, slot)) = self.own.wanted.take().zip(self.settings.itself.slot.as_ref()) else { return };
+    pub(super) async fn prove(&mut self, did: Did) -> Result<(), Stopped> {
+        self.forget_before().await?;
+        let Some((before, slot)) = self.own.wanted.take().zip(self.settings.itself.slot.as_ref()) else {
+            return Ok(());
+        };
         // First the copy: once this turn is known of, the other version may be started at any moment.
         if self.own.before
             && let Err(error) = self.world.store().keep_before().await
         {
             tracing::warn!(%error, "no copy of memory can be kept, so no other version is tried yet");
-            return;
+            return Ok(());
         }
         let turned = Turned { at: now(self.world), did };
         let proof = Proof::with(before, slot, self.settings.version, turned);
         if let Err(error) = self.world.store().save_proof(&proof).await {
             tracing::warn!(%error, "the updater can't be told what this turn got done");
         }
+        Ok(())
+    }
+
+    /// Once it is over, whoever goes back another time must not find the copy of this one. Memory is written by now, by the
+    /// version that stays.
+    async fn forget_before(&mut self) -> Result<(), Stopped> {
+        if !std::mem::take(&mut self.own.over) {
+            return Ok(());
+        }
+        if let Err(error) = self.world.store().forget_before().await {
+            tracing::warn!(%error, "the copy of memory that nobody needs any more can't be removed");
+            return Ok(());
+        }
+        self.memory.own.iter_mut().for_each(|own| own.copied = false);
+        self.keep().await
     }
 }

@@ -27,14 +27,18 @@ pub struct Own {
     pub state: Option<State>,
     /// Whether, and since when, a person wants to see tried again what was given up.
     pub again: Option<Again>,
+    /// Why what is asked for can't be understood, if that is so.
+    pub garbled: Option<String>,
 }
 
 impl Place {
     pub(super) async fn read_own(&self) -> Result<Own, StoreError> {
         let texts = self.texts(&[Document::Release, Document::Proof, Document::Update, Document::Again]).await?;
         let text = |document| texts.get(&document).map_or("null", |(text, _)| text.as_str());
+        let asked = serde_json::from_str::<Option<Asked>>(text(Document::Release));
         Ok(Own {
-            asked: understood(text(Document::Release)),
+            garbled: asked.as_ref().err().map(|error| plan::quote::quote(&error.to_string())),
+            asked: asked.unwrap_or_default(),
             proof: understood(text(Document::Proof)),
             state: understood(text(Document::Update)),
             again: understood(text(Document::Again)),
@@ -83,4 +87,61 @@ fn understood<T: DeserializeOwned>(text: &str) -> Option<T> {
         tracing::warn!(%error, "a document about the agent's own version can't be understood, and is passed over");
         None
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    /// What a version of tomorrow writes.
+    fn newer() -> String {
+        let memory = serde_json::json!({"what": "nobody knows"});
+        let sha256 = manifests::id::Digest::of(memory.to_string().as_bytes()).to_string();
+        serde_json::json!({"version": 2, "sha256": sha256, "memory": memory}).to_string()
+    }
+
+    #[tokio::test]
+    async fn what_a_newer_version_wrote_is_taken_up_as_it_was_before_that_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::files(&folder.path().join("memory.json"));
+        let mut memory = Memory::new(epoch(jiff::Timestamp::UNIX_EPOCH));
+        memory.sequence = 7;
+        memory.regions.insert("eu-central-1".parse().unwrap());
+        place.save(&memory).await.unwrap();
+        place.keep_before().await.unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("memory.json", &newer());
+        let kept = place.open().await.unwrap();
+        let found = kept.memory.unwrap();
+        assert!(kept.lost && found.regions == memory.regions);
+        assert!(found.sequence == 0 && found.epoch > memory.epoch, "no number is used twice");
+
+        // There is no copy; or one that a newer version made too; or none that anybody could read.
+        place.forget_before().await.unwrap();
+        for copy in [None, Some(newer()), Some("{".into())] {
+            copy.iter().for_each(|copy| write("memory-before.json", copy));
+            assert!(matches!(place.open().await, Err(StoreError::Newer { version: 2, .. })), "{copy:?}");
+            let anew = place.open_anew().await.unwrap();
+            assert!(anew.lost && anew.memory.is_none(), "what was destroyed today, nobody knows");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_for_is_read_or_told_to_be_garbled() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::files(&folder.path().join("memory.json"));
+        let read = async |text: Option<&str>| {
+            text.iter().for_each(|text| std::fs::write(folder.path().join("release.json"), text).unwrap());
+            let own = place.own().await.unwrap();
+            assert_eq!(own.asked, None);
+            own.garbled
+        };
+        assert_eq!(read(None).await, None);
+        assert_eq!(read(Some("null")).await, None);
+        assert!(read(Some("{\"version\": 1}")).await.is_some_and(|why| why.contains("invalid type")));
+        assert!(read(Some("")).await.is_some());
+        std::fs::File::create(folder.path().join("release.json")).unwrap().set_len(1 << 30).unwrap();
+        assert!(matches!(place.own().await, Err(StoreError::File { what: "release", .. })));
+    }
 }

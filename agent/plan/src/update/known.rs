@@ -58,6 +58,9 @@ pub struct State {
     /// Why one could not be fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Unfetched>,
+    /// One that was on trial when nothing was asked any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unasked: Option<Digest>,
 }
 
 /// A version that is here whole.
@@ -74,8 +77,17 @@ pub struct Fetched {
 pub struct Trial {
     /// Which.
     pub slot: Slot,
-    /// Since when.
+    /// Since when it is in its place.
     pub began: Timestamp,
+    /// Since when it runs, where that is not the same moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Why it does not run yet, where somebody has to start it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<String>,
+    /// How long it may take to prove itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<SignedDuration>,
     /// What the version before it finished in a turn: it has to finish that too.
     pub before: Did,
     /// How often it was started, where anybody counts.
@@ -182,7 +194,7 @@ impl Proof {
 impl State {
     /// A machine or function that has only this.
     pub fn new(good: Slot) -> Self {
-        Self { good, fetched: None, trial: None, fell: None, trouble: None }
+        Self { good, fetched: None, trial: None, fell: None, trouble: None, unasked: None }
     }
 
     /// What runs, or should.
@@ -214,11 +226,58 @@ impl State {
     pub fn tried(self, before: Did, began: Timestamp) -> Self {
         match self.fetched {
             Some(Fetched { slot, .. }) => {
-                let trial = Trial { slot, began, before, starts: 0, last: None };
+                let trial = Trial { slot, began, since: None, waits: None, lasts: None, before, starts: 0, last: None };
                 Self { trial: Some(trial), fetched: None, ..self }
             }
             None => self,
         }
+    }
+
+    /// What is tried may take so long.
+    #[must_use]
+    pub fn lasting(mut self, time: SignedDuration) -> Self {
+        self.trial.iter_mut().for_each(|trial| trial.lasts = Some(time));
+        self
+    }
+
+    /// What is tried has yet to be started, for this reason: its time begins when it is.
+    #[must_use]
+    pub fn waiting(mut self, why: &str) -> Self {
+        self.trial.iter_mut().for_each(|trial| trial.waits = Some(why.into()));
+        self
+    }
+
+    /// What is on trial runs, since now if it waited for that.
+    #[must_use]
+    pub fn running(mut self, now: Timestamp) -> Self {
+        if let Some(trial) = &mut self.trial
+            && trial.waits.take().is_some()
+        {
+            trial.since = Some(now);
+        }
+        self
+    }
+
+    /// The same, as it is to be read now: what was started runs, and nothing that was noted happened later than now. A clock
+    /// that was set back makes nothing last longer.
+    #[must_use]
+    pub fn seen(self, now: Timestamp) -> Self {
+        let is_started = self.trial.as_ref().is_some_and(|trial| trial.starts > 0);
+        let mut seen = if is_started { self.running(now) } else { self };
+        if let Some(trial) = &mut seen.trial {
+            trial.began = trial.began.min(now);
+            trial.since = trial.since.map(|since| since.min(now));
+        }
+        seen.fetched.iter_mut().for_each(|fetched| fetched.at = fetched.at.min(now));
+        seen.trouble.iter_mut().for_each(|trouble| trouble.at = trouble.at.min(now));
+        seen
+    }
+
+    /// Nothing is asked any more, and one is on trial.
+    #[must_use]
+    pub fn left(self) -> Self {
+        let unasked = self.trial.as_ref().map(|trial| trial.slot.sha256);
+        Self { unasked: unasked.or(self.unasked), ..self }
     }
 
     /// What is on trial was started once more.
@@ -245,6 +304,13 @@ impl State {
             Fell { version, sha256, at, why }
         });
         Self { fell: fell.or(self.fell), trial: None, fetched: None, ..self }
+    }
+}
+
+impl Trial {
+    /// Since when it runs.
+    pub(crate) fn runs(&self) -> Timestamp {
+        self.since.unwrap_or(self.began)
     }
 }
 

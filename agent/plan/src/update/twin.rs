@@ -40,6 +40,8 @@ pub fn route(facts: &Facts<'_>) -> Route {
         Step::Keep | Step::Stay(Rest::Unkept(_)) => Route { first: None, other: true },
         Step::Stay(
             Rest::Unasked
+            | Rest::Garbled(_)
+            | Rest::Unstarted(_)
             | Rest::Here
             | Rest::Backward(_)
             | Rest::Fell(_)
@@ -162,7 +164,16 @@ mod tests {
             due: at(0),
         };
         let trial = SignedDuration::from_mins(30);
-        route(&Facts { asked: Some(&asked), state, proof, closed: None, windows: &[], trial, now: at(now) })
+        route(&Facts {
+            asked: Some(&asked),
+            garbled: None,
+            state,
+            proof,
+            closed: None,
+            windows: &[],
+            trial,
+            now: at(now),
+        })
     }
 
     #[test]
@@ -191,6 +202,7 @@ mod tests {
         let stuck = on_trial().unfetched(Digest::of(b"new"), "gone".into(), at(5));
         assert_eq!(routed(&stuck, Some(&proven), 6), Route { first: None, other: true });
         let told = decide(&Facts {
+            garbled: None,
             asked: Some(&Asked {
                 version: "1.1.0".parse().unwrap(),
                 sha256: Digest::of(b"new"),

@@ -3,7 +3,7 @@
 use crate::table::{self, word};
 use jiff::{SignedDuration, Timestamp};
 use manifests::{guardrails::Guardrails, id::Digest, report::UpdatePhase};
-use plan::update::{Asked, Did, Facts, Proof, STARTS, Slot, State, Step, TURNS, Turned, decide, told};
+use plan::update::{Asked, Did, Facts, Proof, STARTS, Slot, State, Step, TURNS, Turned, decide, told, trial};
 use proptest::{collection::vec, option, prelude::*};
 
 const TRIAL: SignedDuration = SignedDuration::from_mins(30);
@@ -44,11 +44,19 @@ struct Case {
     state: State,
     proof: Option<Proof>,
     closed: Option<&'static str>,
+    garbled: Option<&'static str>,
     now: i64,
 }
 
 fn case(version: &str, now: i64) -> Case {
-    Case { asked: Some(asked(version)), state: State::new(slot("1.0.0")), proof: None, closed: None, now }
+    Case {
+        asked: Some(asked(version)),
+        state: State::new(slot("1.0.0")),
+        proof: None,
+        closed: None,
+        garbled: None,
+        now,
+    }
 }
 
 fn on_trial(version: &str, before: Did, now: i64) -> Case {
@@ -61,6 +69,7 @@ impl Case {
     fn facts(&self) -> Facts<'_> {
         Facts {
             asked: self.asked.as_ref(),
+            garbled: self.garbled,
             state: &self.state,
             proof: self.proof.as_ref(),
             closed: self.closed,
@@ -191,6 +200,64 @@ fn what_nobody_asks_for_any_more_is_gone_back_from_and_may_be_tried_again() {
     assert_eq!(case.state, State::new(slot("1.0.0")));
     case.check("stay: is here");
     case.asked = Some(asked("1.1.0"));
+    case.check("Fetch");
+}
+
+#[test]
+fn what_is_on_trial_can_t_end_the_asking() {
+    // It may be that the commit asks for nothing any more: that is nothing to hold against what is tried.
+    let mut case = Case { asked: None, ..on_trial("1.1.0", ALL, 2) };
+    assert_eq!(decide(&case.facts()), Step::FallBack(None));
+    case.state = case.state.left().fallen(None, at(2));
+    case.check("stay: is not asked for");
+    // The version before it knows better, and asks again.
+    case.asked = Some(asked("1.1.0"));
+    case.check("Fetch");
+    case.state = case.state.fetched(slot("1.1.0"), at(3)).tried(ALL, at(4));
+    case.check("stay: runs on trial");
+    case.asked = None;
+    case.check("fall back: leaves nothing of what is asked for, for the second time");
+    case.state = case.state.fallen(Some("was no good".into()), at(5));
+    case.asked = Some(asked("1.1.0"));
+    case.check("stay: was no good, and was given up");
+    // What nobody understands is nobody's wish.
+    let mut case = Case { asked: None, garbled: Some("no JSON"), ..on_trial("1.1.0", ALL, 2) };
+    case.proof = Some(proof("1.1.0", &[(2, ALL), (3, ALL)]));
+    case.check("fall back: leaves what is asked for so that it can't be understood (no JSON)");
+    Case { asked: None, garbled: Some("no JSON"), ..self::case("1.1.0", 2) }
+        .check("stay: what is asked for can't be understood: no JSON; ends when");
+}
+
+#[test]
+fn a_trial_begins_when_it_is_started() {
+    let mut case = on_trial("1.1.0", ALL, 500);
+    case.state = case.state.waiting("`systemctl` ended with 1");
+    case.check("stay: is in its place to run on trial, but `systemctl` ended with 1; ends when it is started");
+    assert_eq!(told(&case.facts()).map(|told| told.phase), Some(UpdatePhase::Waiting), "the version before it runs");
+    // Whoever starts it says so, and the updater notes when it saw that.
+    case.state = case.state.seen(at(500));
+    case.check("stay: is in its place");
+    case.state = case.state.started().seen(at(501));
+    case.now = 530;
+    case.check("stay: runs on trial since ");
+    case.state = case.state.seen(at(530));
+    case.now = 531;
+    case.check("fall back: finished no turn in 30 min");
+}
+
+#[test]
+fn a_clock_that_was_set_back_makes_nothing_last_longer() {
+    let mut case = on_trial("1.1.0", ALL, -5_000);
+    case.state = case.state.seen(at(-5_000));
+    case.check("stay: runs on trial");
+    case.now = -4_970;
+    case.check("fall back: finished no turn");
+    let mut case = self::case("1.1.0", -5_000);
+    case.asked = Some(Asked { due: at(-9_000), ..asked("1.1.0") });
+    case.state = case.state.fetched(slot("1.1.0"), at(5)).seen(at(-5_000));
+    case.now = -4_985;
+    assert_eq!(decide(&case.facts()), Step::Try(Did::default()), "the version that runs is not waited for longer");
+    case.state = State::new(slot("1.0.0")).unfetched(digest("1.1.0"), "nobody is there".into(), at(5)).seen(at(-5_000));
     case.check("Fetch");
 }
 
@@ -327,6 +394,24 @@ proptest! {
                 prop_assert!(minutes < TRIAL.as_mins(), "no trial lasts longer than it may");
             }
         }
+    }
+
+    /// However long an agent rests and takes for a turn: one that is good has shown it before its time is over, even if a turn
+    /// was lost; and before another one is tried, it has had the time to show what it can do.
+    #[test]
+    fn a_good_version_is_never_too_slow(rest in 1..86_400_i64, turn in 1..3_600_i64, chance in 0.0..0.2_f64) {
+        let seconds = SignedDuration::from_secs;
+        let lasts = trial(seconds(rest), seconds(turn));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a day has few seconds")]
+        let rests = (rest as f64 * (1.0 + chance)) as i64;
+        prop_assert!(lasts >= seconds(2 * turn + rests), "two turns");
+        prop_assert!(lasts >= seconds(2 * turn + 2 * rests), "and one that was over at once, for nothing");
+        prop_assert!(lasts >= TRIAL);
+        let mut case = case("1.1.0", 0);
+        case.state = case.state.fetched(slot("1.1.0"), at(0));
+        let shown = at(0) + seconds(rests + turn) - SignedDuration::from_secs(1);
+        let waits = matches!(decide(&Facts { trial: lasts, now: shown, ..case.facts() }), Step::Stay(_));
+        prop_assert!(waits);
     }
 
     /// Of two documents about turns, what one version did is never counted for another.
