@@ -227,7 +227,10 @@ pub(super) async fn again(config: &Config, aws: &SdkConfig, said: &Said) -> Resu
                 .into(),
         ));
     };
-    place.say_again(&Again { at: by_aws(&calls) }).await?;
+    // AWS's time comes in whole seconds: what was given up within the present one is meant too.
+    let [fell, trouble] = [state.fell.as_ref().map(|it| it.at), state.trouble.as_ref().map(|it| it.at)];
+    let at = fell.into_iter().chain(trouble).fold(by_aws(&calls), jiff::Timestamp::max);
+    place.say_again(&Again { at }).await?;
     let (done, rest) = match &state.fell {
         Some(fell) => (
             vec![format!("the agent's function is told to try version {} once more", fell.version)],

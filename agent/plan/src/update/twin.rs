@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// A person wants to see tried once more what was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Again {
-    /// Since when.
+    /// What was given up until then is meant.
     pub at: Timestamp,
 }
 
@@ -84,7 +84,7 @@ impl State {
     /// The same after a person has said that what was given up before is to be tried once more.
     #[must_use]
     pub fn again(self, again: Option<&Again>) -> Self {
-        let is_over = |at: Timestamp| again.is_some_and(|again| again.at > at);
+        let is_over = |at: Timestamp| again.is_some_and(|again| again.at >= at);
         let fell: Option<Fell> = self.fell.filter(|fell| !is_over(fell.at));
         let trouble = self.trouble.filter(|trouble| !is_over(trouble.at));
         Self { fell, trouble, ..self }
@@ -257,7 +257,8 @@ mod tests {
     fn a_person_has_it_tried_again_once() {
         let fell = on_trial().fallen(Some("broke".into()), at(9));
         assert_eq!(fell.clone().again(Some(&Again { at: at(10) })).fell, None);
-        assert_eq!(fell.clone().again(Some(&Again { at: at(9) })), fell, "what fell after that stays fallen");
+        assert_eq!(fell.clone().again(Some(&Again { at: at(9) })).fell, None);
+        assert_eq!(fell.clone().again(Some(&Again { at: at(8) })), fell, "what fell after that stays fallen");
         assert_eq!(fell.clone().again(None), fell);
     }
 
