@@ -21,6 +21,7 @@ use crate::{
     window,
 };
 use alloc::{
+    boxed::Box,
     format,
     string::{String, ToString},
 };
@@ -106,7 +107,7 @@ pub enum Rest {
     /// It is in its place, and nobody has started it.
     Unstarted(String),
     /// It runs, and has yet to prove itself.
-    Trial(Trial, Timestamp),
+    Trial(Box<Trial>, Timestamp),
     /// It proved itself, and could not be put into the place of what is good.
     Unkept(Unfetched),
 }
@@ -155,7 +156,7 @@ fn judge(trial: &Trial, facts: &Facts<'_>) -> Step {
     }
     let until = until(trial, facts.trial);
     if facts.now < until {
-        return Step::Stay(Rest::Trial(trial.clone(), until));
+        return Step::Stay(Rest::Trial(Box::new(trial.clone()), until));
     }
     let lacking = turns().next_back().and_then(|turned| turned.did.lacks(trial.before));
     Step::FallBack(Some(match (turns().count(), lacking) {
