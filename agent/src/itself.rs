@@ -97,8 +97,12 @@ impl Itself {
         self.state.is_some() || self.slot.as_ref().is_some_and(|slot| state.is_of(slot))
     }
 
-    /// Whether the updater of this machine says that this is the version that is good, and none other runs.
+    /// Whether this is the version that is good, and none other runs: the updater of its machine says so, or it is the function that
+    /// gets events, which is no other by definition.
     pub(crate) fn is_good(&self) -> bool {
+        if self.other.is_some() {
+            return true;
+        }
         let good = self.state().filter(|state| state.trial.is_none()).map(|state| state.good.name);
         good.is_some() && good == self.slot
     }
@@ -126,6 +130,7 @@ mod tests {
         let function = |deployed: Option<&str>, next: Option<&str>| {
             let [deployed, next] = [deployed, next].map(|said| said.map(Into::into));
             let itself = Itself::of(None, Some(Function { name: "agent".into(), deployed, next }));
+            assert_eq!(itself.is_good(), itself.other.is_some(), "the one that gets events is the good one");
             (itself.slot, itself.other.map(|other| (other.function, other.slot)))
         };
         let slot = |name: &str| Some(format!("{name}@{}", &sum[..16]));

@@ -159,7 +159,9 @@ impl<W: World, T: Twin> Function<W, T> {
         loop {
             let watching = watching(deadline.saturating_duration_since(Instant::now()));
             let settings = Settings { turn: self.settings.turn.min(watching), ..self.settings.clone() };
-            let report = Box::new(turn(&self.world, &settings, &mut self.standing).await?);
+            let turned = turn(&self.world, &settings, &mut self.standing).await;
+            self.excuse().await;
+            let report = Box::new(turned?);
             // What an event named could not be looked at just now, and whoever sent it counts on it having been taken.
             let again = self.standing.has_hints() && watching > AGAIN && self.woken.take(1, WOKEN, now(&self.world));
             if !again {

@@ -319,7 +319,7 @@ impl<'a, W: World> Rounds<'a, W> {
         account: &Account,
         problems: &[Problem],
         trouble: Option<Trouble>,
-    ) -> Result<(Report, Plan, Memory), Stopped> {
+    ) -> Result<(Report, Did, Plan, Memory), Stopped> {
         let now = now(self.world);
         let mut report = self.report(account, problems, trouble);
         let mut did = Did { read: report.source.trouble.is_none(), looked: self.unreadable.is_empty(), told: true };
@@ -344,6 +344,6 @@ impl<'a, W: World> Rounds<'a, W> {
         self.let_go().await;
         // Whoever asked for the turn hears what it cost to the end; the report that went out can't.
         report.calls = spent(&self.calls, &costs(self.world));
-        Ok((report, self.plan, self.memory))
+        Ok((report, did, self.plan, self.memory))
     }
 }

@@ -35,6 +35,7 @@ use plan::{
     resolve::dependencies,
     select::{Account, Wanted},
     tell,
+    update::Did,
 };
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
@@ -49,6 +50,8 @@ pub struct Standing {
     eyes: Rc<RefCell<Eyes>>,
     /// A function that may have been at work on this account and is known not to be any more.
     pub(crate) over: Option<String>,
+    /// What its last turn got done.
+    pub(crate) did: Did,
 }
 
 impl Standing {
@@ -79,6 +82,7 @@ impl Standing {
 /// When it could not look at anything. Everything else that goes wrong is in the report.
 pub async fn turn<W: World>(world: &W, settings: &Settings, standing: &mut Standing) -> Result<Report, Stopped> {
     let over = standing.over.clone();
+    standing.did = Did::default();
     let (Start { account, begin, reading }, trouble) = start(world, settings, standing).await?;
     let another = begin.lease.anothers(&settings.me, begin.began, |process| world.alive(process));
     if let Some((holder, until)) =
@@ -92,8 +96,9 @@ pub async fn turn<W: World>(world: &W, settings: &Settings, standing: &mut Stand
         rounds.run(reading, &account).await?;
     }
     rounds.own(reading, &account).await?;
-    let (told, plan, memory) = rounds.tell(&account, reading.map_or(&[][..], Reading::problems), trouble).await?;
+    let (told, did, plan, memory) = rounds.tell(&account, reading.map_or(&[][..], Reading::problems), trouble).await?;
     world.show(&Sight::Told(&told));
+    standing.did = did;
     // A person who asked for one heal asked for nothing else.
     if settings.heal.is_none() {
         announce(world, settings, &mut standing.ready, (&told, &plan, &memory)).await;

@@ -253,7 +253,7 @@ pub(crate) fn interface() -> Value {
             "/controls.json": get("Controls", vec![], true),
             "/controls/{control}.json": get("Where a control is provided, worst first", vec![path("control", "its name"), after()], true),
             "/exceptions.json": get("What people told their accounts", vec![after()], true),
-            "/events.json": get("What happened, the newest first", vec![query("what", "of one kind, such as `drifted`"), after()], true),
+            "/events.json": get("What happened, the newest first", vec![query("what", "of one kind, such as `drifted`; of these three one at a time"), query("account", "of one account"), query("commit", "of one commit"), after()], true),
             "/quarantine.json": get("What was refused; for operators", vec![], true),
             "/audit.json": get("Who looked, signed in and out, and was refused; for operators", vec![], true),
             "/search.json": get("What begins so", vec![query("q", "the beginning")], false),

@@ -145,7 +145,12 @@ fn judge(trial: &Trial, facts: &Facts<'_>) -> Step {
     if as_good >= TURNS {
         let trouble =
             facts.state.trouble.as_ref().filter(|it| it.sha256 == trial.slot.sha256 && facts.now < it.again());
-        return trouble.map_or(Step::Keep, |trouble| Step::Stay(Rest::Unkept(trouble.clone())));
+        return match (trouble, worn(trial)) {
+            (None, _) => Step::Keep,
+            // It did prove itself, and has not done as much since.
+            (Some(_), Some(_)) => Step::FallBack(Some(format!("proved itself, and then failed{}", last(trial)))),
+            (Some(trouble), None) => Step::Stay(Rest::Unkept(trouble.clone())),
+        };
     }
     if let Some(why) = worn(trial) {
         return Step::FallBack(Some(why));
@@ -157,6 +162,10 @@ fn judge(trial: &Trial, facts: &Facts<'_>) -> Step {
     let until = until(trial, facts.trial);
     if facts.now < until {
         return Step::Stay(Rest::Trial(Box::new(trial.clone()), until));
+    }
+    // What nobody could start shows nothing either.
+    if trial.starts == 0 && trial.last.is_some() {
+        return Step::FallBack(None);
     }
     let lacking = turns().next_back().and_then(|turned| turned.did.lacks(trial.before));
     Step::FallBack(Some(match (turns().count(), lacking) {

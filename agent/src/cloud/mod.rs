@@ -168,8 +168,13 @@ pub struct ChangeSetRequest<'a> {
 pub enum Lookup<'a> {
     /// The event of this number.
     Event(&'a str),
-    /// Everything about the resource of this name, since then.
-    Resource(&'a str, Timestamp),
+    /// What is known about the resource of this name since then, and until then: the newest [`Lookup::PAGE`].
+    Resource(&'a str, (Timestamp, Option<Timestamp>)),
+}
+
+impl Lookup<'_> {
+    /// As many as are told of at most: a page (API Reference, LookupEvents, `MaxResults`).
+    pub const PAGE: usize = 50;
 }
 
 /// One object on its way into a bucket.

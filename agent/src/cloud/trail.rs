@@ -9,6 +9,7 @@ use aws_sdk_cloudtrail::{
     types::{LookupAttribute, LookupAttributeKey},
 };
 use aws_smithy_types::DateTime;
+use jiff::Timestamp;
 use manifests::id::Region;
 
 /// The records, as the JSON that CloudTrail keeps; the newest first, one page.
@@ -21,14 +22,17 @@ pub(super) async fn lookup(
     const CALL: &str = "cloudtrail:LookupEvents";
     let config = Builder::from(config).region(SdkRegion::new(region.to_string())).interceptor(calls.clone());
     let client = Client::from_conf(config.build());
-    let (key, value, since) = match what {
-        Lookup::Event(id) => (LookupAttributeKey::EventId, *id, None),
-        Lookup::Resource(name, since) => (LookupAttributeKey::ResourceName, *name, Some(since)),
+    let (key, value, since, until) = match what {
+        Lookup::Event(id) => (LookupAttributeKey::EventId, *id, None, None),
+        Lookup::Resource(name, (since, until)) => {
+            (LookupAttributeKey::ResourceName, *name, Some(since), until.as_ref())
+        }
     };
+    let seconds = |time: &Timestamp| DateTime::from_secs(time.as_second());
     let attribute = LookupAttribute::builder().attribute_key(key).attribute_value(value).build();
     let attribute = attribute.map_err(|error| CloudError::odd(CALL, &error))?;
-    let call = client.lookup_events().lookup_attributes(attribute).max_results(50);
-    let call = call.set_start_time(since.map(|since| DateTime::from_secs(since.as_second())));
+    let call = client.lookup_events().lookup_attributes(attribute).max_results(Lookup::PAGE as i32);
+    let call = call.set_start_time(since.map(seconds)).set_end_time(until.map(seconds));
     let page = call.send().await.map_err(|error| trouble(CALL, &error))?;
     Ok(page.events().iter().filter_map(|event| event.cloud_trail_event().map(ToOwned::to_owned)).collect())
 }

@@ -146,7 +146,7 @@ impl Asked<'_> {
         told(probes, region, &format!("stack `{name}`")).into_iter().chain(unsure).for_each(&mut *say);
         if self.here.settings.drift_calls > 0 {
             told(prober.drift(&name).await.into(), region, &format!("stack `{name}`")).into_iter().for_each(&mut *say);
-            let trail = cloud.trail(region, &Lookup::Resource(&name, now(self.here.world))).await;
+            let trail = cloud.trail(region, &Lookup::Resource(&name, (now(self.here.world), None))).await;
             told(vec![let_in("cloudtrail:LookupEvents", trail)], region, "who changed something")
                 .into_iter()
                 .for_each(say);

@@ -14,7 +14,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use manifests::{id::Digest, release::Version};
-use plan::update::{Asked, Facts, Slot, State, Trial, route, turned};
+use plan::update::{Asked, Did, Facts, Slot, State, Trial, route, turned};
 use serde_json::{Value, json};
 use std::{cell::RefCell, time::Duration};
 use tokio::time::{Instant, timeout};
@@ -25,6 +25,8 @@ const SPARE: Duration = Duration::from_secs(60);
 const LEAST: Duration = Duration::from_secs(30);
 /// What is left of an invocation when the updater ends.
 const END: Duration = Duration::from_secs(10);
+/// How long a code may take to be fetched and brought: events wait meanwhile.
+const BROUGHT: Duration = Duration::from_secs(120);
 
 /// One of the two functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +87,13 @@ pub(super) struct Pair<T> {
     here: Option<Digest>,
     /// Whether this one's code has been replaced: this process is the last of the old one's.
     replaced: bool,
+    /// What the version on trial did not do just now, and what is known of it if that is nothing to hold against it.
+    lacking: Option<(Did, State)>,
 }
 
 impl<T> Pair<T> {
     pub(super) fn new(twin: T, other: Other) -> Self {
-        Self { twin, other, open: None, here: None, replaced: false }
+        Self { twin, other, open: None, here: None, replaced: false, lacking: None }
     }
 }
 
@@ -101,11 +105,23 @@ struct Slots<'a, W, T> {
     other: &'a Other,
     settled: RefCell<State>,
     replaced: RefCell<bool>,
+    /// When everything has to be written down.
+    until: Instant,
+}
+
+impl<W, T: Twin> Slots<'_, W, T> {
+    /// Gives one the code, or says in time that there was not enough of it: what was not written down would be begun anew with
+    /// every event.
+    async fn put(&self, on: On, asked: &Asked) -> Result<(), String> {
+        let left = self.until.saturating_duration_since(Instant::now()).min(BROUGHT);
+        let late = |_| Err(format!("it was not in its place after {} s", left.as_secs()));
+        timeout(left, self.twin.put(on, asked)).await.unwrap_or_else(late)
+    }
 }
 
 impl<W: World, T: Twin> Place for Slots<'_, W, T> {
     async fn fetch(&self, asked: &Asked) -> Result<Slot, String> {
-        self.twin.put(On::Other, asked).await?;
+        self.put(On::Other, asked).await?;
         Ok(Slot { name: self.other.slot.clone(), version: asked.version.clone(), sha256: asked.sha256 })
     }
 
@@ -116,7 +132,7 @@ impl<W: World, T: Twin> Place for Slots<'_, W, T> {
     }
 
     async fn keep(&self, state: &State, asked: &Asked) -> Result<State, String> {
-        self.twin.put(On::Here, asked).await?;
+        self.put(On::Here, asked).await?;
         self.replaced.replace(true);
         Ok(state.clone().kept_as(self.here.to_owned()))
     }
@@ -157,6 +173,7 @@ impl<W: World, T: Twin> Function<W, T> {
             tracing::warn!(error = %chain(&error), "what is on trial gets no turn that can't be counted");
             return None;
         }
+        let is_counted = route.first.is_some();
         let state = route.first.unwrap_or_else(|| state.clone());
         if !route.other {
             return None;
@@ -175,13 +192,30 @@ impl<W: World, T: Twin> Function<W, T> {
                 return Some(Answer::Handed { report });
             }
             Err(Unanswered::Unstarted(why)) => (why.clone(), state.unstarted(why)),
-            Err(Unanswered::Failed(why) | Unanswered::Unknown(why)) => (why.clone(), state.failed(why)),
+            Err(Unanswered::Failed(why) | Unanswered::Unknown(why)) => {
+                // Of one that proved itself, and can't take its place, no start was counted before.
+                let state = if is_counted { state } else { state.started() };
+                pair.lacking = Some((trial.before, state.clone().unstarted(why.clone())));
+                (why.clone(), state.failed(why))
+            }
         };
         tracing::warn!(%why, "the version on trial made no turn: this one makes it");
         if let Err(error) = world.store().save_update(&state).await {
             tracing::warn!(error = %chain(&error), "why it made none can't be written down");
         }
         None
+    }
+
+    /// What a turn of its own did not get done just now either is nothing to hold against the version on trial: nobody can reach a
+    /// repository that is out of reach.
+    pub(super) async fn excuse(&mut self) {
+        let Some((before, state)) = self.pair.as_mut().and_then(|pair| pair.lacking.take()) else { return };
+        if self.standing.did.covers(before) {
+            return;
+        }
+        if let Err(error) = self.world.store().save_update(&state).await {
+            tracing::warn!(error = %chain(&error), "that nobody could make this turn can't be written down");
+        }
     }
 
     /// Does what is due about the agent's own version, in the time that is left. `wanted` is whether the turn found that
@@ -192,7 +226,9 @@ impl<W: World, T: Twin> Function<W, T> {
             return;
         };
         let left = deadline.saturating_duration_since(Instant::now()).saturating_sub(END);
-        let done = match timeout(left, round(world, settings, pair)).await {
+        // What is brought ends before the round does.
+        let until = Instant::now() + left.saturating_sub(END);
+        let done = match timeout(left, round(world, settings, pair, until)).await {
             Ok(done) => done,
             // What was begun is found by the next one.
             Err(_) => Err("there was no time left for it".into()),
@@ -205,7 +241,12 @@ impl<W: World, T: Twin> Function<W, T> {
 }
 
 /// One look of the updater, and what is due.
-async fn round<W: World, T: Twin>(world: &W, settings: &Settings, pair: &mut Pair<T>) -> Result<(), String> {
+async fn round<W: World, T: Twin>(
+    world: &W,
+    settings: &Settings,
+    pair: &mut Pair<T>,
+    until: Instant,
+) -> Result<(), String> {
     let said = |error: &CommandError| chain(error);
     let looked: Looked = look(world.store(), settings.guarded, now(world)).await.map_err(|error| chain(&error))?;
     let sha256 = match pair.here {
@@ -225,6 +266,7 @@ async fn round<W: World, T: Twin>(world: &W, settings: &Settings, pair: &mut Pai
         other: &pair.other,
         settled: RefCell::new(state.clone()),
         replaced: RefCell::new(false),
+        until,
     };
     if looked.own.state.as_ref() != Some(&state) {
         slots.settle(&state).await.map_err(|error| said(&error))?;

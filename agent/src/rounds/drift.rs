@@ -148,7 +148,7 @@ impl<W: World> Rounds<'_, W> {
             deviations = self.world.cloud().deviations(place).await?;
         }
         let covered = coverage(&resources);
-        let look = Look { at: running.since, resources, deviations, only: None, failed };
+        let look = Look { at: running.since, read: now(self.world), resources, deviations, only: None, failed };
         self.drifts.change(key, |known| known.running = None);
         self.drifts.look(key, running.since, &covered);
         self.learn_of(on, key, running.first, &look, named);
@@ -258,6 +258,7 @@ impl<W: World> Rounds<'_, W> {
         self.seen_now.insert((place.key.clone(), logical.to_owned()));
         let look = Look {
             at,
+            read: now(self.world),
             resources: Vec::new(),
             deviations: vec![deviation],
             only: Some(logical.to_owned()),

@@ -82,36 +82,42 @@ impl<W: World> Rounds<'_, W> {
             let due = known.doubts.iter().filter(|doubt| doubt.is_due(now));
             due.map(|doubt| (key.clone(), doubt.clone())).collect::<Vec<_>>()
         };
-        let all: Vec<(StackKey, Doubt)> = self.drifts.stacks().iter().flat_map(of).take(LOOKUPS).collect();
-        for (key, Doubt { finding, began, marks: _ }) in all {
+        let mut all: Vec<(StackKey, Doubt)> = self.drifts.stacks().iter().flat_map(of).collect();
+        // Whoever was not answered waits for those that were not asked yet.
+        all.sort_by_key(|(_, doubt)| doubt.finding.asked);
+        all.truncate(LOOKUPS);
+        for (key, Doubt { finding, began, until, marks: _ }) in all {
             let region = told_in(&key, &finding);
             if !self.is_blind(&region, now) && !self.spend(1) {
                 return;
             }
             let word = match &finding.physical {
-                Some(physical) => self.whether(&region, physical, (began, finding.since)).await,
-                None => Some(Word::Refused),
+                Some(physical) => self.whether(&region, physical, (began, until)).await,
+                None => Word::Refused,
             };
-            // What it can't be asked now, it is asked in the next turn.
-            let Some(word) = word else { continue };
             if let Some(found) = self.drifts.change(&key, |known| known.hear(&finding.logical, word, now)) {
                 self.note_drift(&key, &[&found]);
             }
         }
     }
 
-    /// Whether CloudTrail has heard of somebody who changed this in that time. `None` when it doesn't answer.
-    async fn whether(&self, region: &Region, physical: &str, (from, to): (Timestamp, Timestamp)) -> Option<Word> {
-        let now = now(self.world);
-        if !self.is_blind(region, now)
-            && let Some(records) = self.trail(region, &Lookup::Resource(physical, from)).await
-        {
-            let before = |author: &Author| author.at.as_second() <= to.as_second();
-            let authors = records.iter().filter_map(event::author).filter(before);
-            let last = authors.max_by_key(|author| author.at);
-            return Some(Word::Said(last.map(|author| Author { sure: true, ..author })));
+    /// Whether CloudTrail has heard of somebody who changed this in that time.
+    async fn whether(&self, region: &Region, physical: &str, (from, to): (Timestamp, Timestamp)) -> Word {
+        if self.is_blind(region, now(self.world)) {
+            return Word::Refused;
         }
-        self.is_blind(region, now).then_some(Word::Refused)
+        // It looks up whole seconds.
+        let until = to.checked_add(SignedDuration::from_secs(1)).unwrap_or(to);
+        let Some(records) = self.trail(region, &Lookup::Resource(physical, (from, Some(until)))).await else {
+            return if self.is_blind(region, now(self.world)) { Word::Refused } else { Word::Silent };
+        };
+        let before = |author: &Author| author.at.as_second() <= to.as_second();
+        let last = records.iter().filter_map(event::author).filter(before).max_by_key(|author| author.at);
+        match last {
+            // There is more than it says at once, and nobody knows of whom.
+            None if records.len() >= Lookup::PAGE => Word::Refused,
+            last => Word::Said(last.map(|author| Author { sure: true, ..author })),
+        }
     }
 
     /// Whether CloudTrail may not be asked there, as far as it was tried of late.
@@ -136,7 +142,7 @@ impl<W: World> Rounds<'_, W> {
                 return said.map(|author| Author { sure: true, ..author });
             }
         }
-        let records = self.trail(region, &Lookup::Resource(physical, since)).await?;
+        let records = self.trail(region, &Lookup::Resource(physical, (since, None))).await?;
         let said = records.iter().filter_map(author);
         said.max_by_key(|author| author.at).map(|author| Author { sure: true, ..author })
     }

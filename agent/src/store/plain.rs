@@ -29,13 +29,26 @@ pub(crate) fn read(path: &Path, most: u64, own: bool) -> io::Result<Option<Strin
     String::from_utf8(bytes).map(Some).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is no text; remove it"))
 }
 
-/// A file to lock. What stands in it is nobody's business and left as it is.
+/// A file to lock. What stands in it is nobody's business and left as it is. Nobody else may open it: whoever can read a file can
+/// lock it, and for ever.
 pub(crate) fn lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags(true));
-    options.open(path).map_err(|error| told(path, error)).and_then(plain)
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(flags(true)).mode(0o600);
+    }
+    let file = options.open(path).map_err(|error| told(path, error)).and_then(plain)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // One that was made before; somebody else's can't be changed, and is his to lock.
+        if file.metadata()?.permissions().mode() & 0o077 != 0 {
+            drop(file.set_permissions(fs::Permissions::from_mode(0o600)));
+        }
+    }
+    Ok(file)
 }
 
 /// Removes what lies there, if anything does; not a folder.
@@ -108,6 +121,11 @@ mod tests {
             assert_eq!(lock(&at(name)).unwrap_err().to_string(), "it is no plain file; remove it", "{name}");
         }
         lock(&at("other")).unwrap().lock().unwrap();
+        for name in ["other", "new"] {
+            let mode =
+                std::os::unix::fs::PermissionsExt::mode(&lock(&at(name)).unwrap().metadata().unwrap().permissions());
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
         assert_eq!(fs::read_to_string(at("other")).unwrap(), "text");
     }
 }

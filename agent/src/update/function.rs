@@ -159,8 +159,9 @@ impl Twin for Functions {
 
     async fn put(&self, on: On, asked: &Asked) -> Result<(), String> {
         let mut found = self.look(on).await?;
-        // Whoever was cut off after the upload need not do it again.
-        if is_it(found.code_sha256(), asked).is_err() {
+        // Whoever was cut off after the upload need not do it again, unless Lambda could make nothing of it.
+        let is_failed = found.last_update_status() == Some(&LastUpdateStatus::Failed);
+        if is_failed || is_it(found.code_sha256(), asked).is_err() {
             let bytes = self.fetched(asked).await?;
             self.upload(on, bytes, asked).await?;
             found = self.look(on).await?;

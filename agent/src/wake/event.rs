@@ -93,10 +93,9 @@ pub fn author(record: &Value) -> Option<Author> {
     let service = source.strip_suffix(".amazonaws.com").unwrap_or(source);
     let identity = record.get("userIdentity")?;
     let invoked = text(identity, "invokedBy");
-    let by_stack = [invoked, text(record, "sourceIPAddress"), text(record, "userAgent")]
-        .into_iter()
-        .flatten()
-        .any(|by| by == "cloudformation.amazonaws.com");
+    // What calls itself so in its own words (`userAgent`) need not be it.
+    let by_stack =
+        [invoked, text(record, "sourceIPAddress")].into_iter().flatten().any(|by| by == "cloudformation.amazonaws.com");
     let is_true = |word: &Value| word.as_bool() == Some(true) || word.as_str() == Some("true");
     let reads = record.get("readOnly").is_some_and(is_true);
     let failed = text(record, "errorCode").is_some();

@@ -339,9 +339,9 @@ fn events(part: &Part<Happened>, asked: &Asked, now: Timestamp) -> Markup {
     html! {
         h1 { "Events " small { "what happened, the newest first" } }
         ul.chips aria-label="By kind" {
-            li { a href=(asked.with("what", None)) aria-current=[asked.get("what").is_none().then_some("true")] { "all" } }
+            li { a href=(asked.of_these(&[]).with("what", None)) aria-current=[asked.get("what").is_none().then_some("true")] { "all" } }
             @for kind in KINDS {
-                li { a href=(asked.with("what", Some(kind))) aria-current=[(asked.get("what") == Some(kind)).then_some("true")] { (kind.replace('-', " ")) } }
+                li { a href=(asked.of_these(&[]).with("what", Some(kind))) aria-current=[(asked.get("what") == Some(kind)).then_some("true")] { (kind.replace('-', " ")) } }
             }
         }
         (event_rows(&part.rows, now))

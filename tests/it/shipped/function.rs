@@ -273,3 +273,52 @@ fn what_cannot_take_its_place_now_goes_on_making_the_turns() {
     assert!(why.contains("proved itself and makes the turns") && why.contains("is not what the commit names"), "{why}");
     assert_eq!((pair.platform.ran(NEXT, second), pair.code(AGENT)), (4, first));
 }
+
+#[test]
+fn what_nobody_can_reach_is_nothing_to_hold_against_a_release() {
+    let pair = Pair::new();
+    let second = pair.release("second", &good("second"));
+    pair.ask(VERSION, "second", second);
+    pair.tries(second);
+    let (there, away) = (pair.site.repository.folder().to_owned(), pair.site.file("away"));
+    std::fs::rename(&there, &away).unwrap();
+    for _ in 0..5 {
+        drop(pair.invoke(&json!({})));
+    }
+    assert!(pair.platform.ran(NEXT, second) >= 4, "{}", pair.logs());
+    assert_eq!(pair.state()["trial"]["starts"], 0, "{}", pair.state());
+    std::fs::rename(&away, &there).unwrap();
+    pair.turns("the second to be kept", |_| pair.code(AGENT) == second);
+}
+
+#[test]
+fn what_proved_itself_and_breaks_before_it_can_take_its_place_is_given_up() {
+    let pair = Pair::new();
+    let first = pair.code(AGENT);
+    let second = pair.release("second", &good("second"));
+    pair.ask(VERSION, "second", second);
+    pair.tries(second);
+    pair.release("second", &script("exit 1"));
+    pair.turn();
+    pair.turn();
+    lock(&pair.platform.patience).insert(NEXT.into(), Duration::ZERO);
+    pair.heals();
+    pair.heals();
+    let report = pair.turn();
+    let update = &report["agent"]["update"];
+    assert_eq!(update["phase"], "fell-back", "{update}");
+    assert!(update["why"].as_str().unwrap().starts_with("proved itself, and then failed"), "{update}");
+    assert_eq!(pair.code(AGENT), first);
+}
+
+/// A stack that is deployed with an older code than the one that was here finds what that one wrote, and no copy from before.
+#[test]
+fn memory_of_a_newer_version_ends_no_function() {
+    let pair = Pair::new();
+    pair.turn();
+    let memory = json!({ "what": "nobody knows" });
+    let sha256 = Digest::of(memory.to_string().as_bytes()).to_string();
+    let newer = json!({ "version": 2, "sha256": sha256, "memory": memory }).to_string();
+    pair.site.operator().put("/holdfast/memory", "String", &newer);
+    pair.heals();
+}

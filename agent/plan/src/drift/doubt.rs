@@ -19,6 +19,10 @@ use serde::{Deserialize, Serialize};
 const TELLS: SignedDuration = SignedDuration::from_mins(15);
 /// How soon after our change a look has to begin for its baseline to be believed where CloudTrail may not be asked.
 const AT_ONCE: SignedDuration = SignedDuration::from_mins(10);
+/// How soon one that said nothing is asked again, and how long that goes on.
+const AGAIN: SignedDuration = SignedDuration::from_mins(5);
+/// See [`AGAIN`].
+const LONGEST: SignedDuration = SignedDuration::from_hours(2);
 
 /// A resource of which something was taken into a baseline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +32,8 @@ pub struct Doubt {
     pub finding: Finding,
     /// When our own change began.
     pub began: Timestamp,
+    /// When the look was read: until then somebody may have made what it saw.
+    pub until: Timestamp,
     /// What was taken.
     #[serde(with = "crate::short")]
     pub marks: BTreeSet<Short>,
@@ -38,25 +44,27 @@ pub struct Doubt {
 pub enum Word {
     /// Who changed it last before the look, if anybody it has heard of by now did.
     Said(Option<Author>),
-    /// Nothing: it may not be asked.
+    /// Nothing that could be relied on: it may not be asked, or has more to say than it says at once.
     Refused,
+    /// Nothing just now: it was out of reach.
+    Silent,
 }
 
 impl Doubt {
     /// Whether there is something to ask: once at once, because the change may be long enough ago, and once when every call
     /// that matters is told of.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        self.finding.asked.is_none() || self.is_told(now)
+        self.finding.asked.is_none_or(|asked| self.is_told(now) && now.duration_since(asked) >= AGAIN)
     }
 
     /// Whether CloudTrail has told by now of everything that was done before the look.
     fn is_told(&self, now: Timestamp) -> bool {
-        now.duration_since(self.finding.since) >= TELLS
+        now.duration_since(self.until) >= TELLS
     }
 
-    /// Whether what this author did came after our own change began, and before the look. CloudTrail tells of whole seconds.
+    /// Whether what this author did came after our own change began, and before the look was read. CloudTrail tells of whole seconds.
     fn may_be_of(&self, author: &Author) -> bool {
-        (self.began.as_second()..=self.finding.since.as_second()).contains(&author.at.as_second())
+        (self.began.as_second()..=self.until.as_second()).contains(&author.at.as_second())
     }
 }
 
@@ -64,6 +72,14 @@ impl Drifted {
     /// Takes in what CloudTrail says of a resource that is doubted. Answers what is found by it, if it was somebody.
     pub fn hear(&mut self, logical: &LogicalId, word: Word, now: Timestamp) -> Option<Finding> {
         let doubt = self.doubts.iter_mut().find(|doubt| doubt.finding.logical == *logical)?;
+        let word = match word {
+            Word::Silent if now.duration_since(doubt.until) < LONGEST => {
+                doubt.finding.asked = Some(now);
+                return None;
+            }
+            Word::Silent => Word::Refused,
+            word => word,
+        };
         let author = match word {
             Word::Said(Some(author)) if doubt.may_be_of(&author) => Some(author),
             Word::Said(_) => {
@@ -73,8 +89,8 @@ impl Drifted {
                 }
                 return None;
             }
-            Word::Refused if doubt.finding.since.duration_since(doubt.began) > AT_ONCE => None,
-            Word::Refused => {
+            Word::Refused | Word::Silent if doubt.finding.since.duration_since(doubt.began) > AT_ONCE => None,
+            Word::Refused | Word::Silent => {
                 self.doubts.retain(|doubt| doubt.finding.logical != *logical);
                 return None;
             }

@@ -176,7 +176,7 @@ fn doubted(
         sorted.told.iter().copied().chain(taken().map(|(_, difference)| *difference)).collect();
     let marks: BTreeSet<Short> = taken().map(|(mark, _)| *mark).collect();
     let finding = || finding(lens, look, (deviation, logical.clone()), &differences);
-    (!marks.is_empty()).then(|| Doubt { finding: finding(), began, marks })
+    (!marks.is_empty()).then(|| Doubt { finding: finding(), began, until: look.read, marks })
 }
 
 /// The differences of a resource that say something, by what is known.

@@ -86,8 +86,10 @@ pub enum Detection {
 /// One look at a stack: all of it, or one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
-    /// When it was had.
+    /// When it was begun.
     pub at: Timestamp,
+    /// When it was read: each resource was compared at some time between the two.
+    pub read: Timestamp,
     /// What there is in the stack; empty when one resource was looked at.
     pub resources: Vec<Resource>,
     /// What is not as it was asked for, or could not be told.

@@ -112,9 +112,13 @@ impl SimCloud {
         let attribute = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
         let asked = match what {
             Lookup::Event(id) => Asked { attributes: attribute("EventId", id), ..Asked::default() },
-            Lookup::Resource(name, since) => {
-                Asked { attributes: attribute("ResourceName", name), start: Some(*since), ..Asked::default() }
-            }
+            Lookup::Resource(name, (since, until)) => Asked {
+                attributes: attribute("ResourceName", name),
+                start: Some(*since),
+                end: *until,
+                most: Some(Lookup::PAGE),
+                ..Asked::default()
+            },
         };
         let found = self.call("cloudtrail:LookupEvents", |world| {
             let at = Service { account: self.account_id(), region, now: world.now() };

@@ -91,6 +91,28 @@ fn where_nobody_may_ask_only_a_look_at_once_is_believed() {
 }
 
 #[test]
+fn what_was_done_while_it_was_looked_is_of_whoever_did_it() {
+    let mut eye = Eye::default();
+    let seen = look(LOOKED, TOPIC);
+    let resources = seen.deviations.iter().map(|one| resource(one, at(BEGAN))).collect();
+    eye.learns(Some(at(BEGAN)), &Look { resources, read: at(LOOKED + 200), ..seen });
+    hears(&mut eye.known, somebody(LOOKED + 201), LOOKED + 300);
+    assert_eq!(stands(&eye), as_stands(1, 1, ""));
+    hears(&mut eye.known, somebody(LOOKED + 200), LATER);
+    assert_eq!(stands(&eye), as_stands(0, 0, "Topic /DisplayName"));
+}
+
+#[test]
+fn one_that_is_out_of_reach_is_asked_again_and_not_for_ever() {
+    let mut eye = seen(TOPIC);
+    let due = |eye: &Eye, seconds| eye.known.doubts.iter().any(|doubt| doubt.is_due(at(seconds)));
+    hears(&mut eye.known, Word::Silent, LATER);
+    assert_eq!((due(&eye, LATER + 299), due(&eye, LATER + 300)), (false, true));
+    hears(&mut eye.known, Word::Silent, LOOKED + 2 * 3_600);
+    assert_eq!(stands(&eye), as_stands(0, 1, ""), "the look was at once");
+}
+
+#[test]
 fn an_event_that_comes_after_the_look_is_heard_too() {
     let check = |by: Option<Author>, expect: (usize, usize, String)| {
         let mut eye = seen(TOPIC).named("Topic", by.clone());

@@ -71,7 +71,7 @@ fn resource(deviation: &Deviation, touched: Timestamp) -> Resource {
 /// A look at a whole stack, so many seconds after the beginning of time.
 fn look(seconds: i64, text: &str) -> Look {
     let deviations = text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(deviation).collect();
-    Look { at: at(seconds), resources: vec![], deviations, only: None, failed: None }
+    Look { at: at(seconds), read: at(seconds), resources: vec![], deviations, only: None, failed: None }
 }
 
 /// A look at one resource.
