@@ -1,5 +1,6 @@
 //! Pages over HTTP, as a browser and a machine see them.
 
+mod links;
 mod measured;
 mod parts;
 

@@ -78,7 +78,7 @@ impl Drifted {
                 return None;
             }
             Word::Silent => Word::Refused,
-            word => word,
+            word @ (Word::Said(_) | Word::Refused) => word,
         };
         let author = match word {
             Word::Said(Some(author)) if doubt.may_be_of(&author) => Some(author),
