@@ -88,12 +88,14 @@ impl<W: World> Rounds<'_, W> {
         all.truncate(LOOKUPS);
         for (key, Doubt { finding, began, until, marks: _ }) in all {
             let region = told_in(&key, &finding);
-            if !self.is_blind(&region, now) && !self.spend(1) {
-                return;
-            }
             let word = match &finding.physical {
-                Some(physical) => self.whether(&region, physical, (began, until)).await,
-                None => Word::Refused,
+                Some(physical) if !self.is_blind(&region, now) => {
+                    if !self.spend(1) {
+                        return;
+                    }
+                    self.whether(&region, physical, (began, until)).await
+                }
+                Some(_) | None => Word::Refused,
             };
             if let Some(found) = self.drifts.change(&key, |known| known.hear(&finding.logical, word, now)) {
                 self.note_drift(&key, &[&found]);
@@ -101,23 +103,17 @@ impl<W: World> Rounds<'_, W> {
         }
     }
 
-    /// Whether CloudTrail has heard of somebody who changed this in that time.
+    /// Whom CloudTrail has heard of who changed this in that time.
     async fn whether(&self, region: &Region, physical: &str, (from, to): (Timestamp, Timestamp)) -> Word {
-        if self.is_blind(region, now(self.world)) {
-            return Word::Refused;
-        }
         // It looks up whole seconds.
         let until = to.checked_add(SignedDuration::from_secs(1)).unwrap_or(to);
         let Some(records) = self.trail(region, &Lookup::Resource(physical, (from, Some(until)))).await else {
             return if self.is_blind(region, now(self.world)) { Word::Refused } else { Word::Silent };
         };
-        let before = |author: &Author| author.at.as_second() <= to.as_second();
-        let last = records.iter().filter_map(event::author).filter(before).max_by_key(|author| author.at);
-        match last {
-            // There is more than it says at once, and nobody knows of whom.
-            None if records.len() >= Lookup::PAGE => Word::Refused,
-            last => Word::Said(last.map(|author| Author { sure: true, ..author })),
-        }
+        let authors = records.iter().filter_map(event::author).map(|author| Author { sure: true, ..author });
+        let authors: Vec<Author> = authors.collect();
+        // There may be more than it says at once, and nobody knows of whom.
+        if authors.is_empty() && records.len() >= Lookup::PAGE { Word::Refused } else { Word::Said(authors) }
     }
 
     /// Whether CloudTrail may not be asked there, as far as it was tried of late.

@@ -9,7 +9,7 @@ use super::{
     remembered::{Drifted, Finding},
 };
 use crate::short::Short;
-use alloc::collections::BTreeSet;
+use alloc::{collections::BTreeSet, vec::Vec};
 use jiff::{SignedDuration, Timestamp};
 use manifests::id::LogicalId;
 use serde::{Deserialize, Serialize};
@@ -42,8 +42,8 @@ pub struct Doubt {
 /// What CloudTrail says of a doubted resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Word {
-    /// Who changed it last before the look, if anybody it has heard of by now did.
-    Said(Option<Author>),
+    /// Who changed it in that time, as far as it has heard by now.
+    Said(Vec<Author>),
     /// Nothing that could be relied on: it may not be asked, or has more to say than it says at once.
     Refused,
     /// Nothing just now: it was out of reach.
@@ -72,31 +72,29 @@ impl Drifted {
     /// Takes in what CloudTrail says of a resource that is doubted. Answers what is found by it, if it was somebody.
     pub fn hear(&mut self, logical: &LogicalId, word: Word, now: Timestamp) -> Option<Finding> {
         let doubt = self.doubts.iter_mut().find(|doubt| doubt.finding.logical == *logical)?;
-        let word = match word {
-            Word::Silent if now.duration_since(doubt.until) < LONGEST => {
-                doubt.finding.asked = Some(now);
-                return None;
+        doubt.finding.asked = Some(now);
+        let is_late = doubt.finding.since.duration_since(doubt.began) > AT_ONCE;
+        let (author, stays) = match word {
+            Word::Said(authors) => {
+                let last = authors.into_iter().filter(|author| doubt.may_be_of(author)).max_by_key(|author| author.at);
+                (last, !doubt.is_told(now))
             }
-            Word::Silent => Word::Refused,
-            word @ (Word::Said(_) | Word::Refused) => word,
+            Word::Silent if now.duration_since(doubt.until) < LONGEST => return None,
+            // What nobody can ask about is believed only if nobody had the time for it.
+            Word::Silent | Word::Refused if is_late => return self.found(logical, None),
+            Word::Silent | Word::Refused => (None, false),
         };
-        let author = match word {
-            Word::Said(Some(author)) if doubt.may_be_of(&author) => Some(author),
-            Word::Said(_) => {
-                doubt.finding.asked = Some(now);
-                if doubt.is_told(now) {
-                    self.doubts.retain(|doubt| doubt.finding.logical != *logical);
-                }
-                return None;
-            }
-            Word::Refused | Word::Silent if doubt.finding.since.duration_since(doubt.began) > AT_ONCE => None,
-            Word::Refused | Word::Silent => {
-                self.doubts.retain(|doubt| doubt.finding.logical != *logical);
-                return None;
-            }
-        };
+        if author.is_some() {
+            return self.found(logical, author);
+        }
+        self.doubts.retain(|doubt| stays || doubt.finding.logical != *logical);
+        None
+    }
+
+    /// It was somebody: what was taken of this resource is no baseline, and what it would have been found to be is found.
+    fn found(&mut self, logical: &LogicalId, author: Option<Author>) -> Option<Finding> {
         let doubt = self.withdraw(logical)?;
-        let finding = Finding { author, ..doubt.finding };
+        let finding = Finding { author, asked: None, ..doubt.finding };
         self.noisy.remove(logical);
         self.findings.retain(|one| one.logical != *logical);
         self.findings.push(finding.clone());

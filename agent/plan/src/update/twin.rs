@@ -8,7 +8,6 @@ use super::{Facts, Rest, Step, decide, worn};
 use crate::update::{Fell, Proof, Slot, State, Trial};
 use alloc::string::String;
 use jiff::Timestamp;
-
 use serde::{Deserialize, Serialize};
 
 /// A person wants to see tried once more what was given up.
@@ -36,7 +35,7 @@ pub fn route(facts: &Facts<'_>) -> Route {
             let other = state.trial.as_ref().and_then(worn).is_none();
             Route { first: Some(state), other }
         }
-        // It proved itself: there is nothing left to count.
+        // It proved itself: only what fails from now on counts, and that is written down when it has failed.
         Step::Keep | Step::Stay(Rest::Unkept(_)) => Route { first: None, other: true },
         Step::Stay(
             Rest::Unasked
@@ -154,7 +153,7 @@ mod tests {
         Proof { slot: "next@d".into(), version: "1.1.0".to_string(), turns }
     }
 
-    fn routed(state: &State, proof: Option<&Proof>, now: i64) -> Route {
+    fn decided<T>(state: &State, proof: Option<&Proof>, now: i64, decide: impl FnOnce(&Facts<'_>) -> T) -> T {
         let asked = Asked {
             version: "1.1.0".parse().unwrap(),
             sha256: Digest::of(b"new"),
@@ -164,16 +163,12 @@ mod tests {
             due: at(0),
         };
         let trial = SignedDuration::from_mins(30);
-        route(&Facts {
-            asked: Some(&asked),
-            garbled: None,
-            state,
-            proof,
-            closed: None,
-            windows: &[],
-            trial,
-            now: at(now),
-        })
+        let (asked, now) = (Some(&asked), at(now));
+        decide(&Facts { asked, garbled: None, state, proof, closed: None, windows: &[], trial, now })
+    }
+
+    fn routed(state: &State, proof: Option<&Proof>, now: i64) -> Route {
+        decided(state, proof, now, route)
     }
 
     #[test]
@@ -201,24 +196,11 @@ mod tests {
         assert_eq!(routed(&on_trial(), Some(&proven), 5), Route { first: None, other: true });
         let stuck = on_trial().unfetched(Digest::of(b"new"), "gone".into(), at(5));
         assert_eq!(routed(&stuck, Some(&proven), 6), Route { first: None, other: true });
-        let told = decide(&Facts {
-            garbled: None,
-            asked: Some(&Asked {
-                version: "1.1.0".parse().unwrap(),
-                sha256: Digest::of(b"new"),
-                from: String::new(),
-                downgrade: false,
-                ring: "one".parse().unwrap(),
-                due: at(0),
-            }),
-            state: &stuck,
-            proof: Some(&proven),
-            closed: None,
-            windows: &[],
-            trial: SignedDuration::from_mins(30),
-            now: at(50),
-        });
-        assert_eq!(told, Step::Keep, "and it is tried again, even when the time of the trial is over");
+        let step = decided(&stuck, Some(&proven), 50, decide);
+        assert_eq!(step, Step::Keep, "and it is tried again, even when the time of the trial is over");
+        let worn_out = (0..=STARTS).fold(stuck, |state, _| state.started()).failed("it died".into());
+        let Step::FallBack(Some(why)) = decided(&worn_out, Some(&proven), 6, decide) else { panic!("it goes on") };
+        assert_eq!(why, "proved itself, and then failed (the last time: it died)");
     }
 
     #[test]
@@ -267,6 +249,8 @@ mod tests {
         let started = on_trial().started();
         assert_eq!(started.clone().unstarted("throttled".into()).trial.unwrap().starts, 0);
         assert_eq!(started.clone().failed("died".into()).trial.unwrap().starts, 1);
+        let never = started.clone().unstarted("throttled".into());
+        assert_eq!(decided(&never, None, 40, decide), Step::FallBack(None), "and nothing is held against it");
         let kept = started.kept_as("agent@d".into());
         assert_eq!(kept, State::new(slot("agent@d", "1.1.0", "new")));
         assert!(kept.is_of("agent@d") && !kept.is_of("agent@e"));

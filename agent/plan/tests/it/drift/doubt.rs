@@ -35,7 +35,7 @@ fn hears(known: &mut Drifted, word: Word, seconds: i64) -> Option<Finding> {
 }
 
 fn somebody(seconds: i64) -> Word {
-    Word::Said(Some(author("jane", seconds, true)))
+    Word::Said(vec![author("jane", seconds, true)])
 }
 
 /// How many are doubted, how many differences are baseline, and what is found.
@@ -66,13 +66,21 @@ fn whoever_changed_it_between_our_change_and_the_look_is_found() {
 }
 
 #[test]
+fn of_several_it_was_the_last_before_the_look_was_read() {
+    let mut eye = seen(TOPIC);
+    let all = [LOOKED + 1, 950, BEGAN - 1, 980].map(|seconds| author("jane", seconds, true));
+    let found = hears(&mut eye.known, Word::Said(all.to_vec()), LATER).expect("somebody did");
+    assert_eq!(found.author.map(|author| author.at), Some(at(980)));
+}
+
+#[test]
 fn it_is_asked_at_once_and_when_cloudtrail_has_told_of_everything() {
     let mut eye = seen(TOPIC);
     let due = |eye: &Eye, seconds| eye.known.doubts.iter().any(|doubt| doubt.is_due(at(seconds)));
     assert!(due(&eye, LOOKED));
-    hears(&mut eye.known, Word::Said(None), LOOKED);
+    hears(&mut eye.known, Word::Said(vec![]), LOOKED);
     assert_eq!((due(&eye, LATER - 1), due(&eye, LATER)), (false, true));
-    hears(&mut eye.known, Word::Said(None), LATER);
+    hears(&mut eye.known, Word::Said(vec![]), LATER);
     assert_eq!(stands(&eye), as_stands(0, 1, ""));
     assert_eq!(hears(&mut eye.known, somebody(950), LATER), None, "what is not doubted any more is not asked about");
 }
@@ -129,7 +137,7 @@ fn an_event_that_comes_after_the_look_is_heard_too() {
 #[test]
 fn what_was_asked_about_before_is_not_asked_again() {
     let mut eye = seen(TOPIC);
-    hears(&mut eye.known, Word::Said(None), LATER);
+    hears(&mut eye.known, Word::Said(vec![]), LATER);
     sees(&mut eye, 9_000, 8_900, "Topic MODIFIED /DisplayName=b, Queue MODIFIED /DelaySeconds=1");
     let doubted =
         |known: &Drifted| printed(&known.doubts.iter().map(|doubt| doubt.finding.clone()).collect::<Vec<_>>());
