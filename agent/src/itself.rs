@@ -109,7 +109,7 @@ impl Itself {
 
     /// What the updater of this machine remembers; nothing on none.
     pub(crate) fn state(&self) -> Option<State> {
-        let text = crate::store::plain::read(self.state.as_ref()?, 1 << 20, true).ok()??;
+        let text = crate::store::plain::read(self.state.as_ref()?, (1 << 20, true)).ok()??;
         serde_json::from_str(&text).ok()
     }
 }

@@ -25,7 +25,6 @@ use plan::{
 use serde::de::DeserializeOwned;
 use std::{
     collections::BTreeMap,
-    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -172,7 +171,7 @@ impl Place {
                 let mut texts = Texts::new();
                 for document in documents {
                     let path = &paths[document];
-                    let text = plain::read(path, document.most(), document.is_ours());
+                    let text = plain::read(path, document.limits());
                     let file = |source| StoreError::File { what: document.name(), path: path.clone(), source };
                     if let Some(text) = text.map_err(file)? {
                         texts.insert(*document, (text, 0));
@@ -199,7 +198,7 @@ impl Place {
             Self::Files(paths) => {
                 let path = &paths[&document];
                 let what = document.name();
-                replace(path, text.as_bytes()).map_err(|source| StoreError::File {
+                plain::replace(path, text.as_bytes(), plain::OURS).map_err(|source| StoreError::File {
                     what,
                     path: path.clone(),
                     source,
@@ -345,26 +344,16 @@ fn drifts(text: &str) -> Drifts {
 
 /// Writes a lease over the version that it names. What SSM does by counting, a lock does here: two can't write at once.
 fn exchange(path: &Path, over: u64, bytes: &[u8]) -> std::io::Result<u64> {
-    let _lock = locked(path)?;
-    let now = plain::read(path, Document::Lease.most(), true)?;
+    let _lock = plain::locked(path)?;
+    let now = plain::read(path, Document::Lease.limits())?;
     let now = now.and_then(|text| serde_json::from_str::<Lease>(&text).ok());
     let version = now.map_or(0, |lease| lease.over.wrapping_add(1));
     if version == over {
-        replace(path, bytes)?;
+        plain::replace(path, bytes, plain::OURS)?;
         return Ok(version.wrapping_add(1));
     }
     // Somebody else's stands: it is left as it is.
     Ok(version.wrapping_add(2))
-}
-
-/// A file, for one process at a time, until this is dropped.
-fn locked(path: &Path) -> std::io::Result<std::fs::File> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
-    }
-    let lock = plain::lock(&path.with_extension("lock"))?;
-    lock.lock()?;
-    Ok(lock)
 }
 
 /// The guardrails in a text.
@@ -399,24 +388,6 @@ where
     E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
 {
     StoreError::Parameter { what, parameter: name.to_owned(), source: trouble(call, error) }
-}
-
-/// A file is either the old one or the new one, whatever happens in between; nobody else may read it.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
-    }
-    let beside = path.with_extension("new");
-    // Whatever lies there: what is written into is made here.
-    plain::remove(&beside)?;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
 }
 
 #[cfg(test)]

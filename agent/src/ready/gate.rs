@@ -129,11 +129,8 @@ impl Gate for Shipped {
                     source: trouble("ssm:PutParameter", &error),
                 })
             }
-            Board::File(path) => store::replace(path, text.as_bytes()).map_err(|source| StoreError::File {
-                what: "readiness",
-                path: path.clone(),
-                source,
-            }),
+            Board::File(path) => store::plain::replace(path, text.as_bytes(), store::plain::OURS)
+                .map_err(|source| StoreError::File { what: "readiness", path: path.clone(), source }),
         }
     }
 

@@ -73,12 +73,12 @@ impl Document {
         }
     }
 
-    /// Whether it is agents alone that write it: then what lies there is a file that one of them made, and no link.
-    pub(super) fn is_ours(self) -> bool {
+    /// How it is read from a file: more bytes than it ever has, which is all that anybody need take in; and whether agents alone
+    /// write it, so that what lies there is a file that one of them made, and no link.
+    pub(super) fn limits(self) -> (u64, bool) {
         match self {
-            Self::Memory | Self::Lease | Self::Drift | Self::Release | Self::Proof | Self::Update | Self::Before => {
-                true
-            }
+            Self::Lease | Self::Release | Self::Proof | Self::Update => (64 << 10, true),
+            Self::Memory | Self::Drift | Self::Before => (64 << 20, true),
             Self::Guardrails
             | Self::Hold
             | Self::Pin
@@ -86,23 +86,7 @@ impl Document {
             | Self::Rollbacks
             | Self::Reset
             | Self::Again
-            | Self::Signers => false,
-        }
-    }
-
-    /// More bytes than it ever has in a file: who reads it need not take in more.
-    pub(super) fn most(self) -> u64 {
-        match self {
-            Self::Lease | Self::Release | Self::Proof | Self::Update => 64 << 10,
-            Self::Guardrails
-            | Self::Hold
-            | Self::Pin
-            | Self::Approvals
-            | Self::Rollbacks
-            | Self::Reset
-            | Self::Again
-            | Self::Signers => 8 << 20,
-            Self::Memory | Self::Drift | Self::Before => 64 << 20,
+            | Self::Signers => (8 << 20, false),
         }
     }
 

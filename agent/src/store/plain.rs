@@ -5,13 +5,16 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Read},
+    io::{self, ErrorKind, Read, Write},
     path::Path,
 };
 
+/// How a file is made that nobody else may read.
+pub(crate) const OURS: u32 = 0o600;
+
 /// The text of a file; nothing when it is not there. Where `own` says that only programs of ours write it, a link is not
 /// followed. A pipe is not waited for.
-pub(crate) fn read(path: &Path, most: u64, own: bool) -> io::Result<Option<String>> {
+pub(crate) fn read(path: &Path, (most, own): (u64, bool)) -> io::Result<Option<String>> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -51,9 +54,46 @@ pub(crate) fn lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Removes what lies there, if anything does; not a folder.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
-    fs::remove_file(path).or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
+/// A file, for one process at a time, until this is dropped.
+pub(super) fn locked(path: &Path) -> io::Result<File> {
+    above(path)?;
+    let lock = lock(&path.with_extension("lock"))?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+/// A file is either the old one or the new one, whatever happens in between; who may read it, `mode` says.
+pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    above(path)?;
+    let beside = path.with_extension("new");
+    // Whatever lies there: what is written into is made here.
+    clear(&beside)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, OURS);
+    let mut file = options.open(&beside)?;
+    // Whatever the mask of this process takes away.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)
+}
+
+/// The folder of a file, made if it is not there.
+fn above(path: &Path) -> io::Result<()> {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or(Ok(()), fs::create_dir_all)
+}
+
+/// Removes whatever lies there, and follows no link.
+pub(crate) fn clear(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn plain(file: File) -> io::Result<File> {
@@ -93,7 +133,7 @@ mod tests {
         assert!(Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
         File::create(at("huge")).unwrap().set_len(1 << 30).unwrap();
         let check = |name: &str, own: bool, expect: Result<Option<&str>, &str>| {
-            let read = read(&at(name), 8, own).map_err(|error| error.to_string());
+            let read = read(&at(name), (8, own)).map_err(|error| error.to_string());
             assert_eq!(read.as_ref().map(Option::as_deref).map_err(String::as_str), expect, "{name}");
         };
         let strange = Err("it is no plain file; remove it");

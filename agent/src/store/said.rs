@@ -4,7 +4,7 @@
 //! succeeds over a given version, but one that only succeeds where nothing is: whoever makes the parameter `….saying` may
 //! speak, and deletes it again. One that was killed in between is waited for until what it made is old. Files have locks.
 
-use super::{Document, Place, StoreError, orders, replace, unreachable};
+use super::{Document, Place, StoreError, orders, plain, unreachable};
 use crate::cloud::{Trouble, trouble::trouble};
 use aws_sdk_ssm::types::ParameterType;
 use plan::orders::Orders;
@@ -31,9 +31,9 @@ impl Place {
             Self::Files(paths) => {
                 let path = &paths[&document];
                 let file = |source| StoreError::File { what: document.name(), path: path.clone(), source };
-                let _lock = super::locked(path).map_err(file)?;
+                let _lock = plain::locked(path).map_err(file)?;
                 let told = change(self.orders().await?)?;
-                replace(path, text(document, &told).as_bytes()).map_err(file)?;
+                plain::replace(path, text(document, &told).as_bytes(), plain::OURS).map_err(file)?;
                 Ok(told)
             }
             Self::Parameters { ssm, names } => {

@@ -3,11 +3,12 @@
 //!
 //! Not here: which versions there are ([`super::program`]).
 
+use crate::store::plain::{self, clear};
 use manifests::id::Digest;
 use sha2::Digest as _;
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
@@ -88,24 +89,8 @@ fn sum(path: &Path) -> io::Result<Digest> {
 
 /// A file is either the old one or the new one, whatever happens in between; everybody may read it.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    clear(&beside)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&beside)?;
-    file.set_permissions(fs::Permissions::from_mode(0o644))?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
+    plain::replace(path, bytes, 0o644)?;
     path.parent().map_or(Ok(()), sync)
-}
-
-/// Removes whatever lies there, and follows no link.
-pub(super) fn clear(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 /// Makes a folder that is not there.

@@ -200,7 +200,7 @@ impl<'a> Machine<'a> {
     /// means it. One that was looked at before is not: the commit asked for an older version since.
     fn read(&self) -> Result<Written, CommandError> {
         let path = self.root.join(STATE);
-        let text = plain::read(&path, MOST, true).map_err(|source| local("read", &path, source))?;
+        let text = plain::read(&path, (MOST, true)).map_err(|source| local("read", &path, source))?;
         let before = text.and_then(|text| serde_json::from_str::<Written>(&text).ok());
         let own: Option<Version> = env!("CARGO_PKG_VERSION").parse().ok();
         let own = own.ok_or_else(|| CommandError::Refused("this build has no version to go by".into()))?;
@@ -300,7 +300,7 @@ impl<'a> Machine<'a> {
             }
             let beside = self.root.join(format!("{name}.new"));
             let link = || {
-                folder::clear(&beside)?;
+                plain::clear(&beside)?;
                 symlink(&target, &beside)?;
                 if fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
                     return Err(io::Error::new(ErrorKind::IsADirectory, "it is a folder, and no link; remove it"));
@@ -322,7 +322,7 @@ impl<'a> Machine<'a> {
             for entry in fs::read_dir(&releases)? {
                 let entry = entry?;
                 if !meant.contains(&entry.file_name().to_str()) {
-                    folder::clear(&entry.path())?;
+                    plain::clear(&entry.path())?;
                 }
             }
             Ok(())
@@ -534,7 +534,7 @@ mod tests {
         let spoil = |path: &'static str, with: &'static str| {
             move |here: &Here| {
                 let (elsewhere, path) = (elsewhere(here), here.root(path));
-                folder::clear(&path).unwrap();
+                plain::clear(&path).unwrap();
                 match with {
                     "a link" => symlink(elsewhere, &path).unwrap(),
                     "a pipe" => assert!(Command::new("mkfifo").arg(&path).status().unwrap().success()),
