@@ -188,9 +188,7 @@ fn a_stack_that_was_deployed_with_another_code_has_that_one_and_goes_on_from_the
         report["agent"]["update"].is_null() && pair.code(AGENT) == second
     });
     // In the middle of a trial.
-    let fourth = pair.release("fourth", &good("fourth"));
-    pair.ask(VERSION, "fourth", fourth);
-    pair.tries(fourth);
+    let fourth = pair.on_trial("fourth");
     pair.deploy(&third, &[]);
     pair.turn();
     assert_eq!(
@@ -260,9 +258,7 @@ fn a_version_on_trial_that_dies_at_work_leaves_no_lease_behind() {
 fn what_cannot_take_its_place_now_goes_on_making_the_turns() {
     let pair = Pair::new();
     let first = pair.code(AGENT);
-    let second = pair.release("second", &good("second"));
-    pair.ask(VERSION, "second", second);
-    pair.tries(second);
+    let second = pair.on_trial("second");
     // The release is gone from where it was.
     pair.release("second", &script("exit 1"));
     pair.turn();
@@ -277,9 +273,7 @@ fn what_cannot_take_its_place_now_goes_on_making_the_turns() {
 #[test]
 fn what_nobody_can_reach_is_nothing_to_hold_against_a_release() {
     let pair = Pair::new();
-    let second = pair.release("second", &good("second"));
-    pair.ask(VERSION, "second", second);
-    pair.tries(second);
+    let second = pair.on_trial("second");
     let (there, away) = (pair.site.repository.folder().to_owned(), pair.site.file("away"));
     std::fs::rename(&there, &away).unwrap();
     for _ in 0..5 {
@@ -295,9 +289,7 @@ fn what_nobody_can_reach_is_nothing_to_hold_against_a_release() {
 fn what_proved_itself_and_breaks_before_it_can_take_its_place_is_given_up() {
     let pair = Pair::new();
     let first = pair.code(AGENT);
-    let second = pair.release("second", &good("second"));
-    pair.ask(VERSION, "second", second);
-    pair.tries(second);
+    pair.on_trial("second");
     pair.release("second", &script("exit 1"));
     pair.turn();
     pair.turn();

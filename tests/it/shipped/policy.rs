@@ -20,13 +20,13 @@ use std::{
     time::Duration,
 };
 
-const ROLE: &str = "holdfast-agent";
-const SERVICE: &str = "arn:aws:iam::111111111111:role/holdfast/holdfast-service";
+pub(super) const ROLE: &str = "holdfast-agent";
+pub(super) const SERVICE: &str = "arn:aws:iam::111111111111:role/holdfast/holdfast-service";
 const BUCKET: &str = "holdfast-artifacts-111111111111-0123456789ab";
 const TOPIC: &str = "arn:aws:sns:eu-central-1:111111111111:reports";
 
 /// A generated policy, as CloudFormation would fill it in.
-fn generated(name: &str) -> Value {
+pub(super) fn generated(name: &str) -> Value {
     let file = format!("{}/../packaging/iam/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let filled = [
         ("${AWS::Partition}", "aws"),
@@ -37,6 +37,7 @@ fn generated(name: &str) -> Value {
         ("${StackPrefix}", ""),
         ("${Regions}", "*"),
         ("${HubTopicArn}", TOPIC),
+        ("${CodeBucket}", "releases"),
     ];
     let text = std::fs::read_to_string(file).unwrap();
     let text = filled.iter().fold(text, |text, (placeholder, value)| text.replace(placeholder, value));
@@ -47,6 +48,22 @@ fn generated(name: &str) -> Value {
 fn permissions(identity: &Value, boundary: Option<&Value>) -> Permissions {
     let read = |policy: &Value| Policy::parse(&policy.to_string()).unwrap();
     Permissions { policies: vec![read(identity)], boundary: boundary.map(read) }
+}
+
+/// What an agent's environment says of a session of its role.
+pub(super) fn session(site: &Site) -> [(&'static str, String); 3] {
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/holdfast/{ROLE}");
+    let assume = [("RoleArn", &*role), ("RoleSessionName", "session")];
+    let answer = site.operator().query("sts", "2011-06-15", "AssumeRole", &assume);
+    let part = |name: &str| {
+        let (_, rest) = answer.split_once(&format!("<{name}>")).unwrap();
+        rest.split('<').next().unwrap().to_owned()
+    };
+    [
+        ("AWS_ACCESS_KEY_ID", part("AccessKeyId")),
+        ("AWS_SECRET_ACCESS_KEY", part("SecretAccessKey")),
+        ("AWS_SESSION_TOKEN", part("SessionToken")),
+    ]
 }
 
 /// An account whose agent is a session of a role that may do just this.
@@ -73,19 +90,8 @@ impl Confined {
             world.set_attribute(account, &key, "StateValue", "OK".into()).unwrap();
             world.confine(account, ROLE, permissions(policy, None));
         });
-        let role = format!("arn:aws:iam::{ACCOUNT}:role/holdfast/{ROLE}");
-        let assume = [("RoleArn", &*role), ("RoleSessionName", "session")];
-        let answer = operator.query("sts", "2011-06-15", "AssumeRole", &assume);
-        let part = |name: &str| {
-            let (_, rest) = answer.split_once(&format!("<{name}>")).unwrap();
-            rest.split('<').next().unwrap().to_owned()
-        };
-        let session = [
-            ("AWS_ACCESS_KEY_ID", part("AccessKeyId")),
-            ("AWS_SECRET_ACCESS_KEY", part("SecretAccessKey")),
-            ("AWS_SESSION_TOKEN", part("SessionToken")),
-        ];
-        Self { site, session: session.into(), turn: "15m" }
+        let session = session(&site).into();
+        Self { site, session, turn: "15m" }
     }
 
     fn queue(&self) -> String {

@@ -1,51 +1,19 @@
 //! What the agent's two functions may do to update themselves: all of it is needed, and what is missing is told.
 
-use super::platform::{AGENT, BUCKET, Pair, VERSION, good};
-use crate::{site::ACCOUNT, world::HOME};
+use super::{
+    super::policy::{ROLE, SERVICE, generated, session},
+    platform::{AGENT, Pair, VERSION, good},
+};
 use serde_json::Value;
 use sim::iam::{Decision, Permissions, Policy};
-use std::{fs, path::Path};
-
-const ROLE: &str = "holdfast-agent";
-
-/// A generated policy, as CloudFormation would fill it in.
-fn generated(name: &str) -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../packaging/iam/{name}.json"));
-    let filled = [
-        ("${AWS::Partition}", "aws"),
-        ("${AWS::AccountId}", ACCOUNT),
-        ("${AWS::Region}", HOME),
-        ("${AWS::StackName}", "holdfast"),
-        ("${Prefix}", "holdfast"),
-        ("${StackPrefix}", ""),
-        ("${Regions}", "*"),
-        ("${HubTopicArn}", "arn:aws:sns:eu-central-1:111111111111:reports"),
-        ("${CodeBucket}", BUCKET),
-    ];
-    let text = fs::read_to_string(file).unwrap();
-    let text = filled.iter().fold(text, |text, (placeholder, value)| text.replace(placeholder, value));
-    serde_json::from_str(&text).unwrap()
-}
 
 /// Two functions whose role may do just this beside what every agent may.
 fn confined(update: &Value) -> Pair {
-    let service = format!("arn:aws:iam::{ACCOUNT}:role/holdfast/holdfast-service");
     let pair = Pair::new();
     let policies = [&generated("agent"), update].map(|policy| Policy::parse(&policy.to_string()).unwrap()).into();
     pair.site.world(|world, account| world.confine(account, ROLE, Permissions { policies, boundary: None }));
-    let role = format!("arn:aws:iam::{ACCOUNT}:role/holdfast/{ROLE}");
-    let assume = [("RoleArn", &*role), ("RoleSessionName", "session")];
-    let answer = pair.site.operator().query("sts", "2011-06-15", "AssumeRole", &assume);
-    let part = |name: &str| {
-        let (_, rest) = answer.split_once(&format!("<{name}>")).unwrap();
-        rest.split('<').next().unwrap().to_owned()
-    };
-    let set = [
-        ("AWS_ACCESS_KEY_ID", part("AccessKeyId")),
-        ("AWS_SECRET_ACCESS_KEY", part("SecretAccessKey")),
-        ("AWS_SESSION_TOKEN", part("SessionToken")),
-        ("HOLDFAST_ROLE", service),
-    ];
+    let mut set = session(&pair.site).to_vec();
+    set.push(("HOLDFAST_ROLE", SERVICE.to_owned()));
     pair.deploy(&good("first"), &set);
     pair
 }
